@@ -1,0 +1,41 @@
+# muster_room(NAME SOURCES ... ROOMS ... LIBRARIES ...): one room of src/ as a library.
+#
+# A room sees its own headers and those of the rooms it links, and nothing else: each room's include directory holds
+# one link, named like the room. `#include "store/tx.h"` in a room that does not link `store` does not compile, so the
+# link list in src/CMakeLists.txt is the dependency rule of ARCHITECTURE.md.
+function(muster_room name)
+  cmake_parse_arguments(ROOM "" "" "SOURCES;ROOMS;LIBRARIES" ${ARGN})
+  string(REPLACE "/" "_" target ${name})
+  set(include_dir ${CMAKE_BINARY_DIR}/rooms/${target})
+  set(link ${include_dir}/${name})
+  cmake_path(GET link PARENT_PATH link_parent)
+  file(MAKE_DIRECTORY ${link_parent})
+  file(CREATE_LINK ${CMAKE_SOURCE_DIR}/src/${name} ${link} SYMBOLIC)
+
+  list(TRANSFORM ROOM_SOURCES PREPEND ${CMAKE_SOURCE_DIR}/src/${name}/)
+  add_library(muster_${target} STATIC ${ROOM_SOURCES})
+  target_include_directories(muster_${target} PUBLIC ${include_dir})
+  string(REPLACE "/" "_" rooms "${ROOM_ROOMS}")
+  list(TRANSFORM rooms PREPEND muster_)
+  target_link_libraries(muster_${target} PUBLIC muster_flags muster_foundation ${rooms} ${ROOM_LIBRARIES})
+  target_precompile_headers(muster_${target} REUSE_FROM muster_pch)
+endfunction()
+
+# muster_program(NAME SOURCES ... ROOMS ...): an executable in bin/.
+function(muster_program name)
+  cmake_parse_arguments(PROGRAM "" "" "SOURCES;ROOMS;LIBRARIES" ${ARGN})
+  add_executable(${name} ${PROGRAM_SOURCES})
+  string(REPLACE "/" "_" rooms "${PROGRAM_ROOMS}")
+  list(TRANSFORM rooms PREPEND muster_)
+  target_link_libraries(${name} PRIVATE muster_flags ${rooms} ${PROGRAM_LIBRARIES})
+  target_precompile_headers(${name} REUSE_FROM muster_pch)
+endfunction()
+
+# muster_test(NAME SOURCES ... ROOMS ...): a GoogleTest program, its cases known to ctest one by one.
+function(muster_test name)
+  muster_program(${name} ${ARGN})
+  target_link_libraries(${name} PRIVATE GTest::gmock GTest::gtest_main)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
+  set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS unit)
+endfunction()
