@@ -59,7 +59,7 @@ bool is_bare_key(std::string_view name) {
     });
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     std::string out = "\"";
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
@@ -76,7 +76,7 @@ std::string quoted(std::string_view text) {
 }
 
 std::string key_text(std::string_view name) {
-    return is_bare_key(name) ? std::string(name) : quoted(name);
+    return is_bare_key(name) ? std::string(name) : in_quotes(name);
 }
 
 std::string join_path(const std::string& parent, std::string_view name) {
@@ -84,7 +84,7 @@ std::string join_path(const std::string& parent, std::string_view name) {
 }
 
 std::string value_text(const toml::node& node) {
-    if (const auto* text = node.as_string()) return quoted(text->get());
+    if (const auto* text = node.as_string()) return in_quotes(text->get());
     std::vector<std::string> parts;
     if (const auto* array = node.as_array()) {
         for (const auto& element : *array) parts.push_back(value_text(element));
@@ -107,7 +107,7 @@ std::string parse_hint(std::string_view line) {
     auto value = trim(line.substr(equals + 1));
     value = trim(value.substr(0, value.find('#')));
     if (!is_bare_key(key) || value.empty() || value.find_first_of("\"'{}[]") != std::string_view::npos) return {};
-    return fmt::format("put the value in quotes: {} = {}", key, quoted(value));
+    return fmt::format("put the value in quotes: {} = {}", key, in_quotes(value));
 }
 
 std::unexpected<Error> parse_failure(const toml::parse_error& error, std::string_view text, const std::string& source) {
@@ -168,7 +168,9 @@ struct Config::State {
         return open[node].line;
     }
 
+    // A key with a problem of its own is not called unknown besides.
     void note(std::size_t node, std::string_view name, std::string message, std::string hint) {
+        if (!name.empty()) open[node].asked.emplace(name);
         noted.push_back({source, line(node, name), name.empty() ? open[node].path : join_path(open[node].path, name),
                          std::move(message), std::move(hint)});
     }
@@ -250,7 +252,11 @@ ConfigSection Config::root() {
 std::vector<ConfigProblem> Config::problems() const {
     auto all = state_->noted;
     state_->find_unknown(all);
-    std::ranges::stable_sort(all, {}, &ConfigProblem::line);
+    // By line; on one line in the order in which they were found.
+    std::multimap<std::size_t, ConfigProblem> by_line;
+    for (auto& problem : all) by_line.emplace(problem.line, std::move(problem));
+    all.clear();
+    for (auto& [line, problem] : by_line) all.push_back(std::move(problem));
     return all;
 }
 
@@ -344,11 +350,12 @@ std::optional<std::string> ConfigSection::choice(std::string_view name, const st
     auto value = string(name);
     if (!value || std::ranges::find(allowed, *value) != allowed.end()) return value;
     std::vector<std::string> shown;
-    for (const auto& word : allowed) shown.push_back(quoted(word));
+    for (const auto& word : allowed) shown.push_back(in_quotes(word));
     const auto close = nearest(*value, allowed);
-    problem(name, close ? fmt::format("unknown value {} (did you mean {}? allowed: {})", quoted(printable(*value)),
-                                      quoted(*close), join(shown, ", "))
-                        : fmt::format("unknown value {} (allowed: {})", quoted(printable(*value)), join(shown, ", ")));
+    problem(name, close
+                      ? fmt::format("unknown value {} (did you mean {}? allowed: {})", in_quotes(printable(*value)),
+                                    in_quotes(*close), join(shown, ", "))
+                      : fmt::format("unknown value {} (allowed: {})", in_quotes(printable(*value)), join(shown, ", ")));
     return std::nullopt;
 }
 
@@ -368,7 +375,7 @@ std::vector<std::string> ConfigSection::names() const {
     std::vector<Place> places;
     for (const auto& [key, value] : *state_->open[node_].table)
         places.push_back({key.source().begin, std::string(key.str())});
-    std::ranges::stable_sort(places, [](const Place& a, const Place& b) { return a.at < b.at; });
+    std::ranges::sort(places, [](const Place& a, const Place& b) { return a.at < b.at; });
     std::vector<std::string> out;
     for (auto& place : places) out.push_back(std::move(place.name));
     return out;
