@@ -13,12 +13,20 @@ function(muster_room name)
   file(CREATE_LINK ${CMAKE_SOURCE_DIR}/src/${name} ${link} SYMBOLIC)
 
   list(TRANSFORM ROOM_SOURCES PREPEND ${CMAKE_SOURCE_DIR}/src/${name}/)
+  file(GLOB present CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cpp)
+  foreach(source ${ROOM_SOURCES})
+    if(NOT source IN_LIST present)
+      list(REMOVE_ITEM ROOM_SOURCES ${source})
+      message(WARNING "${source} does not exist yet")
+    endif()
+  endforeach()
   add_library(muster_${target} STATIC ${ROOM_SOURCES})
   target_include_directories(muster_${target} PUBLIC ${include_dir})
   string(REPLACE "/" "_" rooms "${ROOM_ROOMS}")
   list(TRANSFORM rooms PREPEND muster_)
   target_link_libraries(muster_${target} PUBLIC muster_flags muster_foundation ${rooms} ${ROOM_LIBRARIES})
   target_precompile_headers(muster_${target} REUSE_FROM muster_pch)
+  set_property(GLOBAL APPEND PROPERTY MUSTER_ROOMS ${name})
 endfunction()
 
 # muster_program(NAME SOURCES ... ROOMS ...): an executable in bin/.
@@ -31,11 +39,28 @@ function(muster_program name)
   target_precompile_headers(${name} REUSE_FROM muster_pch)
 endfunction()
 
-# muster_test(NAME SOURCES ... ROOMS ...): a GoogleTest program, its cases known to ctest one by one.
+# muster_test(NAME SOURCES ... ROOMS ... [THREADED]): a GoogleTest program, known to ctest by its name.
+#
+# Tests in a folder tests/integration* start real programs: they are labelled `integration` and run on the release build
+# alone. All others are labelled `unit` and run under the address sanitizer too; THREADED ones also under the thread
+# sanitizer. The targets unit_tests and threaded_tests build just those.
+add_custom_target(unit_tests)
+add_custom_target(threaded_tests)
 function(muster_test name)
-  muster_program(${name} ${ARGN})
+  cmake_parse_arguments(TEST "THREADED" "" "SOURCES;ROOMS;LIBRARIES" ${ARGN})
+  muster_program(${name} SOURCES ${TEST_SOURCES} ROOMS ${TEST_ROOMS} LIBRARIES ${TEST_LIBRARIES})
   target_link_libraries(${name} PRIVATE GTest::gmock GTest::gtest_main)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
-  set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS unit)
+  if(CMAKE_CURRENT_SOURCE_DIR MATCHES "/tests/integration")
+    set(labels integration)
+  else()
+    set(labels unit)
+    add_dependencies(unit_tests ${name})
+    if(TEST_THREADED)
+      list(APPEND labels threaded)
+      add_dependencies(threaded_tests ${name})
+    endif()
+  endif()
+  set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS "${labels}")
 endfunction()
