@@ -31,6 +31,7 @@ Error Error::wrap(std::string context) const {
 Error Error::wrap(Errc code, std::string context) const {
     Error outer(code, std::move(context));
     outer.hint_ = hint_;
+    outer.number_ = number_;
     outer.cause_ = std::make_shared<const Error>(*this);
     return outer;
 }

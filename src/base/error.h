@@ -42,8 +42,15 @@ public:
     const std::string& hint() const { return hint_; }
     const Error* cause() const { return cause_.get(); }
 
+    // The number that a wire protocol's catalogue gives this failure (401002, 409001, ...); 0 when it has none.
+    int number() const { return number_; }
+
     Error&& with_hint(std::string hint) && {
         hint_ = std::move(hint);
+        return std::move(*this);
+    }
+    Error&& with_number(int number) && {
+        number_ = number;
         return std::move(*this);
     }
     // The same failure seen from one step further out: keeps the code, puts `context` in front.
@@ -57,6 +64,7 @@ private:
     Errc code_;
     std::string message_;
     std::string hint_;
+    int number_ = 0;
     std::shared_ptr<const Error> cause_;
 };
 

@@ -1,0 +1,31 @@
+// What a database has to offer the store: transactions, run elsewhere than on a reactor.
+#pragma once
+
+#include <functional>
+
+#include "store/session.h"
+
+namespace muster::store {
+
+class Driver {
+public:
+    // Runs inside one transaction; an error rolls it back. It may be run again (PostgreSQL: serialization failures), so
+    // it has no effect outside the session but on its own result.
+    using Work = std::move_only_function<Result<>(Session&)>;
+    // Called once, on a thread of the driver, after the transaction is durable or has failed.
+    using Done = std::move_only_function<void(Result<>)>;
+
+    virtual ~Driver() = default;
+    virtual void write(Work work, Done done) = 0;
+    virtual void read(Work work, Done done) = 0;
+    // Like write, but on the calling thread, before the first request: schema and start-up.
+    virtual Result<> write_now(Work work) = 0;
+};
+
+struct DriverStatistics {
+    std::uint64_t transactions;  // asked for
+    std::uint64_t commits;       // done; each is one fsync for all that waited
+    std::uint64_t queued;        // waiting now
+};
+
+}  // namespace muster::store

@@ -1,0 +1,138 @@
+#include "store/schema.h"
+
+#include <array>
+
+namespace muster::store {
+namespace {
+
+// Step N brings version N-1 to N. A step that has shipped is never changed; what follows is a new step.
+constexpr std::array steps{
+    // 1: the first schema.
+    std::string_view(R"sql(
+CREATE TABLE enrollment (
+    registration_key TEXT PRIMARY KEY,
+    registration_id TEXT NOT NULL,
+    etag TEXT NOT NULL,
+    body TEXT NOT NULL,
+    primary_certificate BYTEA,
+    secondary_certificate BYTEA,
+    primary_key TEXT,
+    secondary_key TEXT,
+    created BIGINT NOT NULL,
+    updated BIGINT NOT NULL
+);
+CREATE TABLE enrollment_group (
+    group_key TEXT PRIMARY KEY,
+    group_id TEXT NOT NULL,
+    etag TEXT NOT NULL,
+    body TEXT NOT NULL,
+    primary_certificate BYTEA,
+    secondary_certificate BYTEA,
+    primary_key TEXT,
+    secondary_key TEXT,
+    created BIGINT NOT NULL,
+    updated BIGINT NOT NULL
+);
+CREATE TABLE group_certificate (
+    fingerprint TEXT PRIMARY KEY,
+    group_key TEXT NOT NULL
+);
+CREATE INDEX group_certificate_by_group ON group_certificate (group_key);
+CREATE TABLE ca_certificate (
+    name_key TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    etag TEXT NOT NULL,
+    certificate BYTEA NOT NULL,
+    verified BIGINT NOT NULL,
+    created BIGINT NOT NULL,
+    updated BIGINT NOT NULL
+);
+CREATE TABLE registration (
+    registration_key TEXT PRIMARY KEY,
+    registration_id TEXT NOT NULL,
+    etag TEXT NOT NULL,
+    group_key TEXT NOT NULL,
+    group_id TEXT NOT NULL,
+    status TEXT NOT NULL,
+    substatus TEXT NOT NULL,
+    assigned_hub TEXT NOT NULL,
+    device_id TEXT NOT NULL,
+    error_code BIGINT NOT NULL,
+    error_message TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    leaf_fingerprint TEXT NOT NULL,
+    created BIGINT NOT NULL,
+    updated BIGINT NOT NULL
+);
+CREATE INDEX registration_by_group ON registration (group_key, registration_key) WHERE group_key <> '';
+CREATE INDEX registration_by_time ON registration (updated, status);
+CREATE TABLE identity (
+    device_id TEXT NOT NULL,
+    module_id TEXT NOT NULL,
+    generation_id TEXT NOT NULL,
+    etag TEXT NOT NULL,
+    status TEXT NOT NULL,
+    status_reason TEXT NOT NULL,
+    status_updated BIGINT NOT NULL,
+    authentication TEXT NOT NULL,
+    primary_key TEXT NOT NULL,
+    secondary_key TEXT NOT NULL,
+    primary_thumbprint TEXT NOT NULL,
+    secondary_thumbprint TEXT NOT NULL,
+    edge BIGINT NOT NULL,
+    device_scope TEXT NOT NULL,
+    parent_scopes TEXT NOT NULL,
+    managed_by TEXT NOT NULL,
+    created BIGINT NOT NULL,
+    twin_version BIGINT NOT NULL,
+    twin_etag TEXT NOT NULL,
+    tags TEXT NOT NULL,
+    desired TEXT NOT NULL,
+    desired_version BIGINT NOT NULL,
+    desired_updated BIGINT NOT NULL,
+    reported TEXT NOT NULL,
+    reported_version BIGINT NOT NULL,
+    reported_updated BIGINT NOT NULL,
+    PRIMARY KEY (device_id, module_id)
+);
+CREATE INDEX identity_devices ON identity (device_id, status) WHERE module_id = '';
+)sql"),
+};
+
+Result<std::int64_t> current_version(Session& session) {
+    MUSTER_CHECK(session.script("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)"));
+    std::int64_t version = 0;
+    MUSTER_CHECK(session.query("SELECT COALESCE(MAX(version), 0) FROM schema_version", {},
+                               [&](const Row& row) { version = row.integer(0); }));
+    return version;
+}
+
+Result<> step_to(Session& session, std::int64_t version) {
+    MUSTER_CHECK(session.script(steps[static_cast<std::size_t>(version - 1)]));
+    MUSTER_CHECK(session.execute("DELETE FROM schema_version", {}));
+    MUSTER_CHECK(session.execute("INSERT INTO schema_version (version) VALUES ($1)", {version}));
+    return {};
+}
+
+}  // namespace
+
+Result<> migrate(Driver& driver) {
+    std::int64_t version = 0;
+    MUSTER_CHECK(driver.write_now([&](Session& session) -> Result<> {
+        MUSTER_TRY(version, current_version(session));
+        return {};
+    }));
+    constexpr auto newest = static_cast<std::int64_t>(steps.size());
+    if (version > newest)
+        return fail(Error(Errc::unsupported,
+                          fmt::format("the database has schema version {}, this musterd knows versions up to {}", version,
+                                      newest))
+                        .with_hint("start the version of musterd that wrote it, or a later one"));
+    while (version < newest) {
+        ++version;
+        MUSTER_CHECK(driver.write_now([&](Session& session) { return step_to(session, version); }));
+    }
+    return {};
+}
+
+}  // namespace muster::store

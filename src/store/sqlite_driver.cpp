@@ -1,0 +1,245 @@
+#include "store/sqlite_driver.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+#include "base/log.h"
+#include "store/sqlite_connection.h"
+
+namespace muster::store {
+namespace {
+
+struct Job {
+    Driver::Work work;
+    Driver::Done done;
+};
+
+// A bounded hand-over between reactors and database threads is not needed here: each reactor's requests are bounded by
+// its connections, and each connection has one request under way.
+class Queue {
+public:
+    void push(Job job) {
+        {
+            const std::lock_guard lock(mutex_);
+            jobs_.push_back(std::move(job));
+        }
+        ready_.notify_one();
+    }
+
+    // All that waits, at most `limit`; empty when closed and drained.
+    std::deque<Job> take(std::size_t limit) {
+        std::unique_lock lock(mutex_);
+        ready_.wait(lock, [&] { return closed_ || !jobs_.empty(); });
+        std::deque<Job> taken;
+        while (!jobs_.empty() && taken.size() < limit) {
+            taken.push_back(std::move(jobs_.front()));
+            jobs_.pop_front();
+        }
+        return taken;
+    }
+
+    void close() {
+        {
+            const std::lock_guard lock(mutex_);
+            closed_ = true;
+        }
+        ready_.notify_all();
+    }
+
+    std::size_t size() const {
+        const std::lock_guard lock(mutex_);
+        return jobs_.size();
+    }
+
+private:
+    mutable std::mutex mutex_;
+    std::condition_variable ready_;
+    std::deque<Job> jobs_;
+    bool closed_ = false;
+};
+
+// Many transactions, one fsync; beyond this many the first would wait too long for the last.
+constexpr std::size_t batch_limit = 256;
+// Pages in the WAL (4 KiB each) above which it is copied back: beside the writer, or, when readers kept it from
+// being emptied for long, with the writer standing still.
+constexpr int checkpoint_pages = 8'192;
+constexpr int forced_checkpoint_pages = 131'072;
+
+Result<> run(SqliteConnection& connection, std::string_view statement) {
+    MUSTER_CHECK(connection.execute(statement, {}));
+    return {};
+}
+
+Result<> run_in_savepoint(SqliteConnection& connection, Driver::Work& work) {
+    MUSTER_CHECK(run(connection, "SAVEPOINT job"));
+    auto result = work(connection);
+    if (!result) MUSTER_CHECK(run(connection, "ROLLBACK TO job"));
+    MUSTER_CHECK(run(connection, "RELEASE job"));
+    return result;
+}
+
+}  // namespace
+
+struct SqliteDriver::State {
+    std::unique_ptr<SqliteConnection> writer;
+    std::vector<std::unique_ptr<SqliteConnection>> readers;
+    std::unique_ptr<SqliteConnection> checkpointer;
+    Queue writes;
+    Queue reads;
+    std::thread writer_thread;
+    std::vector<std::thread> reader_threads;
+    std::thread checkpoint_thread;
+    std::mutex checkpoint_mutex;
+    std::condition_variable checkpoint_wanted;
+    bool checkpoint_due = false;
+    bool closing = false;
+    int wal_pages = 0;  // of the writer thread
+    std::atomic<std::uint64_t> transactions{0};
+    std::atomic<std::uint64_t> commits{0};
+
+    void write_loop();
+    void commit(std::deque<Job>& jobs);
+    void read_loop(SqliteConnection& connection);
+    void checkpoint_loop();
+    void after_commit();
+};
+
+void SqliteDriver::State::commit(std::deque<Job>& jobs) {
+    std::vector<Result<>> results;
+    results.reserve(jobs.size());
+    Result<> batch = run(*writer, "BEGIN IMMEDIATE");
+    if (batch) {
+        for (auto& job : jobs) results.push_back(run_in_savepoint(*writer, job.work));
+        batch = run(*writer, "COMMIT");
+        if (!batch && sqlite3_get_autocommit(writer->get()) == 0) {
+            if (auto undone = run(*writer, "ROLLBACK"); !undone)
+                log::error("a failed transaction could not be rolled back", {{"error", undone.error().chain()}});
+        }
+    }
+    if (!batch) log::error("the database refused a commit", {{"error", batch.error().chain()}, {"transactions", jobs.size()}});
+    for (std::size_t i = 0; i < jobs.size(); ++i)
+        jobs[i].done(batch ? std::move(results[i]) : Result<>(std::unexpected(batch.error())));
+    ++commits;
+}
+
+void SqliteDriver::State::after_commit() {
+    if (wal_pages >= forced_checkpoint_pages) {
+        sqlite3_wal_checkpoint_v2(writer->get(), nullptr, SQLITE_CHECKPOINT_RESTART, nullptr, nullptr);
+        wal_pages = 0;
+    } else if (wal_pages >= checkpoint_pages) {
+        {
+            const std::lock_guard lock(checkpoint_mutex);
+            checkpoint_due = true;
+        }
+        checkpoint_wanted.notify_one();
+    }
+}
+
+void SqliteDriver::State::write_loop() {
+    for (;;) {
+        auto jobs = writes.take(batch_limit);
+        if (jobs.empty()) return;
+        transactions += jobs.size();
+        commit(jobs);
+        after_commit();
+    }
+}
+
+void SqliteDriver::State::read_loop(SqliteConnection& connection) {
+    for (;;) {
+        auto jobs = reads.take(1);
+        if (jobs.empty()) return;
+        auto& job = jobs.front();
+        // One snapshot for all statements of the work.
+        Result<> result = run(connection, "BEGIN");
+        if (result) result = job.work(connection);
+        if (sqlite3_get_autocommit(connection.get()) == 0) {
+            if (auto ended = run(connection, "COMMIT"); !ended && result) result = std::move(ended);
+        }
+        job.done(std::move(result));
+    }
+}
+
+void SqliteDriver::State::checkpoint_loop() {
+    std::unique_lock lock(checkpoint_mutex);
+    for (;;) {
+        checkpoint_wanted.wait(lock, [&] { return closing || checkpoint_due; });
+        if (closing) return;
+        checkpoint_due = false;
+        lock.unlock();
+        sqlite3_wal_checkpoint_v2(checkpointer->get(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+        lock.lock();
+    }
+}
+
+SqliteDriver::SqliteDriver(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+Result<std::unique_ptr<SqliteDriver>> SqliteDriver::open(const std::filesystem::path& file, unsigned readers) {
+    auto state = std::make_unique<State>();
+    MUSTER_TRY(state->writer, SqliteConnection::open(file, false));
+    MUSTER_TRY(state->checkpointer, SqliteConnection::open(file, false));
+    for (unsigned i = 0; i < readers; ++i) {
+        MUSTER_TRY(auto reader, SqliteConnection::open(file, true));
+        state->readers.push_back(std::move(reader));
+    }
+    auto* raw = state.get();
+    sqlite3_wal_hook(
+        raw->writer->get(),
+        [](void* self, sqlite3*, const char*, int pages) {
+            static_cast<State*>(self)->wal_pages = pages;
+            return SQLITE_OK;
+        },
+        raw);
+    raw->writer_thread = std::thread([raw] { raw->write_loop(); });
+    raw->checkpoint_thread = std::thread([raw] { raw->checkpoint_loop(); });
+    for (auto& reader : raw->readers)
+        raw->reader_threads.emplace_back([raw, connection = reader.get()] { raw->read_loop(*connection); });
+    return std::unique_ptr<SqliteDriver>(new SqliteDriver(std::move(state)));
+}
+
+SqliteDriver::~SqliteDriver() {
+    state_->writes.close();
+    state_->reads.close();
+    {
+        const std::lock_guard lock(state_->checkpoint_mutex);
+        state_->closing = true;
+    }
+    state_->checkpoint_wanted.notify_all();
+    state_->writer_thread.join();
+    state_->checkpoint_thread.join();
+    for (auto& thread : state_->reader_threads) thread.join();
+    // Everything back into the one file, so that a copy of it is a backup.
+    state_->readers.clear();
+    sqlite3_wal_checkpoint_v2(state_->writer->get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+}
+
+void SqliteDriver::write(Work work, Done done) {
+    state_->writes.push({std::move(work), std::move(done)});
+}
+
+void SqliteDriver::read(Work work, Done done) {
+    state_->reads.push({std::move(work), std::move(done)});
+}
+
+Result<> SqliteDriver::write_now(Work work) {
+    std::mutex mutex;
+    std::condition_variable ready;
+    std::optional<Result<>> outcome;
+    write(std::move(work), [&](Result<> result) {
+        const std::lock_guard lock(mutex);
+        outcome = std::move(result);
+        ready.notify_one();
+    });
+    std::unique_lock lock(mutex);
+    ready.wait(lock, [&] { return outcome.has_value(); });
+    return std::move(*outcome);
+}
+
+DriverStatistics SqliteDriver::statistics() const {
+    return {state_->transactions.load(), state_->commits.load(), state_->writes.size()};
+}
+
+}  // namespace muster::store

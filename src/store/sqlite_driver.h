@@ -1,0 +1,30 @@
+// SQLite in WAL mode: one writer thread with group commit, a few reader threads beside it.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "store/driver.h"
+
+namespace muster::store {
+
+class SqliteDriver final : public Driver {
+public:
+    // Opens or creates the database (mode 0600). `readers` threads, each with a connection of its own.
+    static Result<std::unique_ptr<SqliteDriver>> open(const std::filesystem::path& file, unsigned readers = 2);
+    // Finishes what was queued.
+    ~SqliteDriver() override;
+
+    void write(Work work, Done done) override;
+    void read(Work work, Done done) override;
+    Result<> write_now(Work work) override;
+    DriverStatistics statistics() const;
+
+    struct State;
+
+private:
+    explicit SqliteDriver(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace muster::store
