@@ -48,10 +48,10 @@ public:
     int version() const;             // 3
     TimePoint not_before() const;
     TimePoint not_after() const;
-    bool is_ca() const;                   // basicConstraints CA:TRUE, or version 1 and self-issued
+    bool is_ca() const;  // basicConstraints CA:TRUE, or version 1 and self-issued
     std::optional<int> path_length() const;
-    bool is_self_issued() const;          // subject equals issuer
-    Bytes subject_key_id() const;         // empty when absent
+    bool is_self_issued() const;   // subject equals issuer
+    Bytes subject_key_id() const;  // empty when absent
     Bytes authority_key_id() const;
     std::vector<std::string> dns_names() const;
     Result<PublicKey> public_key() const;

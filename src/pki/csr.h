@@ -1,8 +1,6 @@
 // PKCS#10 certification requests (RFC 2986).
 #pragma once
 
-#include <openssl/types.h>
-
 #include <functional>
 #include <memory>
 #include <string>
@@ -10,6 +8,9 @@
 #include <vector>
 
 #include "pki/key.h"
+
+// Not among the forward declarations of openssl/types.h.
+using X509_REQ = struct X509_req_st;
 
 namespace muster::pki {
 
@@ -23,8 +24,8 @@ class Csr {
 public:
     static Result<Csr> from_pem(std::string_view pem);
     static Result<Csr> from_der(ByteView der);
-    // `extensions` are OpenSSL names and values: {"extendedKeyUsage", "clientAuth"}. `key` may be one whose private half is
-    // elsewhere (keyd), as long as its EVP_PKEY can sign.
+    // `extensions` are OpenSSL names and values: {"extendedKeyUsage", "clientAuth"}. `key` may be one whose private
+    // half is elsewhere (keyd), as long as its EVP_PKEY can sign.
     static Result<Csr> create(const PrivateKey& key, const Subject& subject,
                               const std::vector<std::pair<std::string, std::string>>& extensions = {});
 

@@ -35,6 +35,7 @@ struct IssueRequest {
     // For tests of validation alone: raw changes to what the profile says.
     bool omit_basic_constraints = false;
     bool omit_key_usage = false;
+    std::optional<std::string> key_usage;           // an OpenSSL keyUsage string in place of the profile's
     std::optional<std::string> extended_key_usage;  // an OpenSSL EKU string, "" for no extension
     std::optional<std::string> name_constraints;    // an OpenSSL nameConstraints string
     bool add_unknown_critical_extension = false;
@@ -46,7 +47,8 @@ struct Issuer {
     const PrivateKey& key;
 };
 
-// Self-signed (`issuer` absent) or signed by `issuer`. Serial: 128 random bits, positive. SKI by RFC 5280 method 1, AKI.
+// Self-signed (`issuer` absent) or signed by `issuer`. Serial: 128 random bits, positive. SKI by RFC 5280 method 1,
+// AKI.
 Result<Certificate> issue(const IssueRequest& request, const PublicKey& subject_key, const Issuer* issuer,
                           const PrivateKey* self_key, Random& random);
 

@@ -15,17 +15,18 @@ namespace muster::pki {
 // Why a path was refused. One reason each, so that a log line and an error can be exact.
 enum class PathFault {
     none,
-    no_issuer,            // no presented certificate or anchor issued this one: an intermediate is missing or the anchor foreign
-    bad_signature,        // the issuer's name fits, its key does not: look-alike
+    no_issuer,  // no presented certificate or anchor issued this one: an intermediate is missing or the anchor foreign
+    bad_signature,  // the issuer's name fits, its key does not: look-alike
     expired,
     not_yet_valid,
-    not_a_ca,             // basicConstraints CA:FALSE or absent on an issuer
+    not_a_ca,  // basicConstraints CA:FALSE or absent on an issuer
     key_cert_sign_missing,
     path_length_exceeded,
+    wrong_key_usage,           // the leaf's keyUsage forbids digitalSignature
     wrong_extended_key_usage,  // an EKU extension without clientAuth (or anyExtendedKeyUsage)
     unknown_critical_extension,
-    weak_key,             // RSA below 2048 bits, EC below 224, or a curve or algorithm we do not know
-    weak_signature,       // MD5 or SHA-1 signature below the anchor
+    weak_key,        // RSA below 2048 bits, EC below 224, or a curve or algorithm we do not know
+    weak_signature,  // MD5 or SHA-1 signature below the anchor
     name_constraints,
     chain_too_long,
     malformed,
@@ -62,7 +63,7 @@ private:
 // An anchor's own dates are checked, its signature and issuer are not.
 struct PathOptions {
     TimePoint now;
-    std::size_t max_length = 8;            // certificates, leaf and anchor included
+    std::size_t max_length = 8;              // certificates, leaf and anchor included
     VerifiedSignatures* verified = nullptr;  // may be null; only issuers' signatures on CA certificates are remembered
 };
 
@@ -72,6 +73,7 @@ using FindAnchors = std::function<std::vector<Certificate>(const Certificate& su
 // Validates presented[0] (the leaf, a TLS client) towards the nearest anchor. The other presented certificates may come
 // in any order and may hold strangers; only those that fit are used. At each step an anchor is preferred over a
 // presented certificate, so the path ends at the anchor nearest to the leaf.
-PathResult validate_client_path(const CertificateChain& presented, const FindAnchors& anchors, const PathOptions& options);
+PathResult validate_client_path(const CertificateChain& presented, const FindAnchors& anchors,
+                                const PathOptions& options);
 
 }  // namespace muster::pki
