@@ -16,10 +16,10 @@ namespace muster::net {
 
 // What the client trusts and who it is.
 struct ClientTls {
-    bool trust_system_store = true;      // OpenSSL's default locations, SSL_CERT_FILE and SSL_CERT_DIR respected
+    bool trust_system_store = true;         // OpenSSL's default locations, SSL_CERT_FILE and SSL_CERT_DIR respected
     std::vector<std::string> extra_ca_pem;  // trusted besides (or instead)
-    pki::CertificateChain chain;         // client certificate, leaf first; empty for none
-    pki::EvpKey key;                     // its key; may be one whose private half is elsewhere (signs through a callback)
+    pki::CertificateChain chain;            // client certificate, leaf first; empty for none
+    pki::EvpKey key;  // its key; may be one whose private half is elsewhere (signs through a callback)
 };
 
 struct ClientOptions {
@@ -28,7 +28,7 @@ struct ClientOptions {
     std::size_t body_bytes = 4 * 1024 * 1024;   // larger answers are refused
     // Connect here ("127.0.0.1:443") while the URL's host is used for TLS and the Host header.
     std::optional<std::string> connect_to;
-    std::optional<std::string> proxy;           // "http://[user:password@]host:port": HTTP CONNECT
+    std::optional<std::string> proxy;  // "http://[user:password@]host:port": HTTP CONNECT
 };
 
 // A connection that is kept and reopened as needed. One request at a time; not for use from two threads at once.
@@ -39,11 +39,13 @@ struct ClientOptions {
 class HttpClient {
 public:
     // "https://host[:port]" or "unix:///path/to.sock".
-    static Result<std::shared_ptr<HttpClient>> create(const std::string& base_url, std::shared_ptr<const ClientTls> tls = nullptr,
+    static Result<std::shared_ptr<HttpClient>> create(const std::string& base_url,
+                                                      std::shared_ptr<const ClientTls> tls = nullptr,
                                                       ClientOptions options = {});
     ~HttpClient();
 
-    // Fills in Host and Content-Length. A request on a kept connection that the server closed meanwhile is sent again once.
+    // Fills in Host and Content-Length. A request on a kept connection that the server closed meanwhile is sent again
+    // once.
     Task<Result<HttpResponse>> send(HttpRequest request);
     // The same from a program without a loop.
     Result<HttpResponse> send_blocking(HttpRequest request);

@@ -1,8 +1,8 @@
 // An HTTP/1.1 server over TLS and over unix sockets: keep-alive, 100-continue, chunked bodies, bodies on GET.
 //
 // Every wait and size has a bound: see HttpLimits. The client certificate is asked for (empty CA list) and never judged
-// here: the handler gets the presented chain, key possession proven by TLS. There is no resumption: a ticket would carry
-// the leaf without its intermediates.
+// here: the handler gets the presented chain, key possession proven by TLS. There is no resumption: a ticket would
+// carry the leaf without its intermediates.
 #pragma once
 
 #include <sys/types.h>
@@ -29,7 +29,8 @@ struct HttpLimits {
     std::chrono::milliseconds request{30'000};  // from a request's first byte to its last
     std::chrono::milliseconds idle{75'000};     // between requests
     std::chrono::milliseconds write{30'000};
-    std::size_t connections = 20'000;  // over all reactors; the oldest idle one is closed to make room, else the new one
+    std::size_t connections =
+        20'000;  // over all reactors; the oldest idle one is closed to make room, else the new one
     std::size_t requests_per_connection = 10'000;
 };
 
@@ -41,10 +42,10 @@ struct PeerCredentials {
 
 // Who is at the other end; the same for every request of a connection.
 struct Peer {
-    std::string address;                          // "127.0.0.1:51234", or "unix"
-    std::optional<PeerCredentials> credentials;   // unix sockets only (SO_PEERCRED)
-    pki::CertificateChain chain;                  // leaf first, as presented; empty without a client certificate
-    std::string server_name;                      // SNI, lower case; may be empty
+    std::string address;                         // "127.0.0.1:51234", or "unix"
+    std::optional<PeerCredentials> credentials;  // unix sockets only (SO_PEERCRED)
+    pki::CertificateChain chain;                 // leaf first, as presented; empty without a client certificate
+    std::string server_name;                     // SNI, lower case; may be empty
     bool tls = false;
 };
 

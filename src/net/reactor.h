@@ -21,6 +21,7 @@ public:
     std::size_t size() const { return contexts_.size(); }
     boost::asio::io_context& at(std::size_t index) { return *contexts_[index]; }
     void start();
+    bool running() const { return !threads_.empty(); }
     // Ends the loops and joins the threads; what was still running on them is dropped.
     void stop();
 
