@@ -1,0 +1,42 @@
+#include "edge/certd/client.h"
+
+#include "base/bytes.h"
+#include "edge/service/local_call.h"
+
+namespace muster::edge::certd {
+namespace {
+
+LocalService service_at(const std::filesystem::path& socket) {
+    return {"aziot-certd", socket, "2020-09-01"};
+}
+
+std::string path_of(const std::string& id) {
+    return "/certificates/" + percent_encode(id);
+}
+
+}  // namespace
+
+Task<Result<std::string>> Client::load(std::string id) const {
+    MUSTER_CO_TRY(const auto answer, co_await call_local(service_at(socket_), "GET", path_of(id), {}));
+    co_return required_string(answer, "pem");
+}
+
+Task<Result<std::string>> Client::create(std::string id, std::string csr_pem) const {
+    json::object body{{"certId", std::move(id)}, {"csr", std::move(csr_pem)}};
+    MUSTER_CO_TRY(const auto answer,
+                  co_await call_local(service_at(socket_), "POST", "/certificates", std::move(body)));
+    co_return required_string(answer, "pem");
+}
+
+Task<Result<>> Client::import(std::string id, std::string pem) const {
+    json::object body{{"pem", std::move(pem)}};
+    MUSTER_CO_CHECK(co_await call_local(service_at(socket_), "PUT", path_of(id), std::move(body)));
+    co_return Result<>{};
+}
+
+Task<Result<>> Client::remove(std::string id) const {
+    MUSTER_CO_CHECK(co_await call_local(service_at(socket_), "DELETE", path_of(id), {}));
+    co_return Result<>{};
+}
+
+}  // namespace muster::edge::certd

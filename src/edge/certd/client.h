@@ -1,0 +1,26 @@
+// Calls to certd over its socket.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "base/error.h"
+#include "base/task.h"
+
+namespace muster::edge::certd {
+
+// Safe to use from any thread and any loop; errors as call_local (edge/service/local_call.h) gives them.
+class Client {
+public:
+    explicit Client(std::filesystem::path socket) : socket_(std::move(socket)) {}
+
+    Task<Result<std::string>> load(std::string id) const;  // the PEM chain
+    Task<Result<std::string>> create(std::string id, std::string csr_pem) const;
+    Task<Result<>> import(std::string id, std::string pem) const;
+    Task<Result<>> remove(std::string id) const;
+
+private:
+    std::filesystem::path socket_;
+};
+
+}  // namespace muster::edge::certd

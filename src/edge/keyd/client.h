@@ -1,0 +1,44 @@
+// Calls to keyd over its socket.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/task.h"
+
+namespace muster::edge::keyd {
+
+// Holds no connection and no state: safe to use from any thread and any loop. An answer that is an error of keyd keeps
+// its message; codes: not_found and invalid_argument (400), forbidden (401), throttled, unavailable (no keyd),
+// internal.
+class Client {
+public:
+    explicit Client(std::filesystem::path socket) : socket_(std::move(socket)) {}
+
+    Task<Result<std::string>> create_key(std::string id, std::string usage = "derive,sign") const;  // the handle
+    Task<Result<std::string>> load_pair(std::string id) const;
+    Task<Result<std::string>> create_pair(std::string id, std::string preferred_algorithms) const;
+    Task<Result<>> delete_pair(std::string handle) const;
+    Task<Result<std::string>> derive(std::string base_handle, std::string derivation_data) const;
+    Task<Result<Secret>> export_derived(std::string handle) const;
+    Task<Result<Bytes>> sign_hmac(std::string handle, Bytes message) const;
+
+    // These block: for use inside a cryptographic operation, which cannot suspend.
+    Result<std::string> parameter_blocking(const std::string& handle, std::string_view name) const;
+    Result<Bytes> sign_ecdsa_blocking(const std::string& handle, ByteView digest) const;
+    // `algorithm` is "RSA-PKCS1" or "RSA-NO-PADDING".
+    Result<Bytes> rsa_private_blocking(const std::string& handle, std::string_view algorithm, ByteView input) const;
+    Result<std::string> load_pair_blocking(const std::string& id) const;
+
+private:
+    Task<Result<json::object>> call(std::string method, std::string path, json::object body) const;
+    Task<Result<std::string>> member(std::string method, std::string path, json::object body, std::string name) const;
+    std::filesystem::path socket_;
+};
+
+}  // namespace muster::edge::keyd

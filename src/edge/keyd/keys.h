@@ -1,0 +1,59 @@
+// keyd's operations, without HTTP: who asks for which key gets a handle, and uses the key through it.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "base/random.h"
+#include "edge/keyd/handle.h"
+#include "edge/keyd/key_files.h"
+#include "edge/service/principals.h"
+
+namespace muster::edge::keyd {
+
+// The blocking half of keyd (disk, key generation): all calls but set_principals come from one worker thread, which is
+// what keeps two creations of the same key apart.
+class Keys {
+public:
+    Keys(KeyFiles files, Principals principals, Random& random);
+
+    // Makes or reads the key that signs handles; before anything else.
+    Result<> start();
+    void set_principals(Principals principals);
+
+    Result<std::string> create_key(uid_t uid, const std::string& id, std::optional<Secret> import,
+                                   std::string_view usage);
+    Result<std::string> load_key(uid_t uid, const std::string& id) const;
+    Result<std::string> create_pair(uid_t uid, const std::string& id, std::string_view preferred);
+    Result<std::string> load_pair(uid_t uid, const std::string& id) const;
+    Result<> move_pair(uid_t uid, const std::string& from, const std::string& to);
+    Result<> remove(std::string_view handle, KeyRef::Kind kind);
+
+    Result<std::string> derive(std::string_view base_handle, Bytes derivation) const;
+    Result<Secret> export_derived(std::string_view handle) const;
+    Result<std::string> parameter(std::string_view handle, std::string_view name) const;
+
+    Result<Bytes> sign_ecdsa(std::string_view handle, ByteView digest) const;
+    Result<Bytes> sign_hmac(std::string_view handle, ByteView message) const;
+    Result<Bytes> encrypt(std::string_view handle, ByteView iv, ByteView aad, ByteView plaintext) const;
+    Result<Secret> decrypt(std::string_view handle, ByteView iv, ByteView aad, ByteView ciphertext) const;
+    // algorithm: "RSA-PKCS1" or "RSA-NO-PADDING"
+    Result<Bytes> rsa_private(std::string_view handle, std::string_view algorithm, ByteView input) const;
+
+private:
+    Result<> authorize(uid_t uid, const std::string& id) const;
+    std::string handle_of(KeyRef key) const;
+    Result<KeyRef> open(std::string_view handle, std::optional<KeyRef::Kind> kind = std::nullopt) const;
+    Result<Secret> symmetric(const KeyRef& key) const;
+    Result<pki::PrivateKey> pair(std::string_view handle) const;
+
+    KeyFiles files_;
+    Random& random_;
+    Secret validation_key_;
+    mutable std::mutex mutex_;  // guards principals_ alone
+    std::shared_ptr<const Principals> principals_;
+};
+
+}  // namespace muster::edge::keyd

@@ -1,0 +1,175 @@
+#include "edge/keyd/routes.h"
+
+#include "base/text.h"
+#include "edge/service/daemon.h"
+
+namespace muster::edge::keyd {
+namespace {
+
+using Kind = Member::Kind;
+constexpr std::string_view first_version = "2020-09-01";
+constexpr std::string_view second_version = "2021-05-01";  // delete and move
+
+Reply handle_reply(std::string handle) {
+    return {200, json::object{{"keyHandle", std::move(handle)}}};
+}
+
+Reply bytes_reply(std::string_view name, ByteView bytes) {
+    return {200, json::object{{name, base64_encode(bytes)}}};
+}
+
+Result<Bytes> decode(const json::object& object, std::string_view name) {
+    MUSTER_TRY(const auto text, required_string(object, name));
+    auto bytes = base64_decode(text);
+    if (!bytes) return fail(Errc::invalid_argument, "parameter \"{}\" has an invalid value: it is not base64", name);
+    return std::move(*bytes);
+}
+
+std::unexpected<Error> unknown_algorithm(std::string_view algorithm, std::string_view known) {
+    return fail(Errc::invalid_argument, "parameter \"algorithm\" has an invalid value \"{}\"; known: {}",
+                printable(algorithm, 40), known);
+}
+
+// One route's work, run on the worker.
+using Operation = Result<Reply> (*)(Keys&, const Call&);
+
+Result<Reply> create_key(Keys& keys, const Call& call) {
+    std::optional<Secret> import;
+    if (find_member(call.body, "keyBytes") != nullptr) {
+        MUSTER_TRY(auto bytes, decode(call.body, "keyBytes"));
+        import.emplace(std::move(bytes));
+    }
+    return reply_with(keys.create_key(call.uid, call.text("keyId"), std::move(import), call.text("usage")),
+                      handle_reply);
+}
+
+Result<Reply> load_key(Keys& keys, const Call& call) {
+    return reply_with(keys.load_key(call.uid, call.ids[0]), handle_reply);
+}
+
+Result<Reply> delete_key(Keys& keys, const Call& call) {
+    return reply_with(keys.remove(call.text("keyHandle"), KeyRef::Kind::key), Reply::no_content);
+}
+
+Result<Reply> create_pair(Keys& keys, const Call& call) {
+    return reply_with(keys.create_pair(call.uid, call.text("keyId"), call.text("preferredAlgorithms")), handle_reply);
+}
+
+Result<Reply> load_pair(Keys& keys, const Call& call) {
+    return reply_with(keys.load_pair(call.uid, call.ids[0]), handle_reply);
+}
+
+Result<Reply> move_pair(Keys& keys, const Call& call) {
+    return reply_with(keys.move_pair(call.uid, call.text("from"), call.ids[0]), Reply::no_content);
+}
+
+Result<Reply> delete_pair(Keys& keys, const Call& call) {
+    return reply_with(keys.remove(call.text("keyHandle"), KeyRef::Kind::key_pair), Reply::no_content);
+}
+
+Result<Reply> parameter(Keys& keys, const Call& call) {
+    MUSTER_TRY(auto value, keys.parameter(call.text("keyHandle"), call.ids[0]));
+    return Reply{200, json::object{{"value", std::move(value)}}};
+}
+
+Result<Reply> derive(Keys& keys, const Call& call) {
+    MUSTER_TRY(auto derivation, decode(call.body, "derivationData"));
+    return reply_with(keys.derive(call.text("baseKeyHandle"), std::move(derivation)), handle_reply);
+}
+
+Result<Reply> export_derived(Keys& keys, const Call& call) {
+    MUSTER_TRY(const auto key, keys.export_derived(call.text("keyHandle")));
+    return bytes_reply("key", key.bytes());
+}
+
+Result<Reply> sign(Keys& keys, const Call& call) {
+    const auto algorithm = call.text("algorithm");
+    const auto handle = call.text("keyHandle");
+    const auto& parameters = call.object("parameters");
+    if (algorithm == "ECDSA") {
+        MUSTER_TRY(const auto digest, decode(parameters, "digest"));
+        MUSTER_TRY(const auto signature, keys.sign_ecdsa(handle, digest));
+        return bytes_reply("signature", signature);
+    }
+    if (algorithm != "HMAC-SHA256") return unknown_algorithm(algorithm, "ECDSA, HMAC-SHA256");
+    MUSTER_TRY(const auto message, decode(parameters, "message"));
+    MUSTER_TRY(const auto signature, keys.sign_hmac(handle, message));
+    return bytes_reply("signature", signature);
+}
+
+Result<Reply> encrypt(Keys& keys, const Call& call) {
+    const auto algorithm = call.text("algorithm");
+    const auto handle = call.text("keyHandle");
+    MUSTER_TRY(const auto plaintext, decode(call.body, "plaintext"));
+    if (algorithm == "RSA-PKCS1" || algorithm == "RSA-NO-PADDING") {
+        MUSTER_TRY(const auto output, keys.rsa_private(handle, algorithm, plaintext));
+        return bytes_reply("ciphertext", output);
+    }
+    if (algorithm != "AEAD") return unknown_algorithm(algorithm, "AEAD, RSA-PKCS1, RSA-NO-PADDING");
+    MUSTER_TRY(const auto* parameters, optional_object(call.body, "parameters"));
+    if (parameters == nullptr) return fail(Errc::invalid_argument, "parameter \"parameters\" is missing");
+    MUSTER_TRY(const auto iv, decode(*parameters, "iv"));
+    MUSTER_TRY(const auto aad, decode(*parameters, "aad"));
+    MUSTER_TRY(const auto ciphertext, keys.encrypt(handle, iv, aad, plaintext));
+    return bytes_reply("ciphertext", ciphertext);
+}
+
+Result<Reply> decrypt(Keys& keys, const Call& call) {
+    const auto algorithm = call.text("algorithm");
+    if (algorithm != "AEAD") return unknown_algorithm(algorithm, "AEAD");
+    const auto& parameters = call.object("parameters");
+    MUSTER_TRY(const auto iv, decode(parameters, "iv"));
+    MUSTER_TRY(const auto aad, decode(parameters, "aad"));
+    MUSTER_TRY(const auto ciphertext, decode(call.body, "ciphertext"));
+    MUSTER_TRY(const auto plaintext, keys.decrypt(call.text("keyHandle"), iv, aad, ciphertext));
+    return bytes_reply("plaintext", plaintext.bytes());
+}
+
+struct Entry {
+    std::string_view method;
+    std::string_view pattern;
+    std::string_view since;
+    std::vector<Member> body;
+    Operation operation;
+};
+
+std::vector<Entry> entries() {
+    const Member key_id{"keyId"}, handle{"keyHandle"}, algorithm{"algorithm"};
+    const Member parameters{"parameters", Kind::object};
+    return {
+        {"POST", "/key", first_version, {key_id, {"keyBytes", Kind::string, false}, {"usage"}}, create_key},
+        {"GET", "/key/{}", first_version, {}, load_key},
+        {"DELETE", "/key", second_version, {handle}, delete_key},
+        {"POST", "/keypair", first_version, {key_id, {"preferredAlgorithms", Kind::string, false}}, create_pair},
+        {"GET", "/keypair/{}", first_version, {}, load_pair},
+        {"POST", "/keypair/{}", second_version, {{"from"}}, move_pair},
+        {"DELETE", "/keypair", second_version, {handle}, delete_pair},
+        {"POST", "/parameters/{}", first_version, {handle}, parameter},
+        {"POST", "/derivedkey", first_version, {{"baseKeyHandle"}, {"derivationData"}}, derive},
+        {"POST", "/derivedkey/export", first_version, {handle}, export_derived},
+        {"POST", "/sign", first_version, {handle, algorithm, parameters}, sign},
+        {"POST",
+         "/encrypt",
+         first_version,
+         {handle, algorithm, {"parameters", Kind::object, false}, {"plaintext"}},
+         encrypt},
+        {"POST", "/decrypt", first_version, {handle, algorithm, parameters, {"ciphertext"}}, decrypt},
+    };
+}
+
+}  // namespace
+
+std::unique_ptr<Router> make_router(Keys& keys, boost::asio::io_context& worker, Admission::Limits limits) {
+    std::vector<Route> routes;
+    for (auto& entry : entries()) {
+        auto handler = [&keys, &worker, operation = entry.operation](Call call) -> Task<Result<Reply>> {
+            co_return co_await run_on(worker,
+                                      [&keys, operation, call = std::move(call)] { return operation(keys, call); });
+        };
+        routes.push_back({entry.method, entry.pattern, entry.since, std::move(entry.body), std::move(handler)});
+    }
+    return std::make_unique<Router>(std::vector{first_version, second_version}, std::move(routes), usual_status,
+                                    limits);
+}
+
+}  // namespace muster::edge::keyd

@@ -1,0 +1,23 @@
+// A call to another daemon of this device over its unix socket.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "base/json.h"
+#include "base/task.h"
+
+namespace muster::edge {
+
+struct LocalService {
+    std::string name;  // "aziot-keyd"
+    std::filesystem::path socket;
+    std::string api_version;
+};
+
+// The answer's body (empty for 204). `body` is sent when the verb is not GET. An error answer becomes an Error with
+// its message: 401 forbidden, 404 not_found, other 4xx invalid_argument, 429 throttled, 5xx internal; no answer is
+// unavailable.
+Task<Result<json::object>> call_local(LocalService service, std::string method, std::string path, json::object body);
+
+}  // namespace muster::edge
