@@ -1,0 +1,185 @@
+#include "muster/client.h"
+
+#include "base/text.h"
+#include "base/version.h"
+#include "muster/output.h"
+#include "wire/sas.h"
+
+namespace muster::cli {
+namespace {
+
+constexpr auto token_life = std::chrono::hours(1);
+constexpr std::size_t longest_message = 2000;
+
+// {"errorCode", "message", "trackingId"} of the provisioning service, {"Message": "ErrorCode:Name;text",
+// "ExceptionMessage": "Tracking ID:x-TimeStamp:..."} of the hub.
+struct Refusal {
+    std::string message;
+    std::string code;
+    std::string tracking_id;
+};
+
+Refusal read_refusal(const net::HttpResponse& response) {
+    Refusal refusal;
+    const auto body = parse_json_object(response.body);
+    if (!body) return refusal;
+    refusal.message = string_or(*body, "message", string_or(*body, "Message"));
+    refusal.code = text_at(*body, "errorCode");
+    refusal.tracking_id = string_or(*body, "trackingId");
+    if (refusal.message.starts_with("ErrorCode:")) {
+        const auto end = refusal.message.find(';');
+        refusal.code = refusal.message.substr(10, end == std::string::npos ? end : end - 10);
+        refusal.message = end == std::string::npos ? std::string() : refusal.message.substr(end + 1);
+    }
+    if (refusal.tracking_id.empty()) {
+        const auto exception = string_or(*body, "ExceptionMessage");
+        std::string_view tracking = exception;
+        if (starts_with_ignore_case(tracking, "Tracking ID:")) tracking.remove_prefix(12);
+        refusal.tracking_id = std::string(tracking.substr(0, tracking.find("-TimeStamp")));
+    }
+    return refusal;
+}
+
+Errc code_of_status(int status) {
+    switch (status) {
+        case 401: return Errc::unauthorized;
+        case 403: return Errc::forbidden;
+        case 404: return Errc::not_found;
+        case 409: return Errc::conflict;
+        case 412: return Errc::precondition_failed;
+        case 413: return Errc::too_large;
+        case 429: return Errc::throttled;
+        default: return status >= 500 ? Errc::unavailable : Errc::invalid_argument;
+    }
+}
+
+std::string hint_of_status(int status, const Call& call) {
+    switch (status) {
+        case 401:
+            return "The key or the rights of the policy do not suffice. On the server, `muster connection-string` "
+                   "lists "
+                   "the policies and what\n  each may do.";
+        case 404: return call.not_found_hint;
+        case 412: return "Someone changed it meanwhile: look at it again, then repeat the command.";
+        case 429: return "The service is busy: try again in a moment.";
+        default: return {};
+    }
+}
+
+std::string details(int status, const Refusal& refusal) {
+    std::string text = fmt::format("HTTP {}", status);
+    if (!refusal.code.empty()) text += fmt::format(", errorCode {}", printable(refusal.code));
+    if (!refusal.tracking_id.empty()) text += fmt::format(", trackingId {}", printable(refusal.tracking_id));
+    return text;
+}
+
+Error transport_error(const Error& error, const Target& target, const Call& call) {
+    auto outer = error.wrap(fmt::format("cannot {}: no answer from {}", call.what, target.base_url));
+    if (error.code() == Errc::unauthorized) {
+        return std::move(outer).with_hint(
+            "The service's certificate is not trusted: name its CA with --ca FILE or MUSTER_CA. `muster trust` on the "
+            "server prints it.");
+    }
+    if (error.code() == Errc::unavailable) return std::move(outer).with_hint(target.mend);
+    return outer;
+}
+
+}  // namespace
+
+Error error_of_answer(const net::HttpResponse& response, const Call& call) {
+    const auto refusal = read_refusal(response);
+    const auto message = refusal.message.empty() ? std::string(net::reason_phrase(response.status)) : refusal.message;
+    return Error(code_of_status(response.status), details(response.status, refusal))
+        .wrap(fmt::format("cannot {}: {}", call.what, printable(message, longest_message)))
+        .with_hint(hint_of_status(response.status, call));
+}
+
+Result<ServiceClient> ServiceClient::create(Target target, TimePoint now) {
+    auto tls = std::make_shared<net::ClientTls>();
+    tls->trust_system_store = target.trust_system_store;
+    tls->extra_ca_pem = target.ca_pem;
+    net::ClientOptions options;
+    if (!target.connect_to.empty()) options.connect_to = target.connect_to;
+    ServiceClient client(std::move(target), now);
+    MUSTER_TRY(client.http_, net::HttpClient::create(client.target_.base_url, tls, options));
+    return client;
+}
+
+Result<net::HttpResponse> ServiceClient::send(const Call& call, net::Headers headers) {
+    net::HttpRequest request;
+    request.method = call.method;
+    request.target =
+        fmt::format("{}{}api-version={}", call.path, call.path.contains('?') ? '&' : '?', call.api_version);
+    request.headers = std::move(headers);
+    request.headers.set("Authorization",
+                        wire::make_sas(target_.host, target_.key.bytes(), target_.policy, now_ + token_life));
+    request.headers.set("Accept", "application/json");
+    request.headers.set("User-Agent", fmt::format("muster/{}", version()));
+    if (call.body) {
+        request.headers.set("Content-Type", "application/json; charset=utf-8");
+        request.body = json::serialize(*call.body);
+    }
+    if (!call.if_match.empty()) request.headers.set("If-Match", call.if_match);
+    if (!call.quoted_if_match.empty()) request.headers.set("If-Match", fmt::format("\"{}\"", call.quoted_if_match));
+    auto response = http_->send_blocking(std::move(request));
+    if (!response) return fail(transport_error(response.error(), target_, call));
+    if (response->status >= 300) return fail(error_of_answer(*response, call));
+    return response;
+}
+
+Result<json::value> ServiceClient::call(const Call& call) {
+    MUSTER_TRY(const auto response, send(call, {}));
+    if (response.body.empty()) return json::value();
+    auto value = parse_json(response.body);
+    if (!value) return fail(value.error().wrap(fmt::format("cannot {}: the answer is not JSON", call.what)));
+    return value;
+}
+
+Result<json::object> ServiceClient::call_object(const Call& call) {
+    MUSTER_TRY(auto value, this->call(call));
+    if (!value.is_object())
+        return fail(Errc::invalid_argument, "cannot {}: the answer is not a JSON object", call.what);
+    return std::move(value.as_object());
+}
+
+Result<std::string> ServiceClient::text(const Call& call) {
+    MUSTER_TRY(auto response, send(call, {}));
+    return std::move(response.body);
+}
+
+Result<ListingResult> ServiceClient::list(const Listing& listing,
+                                          const std::function<Result<>(const json::object&)>& each) {
+    ListingResult result;
+    std::string continuation;
+    for (;;) {
+        const auto wanted = listing.top ? std::min(listing.page, *listing.top - result.items) : listing.page;
+        net::Headers headers;
+        headers.set("x-ms-max-item-count", fmt::format("{}", wanted));
+        if (!continuation.empty()) headers.set("x-ms-continuation", continuation);
+        MUSTER_TRY(const auto response, send(listing.call, std::move(headers)));
+        const auto page = parse_json(response.body);
+        if (!page || !page->is_array()) {
+            return fail(Errc::invalid_argument, "cannot {}: the answer is not a JSON array", listing.call.what);
+        }
+        const std::string next(response.headers.get("x-ms-continuation"));
+        for (const auto& item : page->as_array()) {
+            if (listing.top && result.items == *listing.top) {
+                result.more = true;
+                return result;
+            }
+            if (!item.is_object()) continue;
+            MUSTER_CHECK(each(item.as_object()));
+            ++result.items;
+        }
+        if (next.empty()) return result;
+        if (next == continuation)
+            return fail(Errc::internal, "cannot {}: the service repeats a page", listing.call.what);
+        if (listing.top && result.items >= *listing.top) {
+            result.more = true;
+            return result;
+        }
+        continuation = next;
+    }
+}
+
+}  // namespace muster::cli

@@ -1,0 +1,23 @@
+// The nouns of `muster`, one function each; see application.cpp for the whole tree.
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace muster::cli {
+
+struct Context;
+
+void add_enrollment_command(CLI::App& app, Context& context);
+void add_enrollment_group_command(CLI::App& app, Context& context);
+void add_registration_command(CLI::App& app, Context& context);
+void add_device_command(CLI::App& app, Context& context);
+void add_module_command(CLI::App& app, Context& context);
+void add_twin_command(CLI::App& app, Context& context);
+void add_status_command(CLI::App& app, Context& context);
+void add_connection_string_command(CLI::App& app, Context& context);
+void add_trust_command(CLI::App& app, Context& context);
+void add_completion_command(CLI::App& app, Context& context);
+
+}  // namespace muster::cli

@@ -1,0 +1,259 @@
+#include "muster/enrollment_options.h"
+
+#include "base/file.h"
+#include "base/text.h"
+#include "muster/command.h"
+#include "pki/certificate.h"
+
+namespace muster::cli {
+namespace {
+
+struct ReprovisionPolicy {
+    const char* name;
+    bool update_hub_assignment;
+    bool migrate_device_data;
+};
+constexpr ReprovisionPolicy reprovision_policies[] = {
+    {"reprovisionandmigratedata", true, true},
+    {"reprovisionandresetdata", true, false},
+    {"never", false, false},
+};
+
+// An inline JSON text, or with a leading "@" the content of a file.
+Result<json::object> read_object(const std::string& argument) {
+    if (!argument.starts_with('@')) return parse_json_object(argument);
+    MUSTER_TRY(const auto text, read_file(argument.substr(1)));
+    auto object = parse_json_object(text);
+    if (!object) return fail(object.error().wrap(argument.substr(1)));
+    return object;
+}
+
+Result<json::object> read_object_option(const char* option, const std::string& argument) {
+    auto object = read_object(argument);
+    if (!object) return fail(object.error().wrap(fmt::format("{} is not a JSON object", option)));
+    return object;
+}
+
+// The object member of that name, made when it is absent.
+json::object& child(json::object& object, const char* name) {
+    auto& value = object[name];
+    if (!value.is_object()) value.emplace_object();
+    return value.as_object();
+}
+
+// What attestations are not of this kind must go: the service takes exactly one.
+json::object& x509_of(json::object& body) {
+    auto& attestation = child(body, "attestation");
+    attestation["type"] = "x509";
+    attestation.erase("tpm");
+    attestation.erase("symmetricKey");
+    return child(attestation, "x509");
+}
+
+Result<> set_certificate(json::object& slots, const char* slot, const std::string& path, EnrollmentKind kind) {
+    if (path.empty()) return {};
+    MUSTER_TRY(auto pem, read_certificate(path, kind));
+    slots[slot] = json::object{{"certificate", std::move(pem)}};
+    return {};
+}
+
+Result<> apply_certificates(const EnrollmentOptions& options, EnrollmentKind kind, json::object& body) {
+    const bool given = !options.certificate_path.empty() || !options.secondary_certificate_path.empty();
+    if (!given && !options.remove_certificate && !options.remove_secondary_certificate) return {};
+    auto& x509 = x509_of(body);
+    x509.erase("caReferences");
+    auto& slots = child(x509, kind == EnrollmentKind::group ? "signingCertificates" : "clientCertificates");
+    if (options.remove_certificate) slots.erase("primary");
+    if (options.remove_secondary_certificate) slots.erase("secondary");
+    MUSTER_CHECK(set_certificate(slots, "primary", options.certificate_path, kind));
+    return set_certificate(slots, "secondary", options.secondary_certificate_path, kind);
+}
+
+void apply_ca_references(const EnrollmentOptions& options, json::object& body) {
+    if (options.ca_name.empty() && options.secondary_ca_name.empty()) return;
+    auto& x509 = x509_of(body);
+    x509.erase("signingCertificates");
+    auto& references = child(x509, "caReferences");
+    if (!options.ca_name.empty()) references["primary"] = options.ca_name;
+    if (!options.secondary_ca_name.empty()) references["secondary"] = options.secondary_ca_name;
+}
+
+Result<> apply_twin(const EnrollmentOptions& options, json::object& body) {
+    if (!options.tags.empty()) {
+        json::object tags;
+        for (const auto& argument : options.tags) MUSTER_CHECK(merge_tags(argument, tags));
+        child(body, "initialTwin")["tags"] = std::move(tags);
+    }
+    if (!options.desired.empty()) {
+        MUSTER_TRY(auto desired, read_object_option("--initial-twin-properties", options.desired));
+        // The service's own form is accepted too: {"desired": {...}}.
+        if (const auto* inner = object_at(desired, "desired"); inner != nullptr && desired.size() == 1) {
+            desired = json::object(*inner);
+        }
+        child(child(body, "initialTwin"), "properties")["desired"] = std::move(desired);
+    }
+    return {};
+}
+
+void apply_policies(const EnrollmentOptions& options, json::object& body) {
+    if (!options.provisioning_status.empty()) body["provisioningStatus"] = options.provisioning_status;
+    for (const auto& policy : reprovision_policies) {
+        if (options.reprovision_policy != policy.name) continue;
+        body["reprovisionPolicy"] = {{"updateHubAssignment", policy.update_hub_assignment},
+                                     {"migrateDeviceData", policy.migrate_device_data}};
+    }
+    if (!options.allocation_policy.empty()) body["allocationPolicy"] = options.allocation_policy;
+    if (!options.iot_hubs.empty()) {
+        body.erase("iotHubHostName");  // the deprecated way to name one hub
+        body["iotHubs"] = json::value_from(options.iot_hubs);
+    }
+}
+
+// What can be told from the command line alone is told before anything is read or sent.
+std::string check_json_argument(const std::string& argument) {
+    if (argument.starts_with('@')) return {};
+    const auto object = parse_json_object(argument);
+    return object ? std::string() : fmt::format("not a JSON object: {}", object.error().chain());
+}
+
+std::string check_tags_argument(const std::string& argument) {
+    if (argument.starts_with('@')) return {};
+    json::object ignored;
+    const auto merged = merge_tags(argument, ignored);
+    return merged ? std::string() : merged.error().chain();
+}
+
+void add_attestation_options(CLI::App& verb, EnrollmentKind kind, EnrollmentVerb change, EnrollmentOptions& options) {
+    const bool group = kind == EnrollmentKind::group;
+    add_file(verb, "--certificate-path,--cp", options.certificate_path,
+             group ? "CA certificate (root or intermediate; PEM or DER) that signs the devices' certificates"
+                   : "the device's certificate (PEM or DER); of a full chain the first is taken");
+    add_file(verb, "--secondary-certificate-path,--scp", options.secondary_certificate_path,
+             "a second one, accepted as well: for rolling certificates");
+    if (group) {
+        verb.add_option("--ca-name,--root-ca-name,--cn", options.ca_name, "name of an uploaded CA certificate instead")
+            ->type_name("NAME");
+        verb.add_option("--secondary-ca-name,--secondary-root-ca-name,--scn", options.secondary_ca_name,
+                        "name of a second one")
+            ->type_name("NAME");
+    }
+    if (change == EnrollmentVerb::create) return;
+    verb.add_flag("--remove-certificate,--rc", options.remove_certificate, "take the primary certificate away");
+    verb.add_flag("--remove-secondary-certificate,--rsc", options.remove_secondary_certificate,
+                  "take the secondary certificate away");
+}
+
+void add_twin_options(CLI::App& verb, EnrollmentOptions& options) {
+    verb.add_option("--initial-twin-tags,--tags", options.tags,
+                    "tags of a new device: KEY=VALUE (a.b=c nests; repeat it), a JSON object, or @FILE")
+        ->check(check_tags_argument, "", "")
+        ->type_name("TAGS")
+        ->allow_extra_args(false);
+    verb.add_option("--initial-twin-properties,--props", options.desired,
+                    "desired properties of a new device: a JSON object, or @FILE")
+        ->check(check_json_argument, "", "")
+        ->type_name("JSON");
+}
+
+void add_allocation_options(CLI::App& verb, EnrollmentOptions& options) {
+    add_choice(verb, "--allocation-policy,--ap", options.allocation_policy, {"hashed", "geoLatency", "static"},
+               "how a hub is chosen");
+    verb.add_option("--iot-hubs,--ih", options.iot_hubs, "hubs to choose from; repeat it or separate with commas")
+        ->type_name("HOST")
+        ->delimiter(',')
+        ->allow_extra_args(false);
+}
+
+}  // namespace
+
+bool EnrollmentOptions::changes_something() const {
+    EnrollmentOptions empty;
+    const auto texts = [](const EnrollmentOptions& of) {
+        return std::tie(of.certificate_path, of.secondary_certificate_path, of.ca_name, of.secondary_ca_name,
+                        of.device_id, of.device_information, of.edge_enabled, of.desired, of.provisioning_status,
+                        of.reprovision_policy, of.allocation_policy, of.tags, of.iot_hubs);
+    };
+    return texts(*this) != texts(empty) || remove_certificate || remove_secondary_certificate;
+}
+
+void add_enrollment_options(CLI::App& verb, EnrollmentKind kind, EnrollmentVerb change, EnrollmentOptions& options) {
+    const bool group = kind == EnrollmentKind::group;
+    add_registration_id(verb, "ID", options.id,
+                        group ? "name of the group" : "registration id: the CN of the device's certificate");
+    add_attestation_options(verb, kind, change, options);
+    if (!group) {
+        verb.add_option("--device-id", options.device_id, "id at the hub; default: the registration id")
+            ->type_name("ID");
+        verb.add_option("--device-information,--info", options.device_information,
+                        "anything worth knowing about the device: a JSON object, or @FILE")
+            ->check(check_json_argument, "", "")
+            ->type_name("JSON");
+    }
+    add_choice(verb, "--edge-enabled,--ee", options.edge_enabled, {"true", "false"},
+               "whether it is an IoT Edge device");
+    add_twin_options(verb, options);
+    add_choice(verb, "--provisioning-status,--ps", options.provisioning_status, {"enabled", "disabled"},
+               "disabled: its devices are turned away");
+    std::vector<std::string> policies;
+    for (const auto& policy : reprovision_policies) policies.emplace_back(policy.name);
+    add_choice(verb, "--reprovision-policy,--rp", options.reprovision_policy, policies,
+               "what happens when a device registers again");
+    add_allocation_options(verb, options);
+    if (change == EnrollmentVerb::update) {
+        verb.add_option("-e,--etag", options.etag, "change it only if this is still its ETag")->type_name("ETAG");
+    }
+}
+
+Result<> apply_options(const EnrollmentOptions& options, EnrollmentKind kind, json::object& body) {
+    body[kind == EnrollmentKind::group ? "enrollmentGroupId" : "registrationId"] = options.id;
+    MUSTER_CHECK(apply_certificates(options, kind, body));
+    apply_ca_references(options, body);
+    if (!options.device_id.empty()) body["deviceId"] = options.device_id;
+    if (!options.device_information.empty()) {
+        MUSTER_TRY(body["optionalDeviceInformation"],
+                   read_object_option("--device-information", options.device_information));
+    }
+    if (!options.edge_enabled.empty()) child(body, "capabilities")["iotEdge"] = options.edge_enabled == "true";
+    MUSTER_CHECK(apply_twin(options, body));
+    apply_policies(options, body);
+    return {};
+}
+
+Result<> merge_tags(const std::string& argument, json::object& object) {
+    if (argument.starts_with('{') || argument.starts_with('@')) {
+        MUSTER_TRY(auto given, read_object_option("--initial-twin-tags", argument));
+        for (auto& [name, value] : given) object[name] = std::move(value);
+        return {};
+    }
+    const auto equals = argument.find('=');
+    if (equals == std::string::npos || equals == 0) {
+        return fail(Errc::invalid_argument, "\"{}\" is neither KEY=VALUE, nor a JSON object, nor @FILE",
+                    printable(argument));
+    }
+    auto* at = &object;
+    auto names = split(std::string_view(argument).substr(0, equals), '.');
+    for (std::size_t i = 0; i + 1 < names.size(); ++i) at = &child(*at, std::string(names[i]).c_str());
+    (*at)[json::string_view(names.back().data(), names.back().size())] = argument.substr(equals + 1);
+    return {};
+}
+
+Result<std::string> read_certificate(const std::string& path, EnrollmentKind kind) {
+    MUSTER_TRY(const auto text, read_file(path));
+    if (text.contains("PRIVATE KEY-----") && !text.contains("BEGIN CERTIFICATE-----")) {
+        return fail(Error(Errc::invalid_argument, fmt::format("{} holds a private key, not a certificate", path))
+                        .with_hint("Name the .cert.pem file; private keys stay on the device."));
+    }
+    auto certificate = pki::Certificate::from_any(text);
+    if (!certificate) return fail(certificate.error().wrap(fmt::format("{} is not a certificate", path)));
+    if (kind == EnrollmentKind::group && !certificate->is_ca()) {
+        return fail(
+            Error(Errc::invalid_argument,
+                  fmt::format("{}: {} is not a CA certificate, so no device certificate can be signed by it", path,
+                              certificate->subject()))
+                .with_hint("A group takes the root or an intermediate of its devices' chains; for this one device, "
+                           "use `muster enrollment create`."));
+    }
+    return certificate->pem();
+}
+
+}  // namespace muster::cli

@@ -1,0 +1,74 @@
+#include "muster/usage.h"
+
+#include <CLI/CLI.hpp>
+
+#include "base/text.h"
+
+namespace muster::cli {
+namespace {
+
+// The command that the line got to, and how it is spelled: "muster enrollment".
+struct Reached {
+    const CLI::App* app;
+    std::string path;
+};
+
+Reached reached_command(const CLI::App& root) {
+    Reached reached{&root, root.get_name()};
+    while (!reached.app->get_subcommands().empty()) {
+        reached.app = reached.app->get_subcommands().front();
+        reached.path += " " + reached.app->get_name();
+    }
+    return reached;
+}
+
+std::vector<std::string> command_names(const CLI::App& app) {
+    std::vector<std::string> names;
+    for (const auto* command : app.get_subcommands([](const CLI::App* each) { return !each->get_name().empty(); })) {
+        names.push_back(command->get_name());
+    }
+    return names;
+}
+
+std::vector<std::string> option_names(const CLI::App& app) {
+    std::vector<std::string> names;
+    for (const auto* option : app.get_options()) {
+        for (const auto& name : option->get_lnames()) names.push_back("--" + name);
+    }
+    return names;
+}
+
+std::string suggestion(const std::string& mistyped, const std::vector<std::string>& candidates) {
+    const auto meant = nearest(mistyped, candidates);
+    return meant ? fmt::format("; did you mean \"{}\"?", *meant) : std::string();
+}
+
+std::string describe_extra(const Reached& reached, const std::string& extra) {
+    if (extra.starts_with('-')) {
+        const auto name = extra.substr(0, extra.find('='));
+        return fmt::format("there is no option {}{}", printable(name), suggestion(name, option_names(*reached.app)));
+    }
+    const auto commands = command_names(*reached.app);
+    if (commands.empty()) return fmt::format("\"{}\" is one argument too many", printable(extra));
+    return fmt::format("there is no command \"{}\"{}", printable(extra), suggestion(extra, commands));
+}
+
+std::string describe(const Reached& reached, const CLI::ParseError& error) {
+    // The parser complains about a missing command before it complains about the misspelled one.
+    const auto extras = reached.app->remaining();
+    if (!extras.empty()) return describe_extra(reached, extras.front());
+    const auto commands = command_names(*reached.app);
+    if (error.get_name() == "RequiredError" && !commands.empty()) {
+        return fmt::format("a command is missing: {}", join(commands, ", "));
+    }
+    return error.what();
+}
+
+}  // namespace
+
+std::string describe_wrong_usage(const CLI::App& root, const CLI::ParseError& error) {
+    const auto reached = reached_command(root);
+    return fmt::format("{0}: {1}\n  {0} --help tells more.\n", reached.path, describe(reached, error));
+}
+
+}  // namespace muster::cli

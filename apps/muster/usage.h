@@ -1,0 +1,16 @@
+// What is wrong with a command line, in words that lead on: the nearest name, and where the help is.
+#pragma once
+
+#include <string>
+
+namespace CLI {
+class App;
+class ParseError;
+}  // namespace CLI
+
+namespace muster::cli {
+
+// For standard error; several lines.
+std::string describe_wrong_usage(const CLI::App& root, const CLI::ParseError& error);
+
+}  // namespace muster::cli
