@@ -99,7 +99,7 @@ private:
         // by an authority that is trusted in order to be refused, once that authority's own certificate has expired.
         if (anchored) return false;
         for (const Certificate& issuer : others) {
-            if (is_among(issuer, path_) || !signed_by(subject, issuer, false)) continue;
+            if (is_on_path(issuer) || !signed_by(subject, issuer, false)) continue;
             if (try_with(issuer, &PathSearch::extend)) return true;
         }
         note_no_issuer(subject);
@@ -168,6 +168,16 @@ private:
 
     static bool is_among(const Certificate& certificate, std::span<const Certificate> set) {
         return std::ranges::any_of(set, [&](const Certificate& other) { return same_certificate(certificate, other); });
+    }
+
+    // The same authority, in these bytes or in another certificate for its name and key: going through it again leads
+    // in a circle.
+    bool is_on_path(const Certificate& issuer) const {
+        return std::ranges::any_of(path_, [&](const Certificate& other) {
+            if (same_certificate(issuer, other)) return true;
+            return X509_NAME_cmp(X509_get_subject_name(issuer.get()), X509_get_subject_name(other.get())) == 0 &&
+                   EVP_PKEY_eq(X509_get0_pubkey(issuer.get()), X509_get0_pubkey(other.get())) == 1;
+        });
     }
 
     std::string describe_last() const { return describe(path_, path_.size() - 1, false); }
