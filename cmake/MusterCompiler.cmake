@@ -20,6 +20,8 @@ add_library(muster_flags INTERFACE)
 target_compile_options(muster_flags INTERFACE
   -Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Wimplicit-fallthrough
   -Wextra-semi -Wnull-dereference -Wthread-safety
+  # A member left out of a designated initializer has its default: that is what they are for.
+  -Wno-missing-designated-field-initializers
   "$<$<COMPILE_LANGUAGE:CXX>:SHELL:-Xclang -fno-pch-timestamp>"
   -fstack-protector-strong -fno-omit-frame-pointer -ffunction-sections -fdata-sections)
 target_link_options(muster_flags INTERFACE -fuse-ld=lld -Wl,--gc-sections -Wl,-z,relro,-z,now)

@@ -1,0 +1,174 @@
+#include "access/policies.h"
+
+#include <array>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "wire/sas.h"
+
+namespace muster::access {
+namespace {
+
+constexpr std::array all_rights{
+    Right::service_config,           Right::enrollment_read,           Right::enrollment_write,
+    Right::registration_status_read, Right::registration_status_write, Right::registry_read,
+    Right::registry_write,           Right::service_connect,           Right::device_connect,
+};
+
+constexpr std::size_t generated_key_bytes = 64;
+constexpr std::size_t shortest_key_bytes = 16;
+
+constexpr unsigned bits(std::initializer_list<Right> rights) {
+    unsigned all = 0;
+    for (const auto right : rights) all |= static_cast<unsigned>(right);
+    return all;
+}
+
+struct BuiltIn {
+    std::string_view name;
+    unsigned rights;
+};
+
+// `owner` is ours: one key for both planes, which is what the command line uses. The others are Azure's built-in ones
+// and a reader for the provisioning side, which Azure leaves to be made by hand.
+constexpr std::array built_in{
+    BuiltIn{"owner", bits({Right::service_config, Right::enrollment_read, Right::enrollment_write,
+                           Right::registration_status_read, Right::registration_status_write, Right::registry_read,
+                           Right::registry_write, Right::service_connect, Right::device_connect})},
+    BuiltIn{"provisioningserviceowner",
+            bits({Right::service_config, Right::enrollment_read, Right::enrollment_write, Right::device_connect,
+                  Right::registration_status_read, Right::registration_status_write})},
+    BuiltIn{"provisioningreader", bits({Right::enrollment_read, Right::registration_status_read})},
+    BuiltIn{"iothubowner",
+            bits({Right::registry_read, Right::registry_write, Right::service_connect, Right::device_connect})},
+    BuiltIn{"registryRead", bits({Right::registry_read})},
+    BuiltIn{"registryReadWrite", bits({Right::registry_read, Right::registry_write})},
+    BuiltIn{"service", bits({Right::service_connect})},
+    BuiltIn{"device", bits({Right::device_connect})},
+};
+
+Result<Secret> parse_key(const json::object& policy, std::string_view member) {
+    MUSTER_TRY(auto text, required_string(policy, member));
+    auto key = base64_decode(text);
+    wipe(text.data(), text.size());
+    if (!key) return fail(Errc::invalid_argument, "\"{}\" is not base64", member);
+    if (key->size() < shortest_key_bytes)
+        return fail(Errc::invalid_argument, "\"{}\" has fewer than {} bytes", member, shortest_key_bytes);
+    return Secret(std::move(*key));
+}
+
+Result<unsigned> parse_rights(const json::object& policy) {
+    const auto* list = find_member(policy, "rights");
+    if (list == nullptr || !list->is_array()) return fail(Errc::invalid_argument, "\"rights\" must be an array");
+    unsigned rights = 0;
+    for (const auto& entry : list->as_array()) {
+        const std::string name = entry.is_string() ? std::string(entry.as_string()) : std::string();
+        const auto* found = std::ranges::find(all_rights, name, &to_string);
+        if (found == all_rights.end()) return fail(Errc::invalid_argument, "unknown right \"{}\"", name);
+        rights |= static_cast<unsigned>(*found);
+    }
+    return rights;
+}
+
+Result<Policy> parse_policy(const json::object& object) {
+    Policy policy;
+    MUSTER_TRY(policy.name, required_string(object, "keyName"));
+    auto rest = [&]() -> Result<> {
+        MUSTER_TRY(policy.primary_key, parse_key(object, "primaryKey"));
+        MUSTER_TRY(policy.secondary_key, parse_key(object, "secondaryKey"));
+        MUSTER_TRY(policy.rights, parse_rights(object));
+        return {};
+    }();
+    if (!rest) return std::unexpected(rest.error().wrap(fmt::format("policy \"{}\"", policy.name)));
+    return policy;
+}
+
+// The host of a resource: "host", "host:port" or "host/path", in lower case.
+std::string resource_host(std::string_view resource) {
+    return to_lower(resource.substr(0, resource.find_first_of(":/")));
+}
+
+}  // namespace
+
+std::string_view to_string(Right right) {
+    switch (right) {
+        case Right::service_config: return "ServiceConfig";
+        case Right::enrollment_read: return "EnrollmentRead";
+        case Right::enrollment_write: return "EnrollmentWrite";
+        case Right::registration_status_read: return "RegistrationStatusRead";
+        case Right::registration_status_write: return "RegistrationStatusWrite";
+        case Right::registry_read: return "RegistryRead";
+        case Right::registry_write: return "RegistryWrite";
+        case Right::service_connect: return "ServiceConnect";
+        case Right::device_connect: return "DeviceConnect";
+    }
+    return "";
+}
+
+Policies Policies::generate(Random& random) {
+    Policies out;
+    for (const auto& [name, rights] : built_in) {
+        out.policies_.push_back({std::string(name), Secret(random.bytes(generated_key_bytes)),
+                                 Secret(random.bytes(generated_key_bytes)), rights});
+    }
+    return out;
+}
+
+Result<Policies> Policies::parse(std::string_view text) {
+    MUSTER_TRY(const auto document, parse_json_object(text));
+    const auto* list = find_member(document, "policies");
+    if (list == nullptr || !list->is_array()) return fail(Errc::invalid_argument, "\"policies\" must be an array");
+    Policies out;
+    for (const auto& entry : list->as_array()) {
+        if (!entry.is_object()) return fail(Errc::invalid_argument, "every policy must be an object");
+        MUSTER_TRY(auto policy, parse_policy(entry.as_object()));
+        if (out.find(policy.name) != nullptr)
+            return fail(Errc::invalid_argument, "policy \"{}\" is there twice", policy.name);
+        out.policies_.push_back(std::move(policy));
+    }
+    return out;
+}
+
+std::string Policies::serialize() const {
+    json::array list;
+    for (const auto& policy : policies_) {
+        json::array rights;
+        for (const auto right : all_rights)
+            if (policy.may(right)) rights.emplace_back(to_string(right));
+        list.push_back(json::object{{"keyName", policy.name},
+                                    {"primaryKey", base64_encode(policy.primary_key.bytes())},
+                                    {"secondaryKey", base64_encode(policy.secondary_key.bytes())},
+                                    {"rights", std::move(rights)}});
+    }
+    return pretty(json::object{{"policies", std::move(list)}}) + "\n";
+}
+
+const Policy* Policies::find(std::string_view name) const {
+    const auto found = std::ranges::find(policies_, name, &Policy::name);
+    return found == policies_.end() ? nullptr : &*found;
+}
+
+Result<const Policy*> Policies::authenticate(std::string_view authorization, const std::vector<std::string>& hosts,
+                                             TimePoint now) const {
+    if (authorization.empty())
+        return fail(Error(Errc::unauthorized, "the request has no Authorization header")
+                        .with_hint("send a SharedAccessSignature made with the key of an access policy"));
+    MUSTER_TRY(const auto token, wire::SasToken::parse(authorization));
+    const auto* policy = find(token.policy);
+    // An unknown policy and a wrong signature answer alike.
+    if (policy == nullptr ||
+        !(token.signed_by(policy->primary_key.bytes()) || token.signed_by(policy->secondary_key.bytes())))
+        return fail(Errc::unauthorized, "the signature does not fit the access policy named by skn");
+    if (token.expired(now))
+        return fail(Error(Errc::unauthorized,
+                          fmt::format("the shared access signature expired at {}",
+                                      format_utc_seconds(TimePoint(std::chrono::seconds(token.expiry)))))
+                        .with_hint("make a new one; check the clocks of both machines"));
+    const auto host = resource_host(token.resource);
+    if (std::ranges::none_of(hosts, [&](const auto& name) { return resource_host(name) == host; }))
+        return fail(Errc::unauthorized, "the shared access signature is for '{}', which is not this service",
+                    printable(token.resource));
+    return policy;
+}
+
+}  // namespace muster::access
