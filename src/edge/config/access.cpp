@@ -1,0 +1,155 @@
+#include "edge/config/access.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <set>
+
+namespace muster::edge {
+namespace {
+
+std::string user_text(uid_t uid) {
+    char buffer[4096];
+    struct passwd entry{};
+    struct passwd* found = nullptr;
+    if (getpwuid_r(uid, &entry, buffer, sizeof buffer, &found) == 0 && found != nullptr) return found->pw_name;
+    return fmt::format("uid {}", uid);
+}
+
+std::string group_text(gid_t gid) {
+    char buffer[16384];
+    struct group entry{};
+    struct group* found = nullptr;
+    if (getgrgid_r(gid, &entry, buffer, sizeof buffer, &found) == 0 && found != nullptr) return found->gr_name;
+    return fmt::format("gid {}", gid);
+}
+
+bool has_group(const Identity& who, gid_t group) {
+    return std::ranges::find(who.groups, group) != who.groups.end();
+}
+
+// `bit` is 4 (read) or 1 (search). The first class that fits decides, as the kernel does it.
+bool allowed(const struct stat& status, const Identity& who, mode_t bit) {
+    if (who.uid == 0) return true;
+    if (status.st_uid == who.uid) return (status.st_mode & (bit << 6)) != 0;
+    if (has_group(who, status.st_gid)) return (status.st_mode & (bit << 3)) != 0;
+    return (status.st_mode & bit) != 0;
+}
+
+std::string refusal(const std::filesystem::path& at, const struct stat& status, const Identity& who,
+                    std::string_view act) {
+    return fmt::format("{} may not {} {} (mode {:04o}, owner {}:{})", who.user, act, at.string(),
+                       status.st_mode & 07777, user_text(status.st_uid), group_text(status.st_gid));
+}
+
+std::optional<AccessFault> directory_fault(const std::filesystem::path& directory, const Identity& who) {
+    struct stat status{};
+    if (::stat(directory.c_str(), &status) != 0) {
+        if (errno == ENOENT)
+            return AccessFault{AccessFault::Kind::missing, directory,
+                               fmt::format("the directory {} does not exist", directory.string())};
+        return AccessFault{AccessFault::Kind::other, directory,
+                           fmt::format("{}: {}", directory.string(), std::strerror(errno))};
+    }
+    if (!S_ISDIR(status.st_mode))
+        return AccessFault{AccessFault::Kind::not_a_file, directory,
+                           fmt::format("{} is not a directory", directory.string())};
+    if (allowed(status, who, 1)) return std::nullopt;
+    return AccessFault{AccessFault::Kind::not_searchable, directory,
+                       refusal(directory, status, who, "pass through the directory")};
+}
+
+std::optional<AccessFault> parents_fault(const std::filesystem::path& file, const Identity& who) {
+    std::filesystem::path so_far;
+    for (const auto& part : file.parent_path()) {
+        so_far /= part;
+        if (auto fault = directory_fault(so_far, who)) return fault;
+    }
+    return std::nullopt;
+}
+
+std::optional<AccessFault> file_fault(const std::filesystem::path& file, const Identity& who) {
+    struct stat status{};
+    if (::stat(file.c_str(), &status) != 0) {
+        if (errno == ENOENT)
+            return AccessFault{AccessFault::Kind::missing, file, fmt::format("{} does not exist", file.string())};
+        return AccessFault{AccessFault::Kind::other, file, fmt::format("{}: {}", file.string(), std::strerror(errno))};
+    }
+    if (!S_ISREG(status.st_mode))
+        return AccessFault{AccessFault::Kind::not_a_file, file, fmt::format("{} is not a regular file", file.string())};
+    if (allowed(status, who, 4)) return std::nullopt;
+    return AccessFault{AccessFault::Kind::not_readable, file, refusal(file, status, who, "read")};
+}
+
+// Opens the file as that user, in a child. The system calls themselves: the C library's setuid is for whole processes.
+int open_as(const std::filesystem::path& file, const Identity& who) {
+    const auto* const path = file.c_str();
+    const pid_t child = ::fork();
+    if (child < 0) return errno;
+    if (child == 0) {
+        if (::syscall(SYS_setgroups, who.groups.size(), who.groups.data()) != 0) ::_exit(255);
+        if (::syscall(SYS_setgid, who.groups.front()) != 0) ::_exit(255);
+        if (::syscall(SYS_setuid, who.uid) != 0) ::_exit(255);
+        ::_exit(::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) >= 0 ? 0 : errno);
+    }
+    int status = 0;
+    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+}
+
+}  // namespace
+
+Result<Identity> identity_of(const Paths& paths, const ServiceUser& user) {
+    Identity who{user.name, group_text(user.gid), user.uid, {}};
+    int count = 64;
+    who.groups.resize(static_cast<std::size_t>(count));
+    if (paths.rooted()) {
+        who.user = user_text(user.uid);
+        count = ::getgroups(count, who.groups.data());
+        if (count < 0) return fail(errno_error("cannot read the groups of this process", errno));
+        who.groups.resize(static_cast<std::size_t>(count));
+        who.groups.insert(who.groups.begin(), user.gid);
+        return who;
+    }
+    if (::getgrouplist(user.name.c_str(), user.gid, who.groups.data(), &count) < 0) {
+        who.groups.resize(static_cast<std::size_t>(count));
+        if (::getgrouplist(user.name.c_str(), user.gid, who.groups.data(), &count) < 0)
+            return fail(Errc::unavailable, "cannot read the groups of {}", user.name);
+    }
+    who.groups.resize(static_cast<std::size_t>(count));
+    return who;
+}
+
+std::optional<AccessFault> access_fault(const std::filesystem::path& file, const Identity& reader) {
+    if (auto fault = parents_fault(file, reader)) return fault;
+    std::error_code error;
+    const auto real = std::filesystem::weakly_canonical(file, error);
+    if (!error && real != file)
+        if (auto fault = parents_fault(real, reader)) return fault;
+    return file_fault(file, reader);
+}
+
+std::optional<AccessFault> read_fault(const std::filesystem::path& file, const Identity& reader) {
+    auto fault = access_fault(file, reader);
+    const bool cannot_try = ::geteuid() != 0 || reader.uid == 0;
+    if (cannot_try) return fault;
+    if (fault && fault->kind != AccessFault::Kind::not_searchable && fault->kind != AccessFault::Kind::not_readable)
+        return fault;
+    const int error = open_as(file, reader);
+    if (error == 0) return std::nullopt;
+    if (fault || error == 255) return fault;
+    return AccessFault{AccessFault::Kind::other, file,
+                       fmt::format("{} cannot open {} although its permission bits allow it: {}", reader.user,
+                                   file.string(), std::strerror(error))};
+}
+
+}  // namespace muster::edge

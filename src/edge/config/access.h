@@ -1,0 +1,39 @@
+// May a service user read a file? Judged by the permission bits along the whole path, and where we are root also by
+// trying it as that user (which sees ACLs and mandatory access control).
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "edge/common/paths.h"
+
+namespace muster::edge {
+
+struct Identity {
+    std::string user;
+    std::string group;
+    uid_t uid;
+    std::vector<gid_t> groups;  // all of them, the primary one first
+};
+
+// The user's groups from the system's data base; below a device root those of this process.
+Result<Identity> identity_of(const Paths& paths, const ServiceUser& user);
+
+struct AccessFault {
+    enum class Kind { missing, not_searchable, not_readable, not_a_file, other };
+    Kind kind;
+    std::filesystem::path at;  // the file or directory that stands in the way
+    std::string explanation;   // "aziotks may not read /x (mode 0600, owner root)"
+};
+
+// By permission bits alone, symbolic links followed.
+std::optional<AccessFault> access_fault(const std::filesystem::path& file, const Identity& reader);
+// The whole judgement.
+std::optional<AccessFault> read_fault(const std::filesystem::path& file, const Identity& reader);
+
+}  // namespace muster::edge

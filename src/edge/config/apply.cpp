@@ -1,0 +1,176 @@
+#include "edge/config/apply.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace muster::edge {
+namespace {
+
+// The five services' files, and their owners; two of the services come later, their files travel already.
+struct Owner {
+    std::string_view service;
+    std::string_view user;
+};
+constexpr Owner owners[] = {
+    {"keyd", "aziotks"}, {"certd", "aziotcs"}, {"identityd", "aziotid"}, {"tpmd", "aziottpm"}, {"edged", "iotedge"}};
+
+std::filesystem::path journal_of(const Paths& paths) {
+    return paths.under("/etc/aziot/.apply-journal");
+}
+
+std::filesystem::path lock_of(const Paths& paths) {
+    return paths.under("/etc/aziot/.apply-lock");
+}
+
+std::vector<std::filesystem::path> target_directories(const Paths& paths) {
+    std::vector<std::filesystem::path> out;
+    for (const auto& owner : owners) out.push_back(paths.config_directory(owner.service));
+    return out;
+}
+
+Result<> must_be_root(const Paths& paths) {
+    if (paths.rooted() || ::geteuid() == 0) return {};
+    return fail(Error(Errc::forbidden, "this command must be run as root").with_hint("sudo iotedge config apply"));
+}
+
+using Users = std::map<std::string, ServiceUser, std::less<>>;
+
+Users find_users(const Paths& paths, const std::string& source, Findings& findings) {
+    Users users;
+    for (const auto& owner : owners) {
+        auto user = service_user(paths, owner.user);
+        if (user)
+            users.emplace(std::string(owner.user), std::move(*user));
+        else
+            findings.problems.push_back({source, 0, "", user.error().chain(), user.error().hint()});
+    }
+    return users;
+}
+
+// certd asks keyd, identityd asks both: over sockets that are open to the group alone.
+void check_groups(const Identity& member, const Users& users, const std::vector<std::string_view>& needed,
+                  const std::string& source, Findings& findings) {
+    for (const auto name : needed) {
+        const auto group = users.find(name)->second.gid;
+        if (std::ranges::find(member.groups, group) != member.groups.end()) continue;
+        findings.problems.push_back(
+            {source, 0, "",
+             fmt::format("the user {} is not in the group {} and cannot reach its socket", member.user, name),
+             fmt::format("usermod -aG {} {}", name, member.user)});
+    }
+}
+
+std::string os_hostname() {
+    char name[256] = {};
+    if (::gethostname(name, sizeof name - 1) != 0) return {};
+    return name;
+}
+
+std::size_t order_of(const ConfigProblem& problem) {
+    // What has no line comes last.
+    return problem.line == 0 ? SIZE_MAX : problem.line;
+}
+
+void sort_by_line(std::vector<ConfigProblem>& problems) {
+    std::multimap<std::size_t, ConfigProblem> sorted;
+    for (auto& problem : problems) sorted.emplace(order_of(problem), std::move(problem));
+    problems.clear();
+    for (auto& [line, problem] : sorted) problems.push_back(std::move(problem));
+}
+
+void warn_of_carried_keys(const SuperConfig& config, const std::string& source, Findings& findings) {
+    const bool default_agent = config.agent.image == Agent{}.image && config.agent.env.empty();
+    if (default_agent) return;
+    findings.warnings.push_back(
+        {source, 0, "agent", "is kept for the container runtime, which is not in this version", {}});
+}
+
+Result<> make_directory(const std::filesystem::path& directory, const ServiceUser& user) {
+    MUSTER_CHECK(make_directories(directory.parent_path(), 0755));
+    if (std::filesystem::is_directory(directory)) return {};
+    MUSTER_CHECK(make_directories(directory, 0700));
+    if (::chown(directory.c_str(), user.uid, user.gid) != 0)
+        return fail(errno_error(fmt::format("cannot set the owner of {}", directory.string()), errno));
+    return {};
+}
+
+Result<> write_all(const Paths& paths, const Users& users, const ServiceFiles& files, const StepHook& before_step) {
+    const std::string* const contents[] = {&files.keyd, &files.certd, &files.identityd, &files.tpmd, &files.edged};
+    std::vector<NewFile> set;
+    for (std::size_t i = 0; i < std::size(owners); ++i) {
+        const auto& user = users.find(owners[i].user)->second;
+        MUSTER_CHECK(make_directory(paths.config_directory(owners[i].service), user));
+        set.push_back({paths.generated_config(owners[i].service), *contents[i], 0600, FileOwner{user.uid, user.gid}});
+    }
+    return write_file_set(journal_of(paths), set, before_step);
+}
+
+struct Examined {
+    Findings findings;
+    Users users;
+    ServiceFiles files;
+};
+
+Result<Examined> examine(const Paths& paths, const ApplyOptions& options, const ApplyWorld& world) {
+    const auto source = options.file.string();
+    MUSTER_TRY(auto file, Config::load(source));
+    const auto config = understand(file);
+    Examined out;
+    out.findings.problems = file.problems();
+    out.users = find_users(paths, source, out.findings);
+    if (out.users.size() != std::size(owners)) return out;
+
+    const auto identity = [&](std::string_view user) { return identity_of(paths, out.users.find(user)->second); };
+    MUSTER_TRY(auto keyd, identity("aziotks"));
+    MUSTER_TRY(auto certd, identity("aziotcs"));
+    MUSTER_TRY(auto identityd, identity("aziotid"));
+    if (!paths.rooted()) {
+        check_groups(certd, out.users, {"aziotks"}, source, out.findings);
+        check_groups(identityd, out.users, {"aziotks", "aziotcs"}, source, out.findings);
+    }
+    CheckInput input{
+        config,       source, std::move(keyd), std::move(certd), std::move(identityd), os_hostname(), world.clock.now(),
+        world.resolve};
+    auto additional = check(input, out.findings);
+    warn_of_carried_keys(config, source, out.findings);
+    if (!out.findings.problems.empty()) return out;
+    const auto uid = [&](std::string_view user) { return out.users.find(user)->second.uid; };
+    out.files =
+        generate({config, {uid("aziotcs"), uid("aziotid"), uid("iotedge")}, input.os_hostname, std::move(additional)});
+    return out;
+}
+
+}  // namespace
+
+Result<ApplyOutcome> apply(const Paths& paths, const ApplyOptions& options, const ApplyWorld& world) {
+    MUSTER_CHECK(must_be_root(paths));
+    ApplyOutcome outcome;
+    std::optional<FileLock> lock;
+    if (!options.check_only) {
+        MUSTER_CHECK(make_directories(paths.under("/etc/aziot"), 0755));
+        MUSTER_TRY(lock, FileLock::acquire(lock_of(paths)));
+        MUSTER_TRY(outcome.recovered, recover_file_set(journal_of(paths), target_directories(paths)));
+    }
+    MUSTER_TRY(auto examined, examine(paths, options, world));
+    outcome.findings = std::move(examined.findings);
+    sort_by_line(outcome.findings.problems);
+    sort_by_line(outcome.findings.warnings);
+    if (options.check_only || !outcome.findings.problems.empty()) return outcome;
+    MUSTER_CHECK(write_all(paths, examined.users, examined.files, world.before_step));
+    outcome.written = true;
+    return outcome;
+}
+
+Result<Recovery> recover_interrupted_apply(const Paths& paths) {
+    if (!std::filesystem::is_directory(paths.under("/etc/aziot"))) return Recovery::nothing;
+    auto lock = FileLock::acquire(lock_of(paths));
+    if (!lock) {
+        if (lock.error().code() == Errc::conflict) return Recovery::nothing;
+        return fail(lock.error().wrap("cannot look for an interrupted `iotedge config apply`"));
+    }
+    return recover_file_set(journal_of(paths), target_directories(paths));
+}
+
+}  // namespace muster::edge

@@ -1,0 +1,244 @@
+#include "edge/config/check.h"
+
+#include <netdb.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <future>
+#include <set>
+#include <thread>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "edge/config/check_certificates.h"
+#include "edge/config/values.h"
+
+namespace muster::edge {
+namespace {
+
+enum class Secrecy { secret, open };
+
+bool is_private_home(const std::filesystem::path& directory) {
+    const auto text = directory.string();
+    return text == "/root" || text.starts_with("/root/") || text.starts_with("/home/") || text == "/tmp";
+}
+
+std::string install_command(const GivenFile& file, const Identity& reader, Secrecy secrecy) {
+    const bool secret = secrecy == Secrecy::secret;
+    const auto target = fmt::format("/var/aziot/{}/{}", secret ? "secrets" : "certs", file.path.filename().string());
+    return fmt::format("install -D -o {} -g {} -m {} {} {} and set {} = \"file://{}\"", reader.user, reader.group,
+                       secret ? "0600" : "0644", file.path.string(), target, file.key.substr(file.key.rfind('.') + 1),
+                       target);
+}
+
+std::string mend(const AccessFault& fault, const GivenFile& file, const Identity& reader, Secrecy secrecy) {
+    const bool secret = secrecy == Secrecy::secret;
+    switch (fault.kind) {
+        case AccessFault::Kind::missing:
+            return fmt::format("install -D -o {} -g {} -m {} YOUR_FILE {}", reader.user, reader.group,
+                               secret ? "0600" : "0644", file.path.string());
+        case AccessFault::Kind::not_readable:
+            return fmt::format("chown {}:{} {} && chmod {} {}", reader.user, reader.group, file.path.string(),
+                               secret ? "0600" : "0644", file.path.string());
+        case AccessFault::Kind::not_searchable:
+            if (is_private_home(fault.at)) return install_command(file, reader, secrecy);
+            if (secret && fault.at == file.path.parent_path())
+                return fmt::format("chown {}:{} {}", reader.user, reader.group, fault.at.string());
+            return fmt::format("chmod o+x {}", fault.at.string());
+        case AccessFault::Kind::not_a_file: return {};
+        case AccessFault::Kind::other: return "look for a refusal of SELinux or AppArmor: journalctl -k --grep=denied";
+    }
+    return {};
+}
+
+bool readable(const GivenFile& file, const Identity& reader, Secrecy secrecy, Notes& notes) {
+    const auto fault = read_fault(file.path, reader);
+    if (!fault) return true;
+    notes.problem(file, fault->explanation, mend(*fault, file, reader, secrecy));
+    return false;
+}
+
+void warn_of_open_key(const GivenFile& file, const Identity& reader, Notes& notes) {
+    struct stat status{};
+    if (::stat(file.path.c_str(), &status) != 0 || (status.st_mode & 077) == 0) return;
+    notes.warning(file,
+                  fmt::format("the private key in {} can be read by others (mode {:04o})", file.path.string(),
+                              status.st_mode & 07777),
+                  fmt::format("chown {}:{} {} && chmod 0600 {}", reader.user, reader.group, file.path.string(),
+                              file.path.string()));
+}
+
+struct Pair {
+    std::optional<pki::CertificateChain> chain;
+    std::optional<pki::PrivateKey> key;
+};
+
+// A certificate chain and its key, each read by its own service.
+Pair check_pair_of_files(const CheckInput& in, const GivenFile& certificate, const GivenFile& key, Notes& notes) {
+    Pair pair;
+    if (readable(certificate, in.certd, Secrecy::open, notes)) pair.chain = read_certificates(certificate, notes);
+    if (readable(key, in.keyd, Secrecy::secret, notes)) {
+        warn_of_open_key(key, in.keyd, notes);
+        pair.key = read_private_key(key, notes);
+    }
+    if (pair.chain) {
+        check_dates(*pair.chain, certificate, in.now, notes);
+        check_chain_order(*pair.chain, certificate, notes);
+    }
+    if (pair.chain && pair.key) check_pair(*pair.chain, certificate, *pair.key, key, notes);
+    return pair;
+}
+
+void check_device_identity(const CheckInput& in, Notes& notes) {
+    const auto& provisioning = in.config.provisioning;
+    if (!provisioning.identity_certificate || !provisioning.identity_key) return;
+    const auto pair = check_pair_of_files(in, *provisioning.identity_certificate, *provisioning.identity_key, notes);
+    if (pair.chain)
+        check_identity(pair.chain->front(), *provisioning.identity_certificate, provisioning.registration_id, notes);
+}
+
+void check_edge_ca(const CheckInput& in, Notes& notes) {
+    const auto& ca = in.config.edge_ca;
+    if (!ca.certificate || !ca.key) return;
+    const auto pair = check_pair_of_files(in, *ca.certificate, *ca.key, notes);
+    if (pair.chain && !pair.chain->front().is_ca())
+        notes.problem(*ca.certificate, fmt::format("{} is no authority (CA:TRUE): it cannot sign for modules",
+                                                   pair.chain->front().subject()));
+}
+
+// Certificates that are trusted: public files, every one in date.
+void check_authorities(const GivenFile& file, const Identity& reader, TimePoint now, Notes& notes) {
+    if (!readable(file, reader, Secrecy::open, notes)) return;
+    const auto chain = read_certificates(file, notes);
+    if (!chain) return;
+    check_dates(*chain, file, now, notes);
+    for (const auto& certificate : *chain)
+        if (!certificate.is_ca())
+            notes.warning(file, fmt::format("{} is no authority (CA:TRUE): what it would have signed is not trusted",
+                                            certificate.subject()));
+}
+
+void check_preloaded(const CheckInput& in, Notes& notes) {
+    std::set<std::string> known{"device-id", "aziot-edged-ca", "aziot-edged-trust-bundle", "trust-bundle-user"};
+    for (const auto& [id, entry] : in.config.preloaded_certs) known.insert(id);
+    for (const auto& [id, entry] : in.config.preloaded_certs) {
+        if (entry.file) {
+            if (readable(*entry.file, in.certd, Secrecy::open, notes)) (void)read_certificates(*entry.file, notes);
+            continue;
+        }
+        for (const auto& member : entry.ids)
+            if (!known.contains(member))
+                notes.warning(
+                    "preloaded_certs." + id, 0,
+                    fmt::format("names \"{}\", which is no certificate of this file and will be left out", member));
+    }
+    for (const auto& [id, key] : in.config.preloaded_keys)
+        if (readable(key, in.keyd, Secrecy::secret, notes)) warn_of_open_key(key, in.keyd, notes);
+    for (const auto& [host, file] : in.config.moby.content_trust) check_authorities(file, in.certd, in.now, notes);
+}
+
+void check_payload(const CheckInput& in, Notes& notes) {
+    const auto& payload = in.config.provisioning.payload;
+    if (!payload || !readable(*payload, in.identityd, Secrecy::open, notes)) return;
+    const auto text = read_file(payload->path, 256 * 1024);
+    if (!text) return notes.problem(*payload, text.error().chain());
+    if (const auto json = parse_json(*text); !json)
+        notes.problem(*payload, fmt::format("{} is not JSON: {}", payload->path.string(), json.error().chain()));
+}
+
+void check_endpoint(const CheckInput& in, Notes& notes) {
+    const auto& given = in.config.provisioning.global_endpoint;
+    const auto endpoint = parse_endpoint(given.value);
+    if (!endpoint) return;
+    // Through a proxy, the proxy looks the name up.
+    for (const auto* name : {"HTTPS_PROXY", "https_proxy"})
+        if (const char* proxy = std::getenv(name); proxy != nullptr && *proxy != '\0') return;
+    const auto found = in.resolve(endpoint->host, endpoint->port);
+    if (found == Lookup::no_such_name)
+        notes.problem(given.key, given.line,
+                      fmt::format("the name \"{}\" is not known to the name service", endpoint->host),
+                      fmt::format("getent hosts {}", endpoint->host));
+    if (found == Lookup::cannot_tell)
+        notes.warning(
+            given.key, given.line,
+            fmt::format("the name \"{}\" could not be looked up: the name service does not answer", endpoint->host),
+            fmt::format("getent hosts {}", endpoint->host));
+}
+
+void check_own_hostname(const CheckInput& in, Notes& notes) {
+    if (in.config.hostname) return;
+    if (const auto wrong = check_hostname(in.os_hostname))
+        notes.problem("hostname", 0,
+                      fmt::format("is not set, and the operating system's \"{}\" cannot stand in for it: it {}",
+                                  printable(in.os_hostname), *wrong),
+                      "set hostname = \"my-device\" at the top of the file");
+}
+
+std::map<std::string, std::string> read_additional_info(const CheckInput& in, Findings& findings, Notes& notes) {
+    std::map<std::string, std::string> out;
+    const auto& file = in.config.additional_info;
+    if (!file) return out;
+    if (!std::filesystem::is_regular_file(file->path)) {
+        notes.problem(*file, fmt::format("{} does not exist", file->path.string()));
+        return out;
+    }
+    auto info = Config::load(file->path.string());
+    if (!info) {
+        notes.problem(*file, info.error().chain(), info.error().hint());
+        return out;
+    }
+    const auto root = info->root();
+    for (const auto& name : root.names())
+        if (auto value = root.string(name)) out[name] = std::move(*value);
+    for (auto& problem : info->problems()) findings.problems.push_back(std::move(problem));
+    return out;
+}
+
+Lookup judge(int error) {
+    switch (error) {
+        case 0: return Lookup::found;
+        case EAI_NONAME:
+#ifdef EAI_NODATA
+        case EAI_NODATA:
+#endif
+            return Lookup::no_such_name;
+        default: return Lookup::cannot_tell;
+    }
+}
+
+}  // namespace
+
+Lookup resolve_host(const std::string& host, const std::string& port) {
+    auto answer = std::make_shared<std::promise<Lookup>>();
+    auto future = answer->get_future();
+    // getaddrinfo has no time limit of its own; a lookup that hangs is left behind.
+    std::thread([answer, host, port] {
+        struct addrinfo hints{};
+        hints.ai_socktype = SOCK_STREAM;
+        struct addrinfo* found = nullptr;
+        const int error = ::getaddrinfo(host.c_str(), port.c_str(), &hints, &found);
+        if (found != nullptr) ::freeaddrinfo(found);
+        answer->set_value(judge(error));
+    }).detach();
+    if (future.wait_for(std::chrono::seconds(5)) != std::future_status::ready) return Lookup::cannot_tell;
+    return future.get();
+}
+
+std::map<std::string, std::string> check(const CheckInput& input, Findings& findings) {
+    Notes notes(findings, input.source);
+    check_own_hostname(input, notes);
+    check_endpoint(input, notes);
+    check_device_identity(input, notes);
+    check_edge_ca(input, notes);
+    check_payload(input, notes);
+    const auto& config = input.config;
+    if (config.provisioning.global_endpoint_ca)
+        check_authorities(*config.provisioning.global_endpoint_ca, input.identityd, input.now, notes);
+    if (config.trust_bundle) check_authorities(*config.trust_bundle, input.certd, input.now, notes);
+    check_preloaded(input, notes);
+    return read_additional_info(input, findings, notes);
+}
+
+}  // namespace muster::edge

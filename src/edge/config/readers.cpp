@@ -1,0 +1,104 @@
+#include "edge/config/readers.h"
+
+#include "base/text.h"
+#include "edge/config/values.h"
+
+namespace muster::edge::readers {
+
+void later(const ConfigSection& section, std::string_view name, std::string_view what) {
+    section.problem(name, fmt::format("{}{} is not in this version", comes_later, what),
+                    "comment it out with # until then");
+}
+
+Given given(const ConfigSection& section, std::string_view name, std::string value) {
+    return {std::move(value), section.path(name), section.line(name)};
+}
+
+std::optional<GivenFile> file(const ConfigSection& section, std::string_view name) {
+    auto uri = section.string(name);
+    if (!uri) return std::nullopt;
+    auto path = path_of_file_uri(*uri);
+    if (!path) {
+        const auto& hint = path.error().hint();
+        section.problem(name, path.error().message(), hint.empty() ? "" : fmt::format("{} = {}", name, hint));
+        return std::nullopt;
+    }
+    return GivenFile{std::move(*uri), std::move(*path), section.path(name), section.line(name)};
+}
+
+std::optional<GivenFile> key_file(const ConfigSection& section, std::string_view name) {
+    if (section.kind(name) == ConfigKind::string && starts_with_ignore_case(*section.string(name), "pkcs11:")) {
+        later(section, name, "a key in a hardware module (pkcs11:)");
+        return std::nullopt;
+    }
+    return file(section, name);
+}
+
+std::optional<std::uint32_t> number(const ConfigSection& section, std::string_view name) {
+    const auto value = section.integer(name, 0, UINT32_MAX);
+    if (!value) return std::nullopt;
+    return static_cast<std::uint32_t>(*value);
+}
+
+std::vector<std::pair<std::string, std::string>> text_map(const ConfigSection& section) {
+    std::vector<std::pair<std::string, std::string>> out;
+    for (const auto& name : section.names())
+        if (auto value = section.string(name)) out.emplace_back(name, std::move(*value));
+    return out;
+}
+
+void only_with(const ConfigSection& section, const std::vector<std::string>& names, std::string_view condition) {
+    for (const auto& name : names)
+        if (section.has(name)) section.problem(name, fmt::format("is understood only with {}", condition));
+}
+
+std::optional<AutoRenew> auto_renew(const ConfigSection& section, std::string_view name) {
+    const auto table = section.table(name);
+    if (!table) return std::nullopt;
+    AutoRenew renew;
+    if (!table->has("rotate_key")) table->problem("rotate_key", "is missing: true makes a new key at each renewal");
+    renew.rotate_key = table->boolean("rotate_key").value_or(true);
+    if (auto threshold = required(*table, "threshold", "when to renew, such as \"80%\"", check_renewal_policy))
+        renew.threshold = threshold->value;
+    if (auto retry =
+            required(*table, "retry", "how long to wait after a failed try, such as \"4%\"", check_renewal_policy))
+        renew.retry = retry->value;
+    return renew;
+}
+
+SubjectName subject(const ConfigSection& section) {
+    SubjectName name;
+    name.common_name = section.string("common_name");
+    const auto table = section.table("subject");
+    if (!table) return name;
+    if (name.common_name) section.problem("subject", "stands beside common_name: give one of the two");
+    const std::vector<std::string> known{"C",
+                                         "ST",
+                                         "L",
+                                         "STREET",
+                                         "O",
+                                         "OU",
+                                         "CN",
+                                         "SN",
+                                         "GN",
+                                         "SERIALNUMBER",
+                                         "DC",
+                                         "UID",
+                                         "emailAddress",
+                                         "initials",
+                                         "title",
+                                         "generationQualifier",
+                                         "dnQualifier",
+                                         "pseudonym"};
+    for (const auto& part : table->names()) {
+        const bool understood = std::ranges::any_of(known, [&](const auto& k) { return equals_ignore_case(k, part); });
+        if (!understood) {
+            table->problem(part, fmt::format("unknown part of a subject name (known: {})", join(known, ", ")));
+            continue;
+        }
+        if (auto value = table->string(part)) name.rest.emplace_back(part, std::move(*value));
+    }
+    return name;
+}
+
+}  // namespace muster::edge::readers

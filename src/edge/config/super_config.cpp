@@ -1,0 +1,102 @@
+#include "edge/config/super_config.h"
+
+#include "base/text.h"
+#include "edge/config/readers.h"
+#include "edge/config/values.h"
+
+namespace muster::edge {
+namespace {
+
+using namespace readers;
+
+void read_parent(const ConfigSection& root) {
+    const bool both = root.has("parent_hostname") && root.has("local_gateway_hostname");
+    if (both) root.problem("local_gateway_hostname", "is another name of parent_hostname: give one of the two");
+    for (const auto* name : {"parent_hostname", "local_gateway_hostname"}) {
+        if (!root.has(name)) continue;
+        (void)checked(root, name, check_hostname);
+        root.problem(name, "a device below another one (nested edge) cannot be provisioned through DPS",
+                     "comment it out with #");
+    }
+}
+
+void read_cloud(const ConfigSection& root, SuperConfig& config) {
+    if (const auto seconds = root.integer("cloud_timeout_sec", 0, 86400)) {
+        if (*seconds < 70)
+            root.problem("cloud_timeout_sec", fmt::format("must be at least 70 seconds, not {}", *seconds),
+                         "comment it out with #: 70 is what it is without");
+        else
+            config.cloud_timeout_sec = static_cast<std::uint64_t>(*seconds);
+    }
+    config.cloud_retries = number(root, "cloud_retries");
+    config.prefer_module_identity_cache = root.boolean("prefer_module_identity_cache");
+}
+
+void read_max_requests(const ConfigSection& root, SuperConfig& config) {
+    const auto table = root.table("aziot_max_requests");
+    if (!table) return;
+    MaxRequests limits;
+    const auto read = [&](std::string_view name) {
+        return static_cast<std::uint32_t>(table->integer(name, 1, UINT32_MAX).value_or(10));
+    };
+    limits.keyd = read("keyd");
+    limits.certd = read("certd");
+    limits.tpmd = read("tpmd");
+    limits.identityd = read("identityd");
+    config.max_requests = limits;
+}
+
+void read_localid(const ConfigSection& root) {
+    const auto table = root.table("localid");
+    if (!table) return;
+    (void)required(*table, "domain", "of the local identities", check_hostname);
+    later(root, "localid", "identities local to the device");
+}
+
+void read_key_library(const ConfigSection& root) {
+    const auto table = root.table("aziot_keys");
+    if (!table || table->names().empty()) return;
+    for (const auto* name : {"pkcs11_lib_path", "pkcs11_base_slot"}) (void)table->string(name);
+    later(root, "aziot_keys", "keeping keys in a hardware module (PKCS#11)");
+}
+
+void read_tpm(const ConfigSection& root) {
+    const auto table = root.table("tpm");
+    if (!table || table->names().empty()) return;
+    (void)table->string("tcti");
+    (void)table->integer("auth_key_index", 0, 0x7FFFFF);
+    if (const auto hierarchy = table->table("hierarchy_authorization"))
+        for (const auto* name : {"endorsement", "owner"}) (void)hierarchy->string(name);
+    later(root, "tpm", "the use of a TPM");
+}
+
+void read_service_endpoints(const ConfigSection& root) {
+    const auto table = root.table("endpoints");
+    if (!table) return;
+    (void)text_map(*table);
+    root.problem("endpoints", "cannot be moved: the sockets stand in /run/aziot", "comment it out with #");
+}
+
+}  // namespace
+
+SuperConfig understand(Config& source) {
+    const auto root = source.root();
+    SuperConfig config;
+    config.hostname = checked(root, "hostname", check_hostname);
+    read_parent(root);
+    read_cloud(root, config);
+    read_max_requests(root, config);
+    config.provisioning = readers::provisioning(root);
+    config.trust_bundle = file(root, "trust_bundle_cert");
+    config.edge_ca = edge_ca(root);
+    preloaded(root, config);
+    cert_issuance(root);
+    read_localid(root);
+    read_key_library(root);
+    read_tpm(root);
+    read_service_endpoints(root);
+    container_runtime(root, config);
+    return config;
+}
+
+}  // namespace muster::edge

@@ -1,0 +1,142 @@
+// The device's one configuration file, /etc/aziot/config.toml, as data (facts/device.md section 1).
+//
+// Every key of the original is understood. One whose effect is not in this version is a problem of its own, "comes
+// later", never dropped; one that is unknown is a problem with its line and the nearest name. Keys that only travel to
+// the container runtime's file are checked for their type and carried.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/config.h"
+
+namespace muster::edge {
+
+// A value and the place it came from, for the checks that follow.
+struct Given {
+    std::string value;
+    std::string key;       // dotted
+    std::size_t line = 0;  // 1-based; 0 when the file does not say it
+};
+
+// A file named by a "file:///..." URI. The path is the device's own and is never moved below a device root.
+struct GivenFile {
+    std::string uri;
+    std::filesystem::path path;
+    std::string key;
+    std::size_t line = 0;
+};
+
+struct AutoRenew {
+    bool rotate_key = true;
+    std::string threshold = "80%";  // "N%" of the lifetime, "Nmin" or "Nday" before its end
+    std::string retry = "4%";
+};
+
+struct EdgeCa {
+    // Made by certd, self-signed, unless both files are given.
+    std::uint32_t expiry_days = 90;
+    std::optional<AutoRenew> auto_renew;
+    std::optional<std::string> common_name;
+    std::vector<std::pair<std::string, std::string>> subject;  // instead of common_name
+    std::optional<GivenFile> certificate;
+    std::optional<GivenFile> key;
+};
+
+// Provisioning through DPS with an X.509 certificate from files: what this version can do.
+struct Provisioning {
+    Given global_endpoint;  // normalised: "https://host/"
+    Given id_scope;
+    std::optional<GivenFile> payload;             // JSON, sent with the registration
+    std::optional<GivenFile> global_endpoint_ca;  // ours: authorities trusted besides the system's, PEM
+    std::optional<Given> registration_id;         // absent: the certificate's common name
+    std::optional<GivenFile> identity_certificate;
+    std::optional<GivenFile> identity_key;
+};
+
+struct Agent {
+    std::string name = "edgeAgent";
+    std::string type = "docker";
+    std::string image_pull_policy = "on-create";
+    std::string image = "mcr.microsoft.com/azureiotedge-agent:1.6";
+    std::string create_options = "{}";  // an inline TOML table
+    std::optional<std::string> digest;
+    std::vector<std::pair<std::string, std::string>> auth;  // serveraddress, username, password, email
+    std::vector<std::pair<std::string, std::string>> env;
+};
+
+struct Endpoints {
+    std::string workload_uri;
+    std::string management_uri;
+};
+
+struct MobyNetwork {
+    std::string name = "azure-iot-edge";
+    std::optional<bool> ipv6;
+    struct Range {
+        std::optional<std::string> gateway, subnet, ip_range;
+    };
+    std::optional<std::vector<Range>> ranges;
+};
+
+struct MobyRuntime {
+    std::string uri = "unix:///var/run/docker.sock";
+    MobyNetwork network;
+    std::map<std::string, GivenFile> content_trust;  // registry host -> its authorities
+};
+
+struct ImageCollection {
+    bool enabled = true;
+    std::string cleanup_recurrence = "1d";
+    std::string image_age_cleanup_threshold = "7d";
+    std::string cleanup_time = "00:00";
+};
+
+struct MaxRequests {
+    std::uint32_t keyd = 10, certd = 10, tpmd = 10, identityd = 10;
+};
+
+// What certd or keyd hands out under an id: a file, or (certificates alone) other ids put together.
+struct Preloaded {
+    std::optional<GivenFile> file;
+    std::vector<std::string> ids;
+};
+
+struct SuperConfig {
+    std::optional<Given> hostname;  // absent: the operating system's
+    Provisioning provisioning;
+    std::optional<std::uint64_t> cloud_timeout_sec;
+    std::optional<std::uint32_t> cloud_retries;
+    std::optional<MaxRequests> max_requests;
+    std::optional<bool> prefer_module_identity_cache;
+    std::map<std::string, Preloaded> preloaded_certs;
+    std::map<std::string, GivenFile> preloaded_keys;
+    EdgeCa edge_ca;
+    std::optional<GivenFile> trust_bundle;
+
+    // What only travels to the container runtime's file.
+    bool allow_elevated_docker_permissions = true;
+    std::string auto_reprovisioning_mode = "Dynamic";
+    std::optional<GivenFile> additional_info;
+    std::optional<std::uint32_t> management_requests, workload_requests;
+    Agent agent;
+    Endpoints connect{"unix:///var/run/iotedge/workload.sock", "unix:///var/run/iotedge/mgmt.sock"};
+    Endpoints listen{"fd://aziot-edged.workload.socket", "fd://aziot-edged.mgmt.socket"};
+    std::optional<std::uint32_t> watchdog_retries;  // absent: for ever
+    MobyRuntime moby;
+    ImageCollection images;
+};
+
+// Reads the whole file; what is wrong with it is then in config.problems(). The result is meant for use only when there
+// are no problems.
+SuperConfig understand(Config& config);
+
+// Every problem that says "comes later" starts so.
+inline constexpr std::string_view comes_later = "comes later: ";
+
+}  // namespace muster::edge
