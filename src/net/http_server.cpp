@@ -35,9 +35,9 @@ using Descriptor = asio::posix::stream_descriptor;
 // A listener in its shard's list for as long as its coroutine runs, so that drain() can end it.
 class Listener {
 public:
-    Listener(std::shared_ptr<Shard> shard, int fd)
+    Listener(std::shared_ptr<Shard> shard, Fd fd)
         : shard_(std::move(shard)),
-          socket_(shard_->context, fd),
+          socket_(shard_->context, fd.release()),
           place_(shard_->listeners.insert(shard_->listeners.end(), &socket_)) {}
     ~Listener() { shard_->listeners.erase(place_); }
     Listener(const Listener&) = delete;
@@ -80,8 +80,8 @@ Peer make_peer(int fd, const sockaddr_storage& address) {
     return peer;
 }
 
-Task<> serve(std::shared_ptr<Shard> shard, int fd, Peer peer, std::shared_ptr<ServerTls> tls) {
-    Connection connection(std::move(shard), fd, std::move(peer));
+Task<> serve(std::shared_ptr<Shard> shard, Fd fd, Peer peer, std::shared_ptr<ServerTls> tls) {
+    Connection connection(std::move(shard), fd.release(), std::move(peer));
     try {
         co_await connection.run(std::move(tls));
     } catch (const std::exception& e) {
@@ -110,14 +110,14 @@ bool make_room(Shard& shard) {
     return shard.common->open < shard.common->limits.connections || shard.close_oldest_idle();
 }
 
-void admit(const std::shared_ptr<Shard>& shard, int fd, const sockaddr_storage& address,
+void admit(const std::shared_ptr<Shard>& shard, Fd fd, const sockaddr_storage& address,
            const std::shared_ptr<ServerTls>& tls) {
     if (!make_room(*shard)) {
         log::warn("connection refused: too many are open", {{"open", shard->common->open.load()}});
-        ::close(fd);
         return;
     }
-    asio::co_spawn(shard->context, serve(shard, fd, make_peer(fd, address), tls), asio::detached);
+    auto peer = make_peer(fd.get(), address);
+    asio::co_spawn(shard->context, serve(shard, std::move(fd), std::move(peer), tls), asio::detached);
     if (!std::exchange(shard->sweeping, true)) asio::co_spawn(shard->context, sweep(shard), asio::detached);
 }
 
@@ -133,8 +133,8 @@ Task<> rest_after(int error, Shard& shard) {
     co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
 }
 
-Task<> accept_connections(std::shared_ptr<Shard> shard, int fd, std::shared_ptr<ServerTls> tls) {
-    Listener listener(std::move(shard), fd);
+Task<> accept_connections(std::shared_ptr<Shard> shard, Fd fd, std::shared_ptr<ServerTls> tls) {
+    Listener listener(std::move(shard), std::move(fd));
     while (!listener.shard().draining) {
         const auto [error] =
             co_await listener.socket().async_wait(Descriptor::wait_read, asio::as_tuple(asio::use_awaitable));
@@ -142,10 +142,10 @@ Task<> accept_connections(std::shared_ptr<Shard> shard, int fd, std::shared_ptr<
         for (int i = 0; i < 16 && !error && !listener.shard().draining; ++i) {
             sockaddr_storage address{};
             socklen_t size = sizeof address;
-            const int accepted = ::accept4(listener.socket().native_handle(), reinterpret_cast<sockaddr*>(&address),
-                                           &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
-            if (accepted >= 0) {
-                admit(listener.shared_shard(), accepted, address, tls);
+            Fd accepted(::accept4(listener.socket().native_handle(), reinterpret_cast<sockaddr*>(&address), &size,
+                                  SOCK_NONBLOCK | SOCK_CLOEXEC));
+            if (accepted.get() >= 0) {
+                admit(listener.shared_shard(), std::move(accepted), address, tls);
                 continue;
             }
             const int number = errno;
@@ -156,7 +156,7 @@ Task<> accept_connections(std::shared_ptr<Shard> shard, int fd, std::shared_ptr<
 }
 
 void spawn_listener(const std::shared_ptr<Shard>& shard, Fd fd, std::shared_ptr<ServerTls> tls) {
-    asio::co_spawn(shard->context, accept_connections(shard, fd.release(), std::move(tls)), asio::detached);
+    asio::co_spawn(shard->context, accept_connections(shard, std::move(fd), std::move(tls)), asio::detached);
 }
 
 void start_draining(Shard& shard) {
@@ -221,8 +221,15 @@ Result<> HttpServer::listen_unix_fd(int fd) {
 }
 
 void HttpServer::drain(std::chrono::milliseconds patience) {
-    for (const auto& shard : state_->shards) asio::post(shard->context, [shard] { start_draining(*shard); });
+    const auto deaf = std::make_shared<std::atomic<std::size_t>>(state_->shards.size());
+    for (const auto& shard : state_->shards) {
+        asio::post(shard->context, [shard, deaf] {
+            start_draining(*shard);
+            --*deaf;
+        });
+    }
     if (!state_->reactors.running()) return;
+    wait_until(std::chrono::seconds(1), [&] { return *deaf == 0; });
     const auto none_left = [this] { return state_->common->open == 0; };
     wait_until(patience, none_left);
     for (const auto& shard : state_->shards) {

@@ -21,7 +21,7 @@ protected:
     std::shared_ptr<ClientTls> trusting(const Identity* identity = nullptr) {
         auto tls = std::make_shared<ClientTls>();
         tls->trust_system_store = false;
-        tls->extra_ca_pem = {pki::to_pem({authority_.chain.back()})};
+        tls->extra_ca_pem = {authority_.chain.back().pem()};
         if (identity) {
             tls->chain = identity->chain;
             tls->key = pki::share(identity->key.get());
@@ -103,9 +103,9 @@ TEST_F(ClientTlsTest, SaysThatACertificateIsOutOfDate) {
 TEST_F(ClientTlsTest, TrustsAnIntermediateAlone) {
     const auto middle = make_identity(authority_, pki::Profile::intermediate_ca, "Middle");
     auto identity = make_identity(middle, pki::Profile::server, "localhost");
-    identity.chain.resize(1);
+    identity.chain.erase(identity.chain.begin() + 1, identity.chain.end());
     auto tls = trusting();
-    tls->extra_ca_pem = {pki::to_pem({middle.chain.front()})};
+    tls->extra_ca_pem = {middle.chain.front().pem()};
     EXPECT_TRUE(ask(fmt::format("https://localhost:{}", server_.tls(identity)), tls));
 }
 

@@ -109,7 +109,7 @@ TEST_F(Tls, TakesKeysThatOthersMade) {
     EXPECT_THAT(make("ed25519", "ed25519").output, HasSubstr("certificates=1 ed25519"));
     EXPECT_THAT(make("p521", "ec -pkeyopt ec_paramgen_curve:P-521").output, HasSubstr("certificates=1 p521"));
     EXPECT_THAT(make("k256", "ec -pkeyopt ec_paramgen_curve:secp256k1").output,
-                testing::AnyOf(HasSubstr("k256"), HasSubstr("error")));
+                testing::AnyOf(HasSubstr("k256"), HasSubstr("certificates=0")));
     EXPECT_THAT(make("pss", "rsa-pss -pkeyopt rsa_keygen_bits:2048").output, HasSubstr("certificates=1 pss"));
 }
 
@@ -141,10 +141,10 @@ TEST_F(Tls, ToldInPlainHttpWhenSpokenToInPlainHttp) {
 }
 
 TEST_F(Tls, ManyClientsAtOnce) {
-    const auto count = run_command(
-        fmt::format("for i in 1 2 3 4; do curl -sS --parallel --parallel-immediate --parallel-max 25 "
-                    "--cacert {}/ca.pem 'https://localhost:{}/echo?[1-25]' & done | tr G '\\n' | grep -c echo; wait",
-                    server_.folder().string(), port_));
+    const auto count = run_command(fmt::format(
+        "for i in 1 2 3 4; do curl -sS --parallel --parallel-immediate --parallel-max 25 "
+        "--cacert {}/ca.pem 'https://localhost:{}/echo?[1-25]' 2>/dev/null & done | tr G '\\n' | grep -c echo; wait",
+        server_.folder().string(), port_));
     EXPECT_EQ(count.output, "100\n");
     EXPECT_EQ(server_.server().statistics().handshakes_failed, 0);
 }
