@@ -1,0 +1,144 @@
+#include "provisioning/ca_certificates.h"
+
+#include "base/text.h"
+#include "pki/certificate.h"
+#include "provisioning/attestation_json.h"
+#include "provisioning/enrollment.h"
+#include "provisioning/errors.h"
+#include "provisioning/identifiers.h"
+
+namespace muster::provisioning {
+namespace {
+
+using store::CaCertificateRecord;
+using store::Tx;
+
+constexpr std::size_t max_name = 256;
+
+Error no_such(std::string_view name) {
+    return Error(Errc::not_found, fmt::format("there is no CA certificate '{}'", printable(name))).with_number(code::not_found);
+}
+
+Result<> check_name(std::string_view name) {
+    if (!name.empty() && name.size() <= max_name &&
+        std::ranges::all_of(name, [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '.' || c == '_'; }))
+        return {};
+    return fail(bad_body(fmt::format("the certificate name '{}' must have 1 to {} letters, digits or -._", printable(name),
+                                     max_name)));
+}
+
+Result<json::object> to_json(const CaCertificateRecord& record) {
+    MUSTER_TRY(const auto certificate, pki::Certificate::from_der(record.certificate));
+    return json::object{{"name", record.name},
+                        {"etag", record.etag},
+                        {"properties",
+                         {{"subject", certificate.subject()},
+                          {"expiry", format_utc(certificate.not_after())},
+                          {"thumbprint", certificate.sha1_thumbprint()},
+                          {"isVerified", record.verified},
+                          {"certificate", base64_encode(record.certificate)},
+                          {"created", format_utc(record.created)},
+                          {"updated", format_utc(record.updated)}}}};
+}
+
+// The groups that refer to the name.
+Result<std::vector<std::string>> referring_groups(Tx& tx, std::string_view name) {
+    constexpr std::size_t page = 500;
+    std::vector<std::string> names;
+    std::string after;
+    for (;;) {
+        MUSTER_TRY(const auto groups, tx.enrollment_groups().list({.after = after, .limit = page}));
+        for (const auto& group : groups) {
+            const auto references = ca_references(group);
+            if (std::ranges::any_of(references, [&](const auto& r) { return equals_ignore_case(r, name); }))
+                names.push_back(group.id);
+        }
+        if (groups.size() < page) return names;
+        after = groups.back().id;
+    }
+}
+
+Result<> check_unused(Tx& tx, std::string_view name, std::string_view doing) {
+    MUSTER_TRY(const auto groups, referring_groups(tx, name));
+    if (groups.empty()) return {};
+    return fail(Error(Errc::conflict, fmt::format("cannot {} the CA certificate '{}': it is referred to by {}", doing, name,
+                                                  join(groups, ", ")))
+                    .with_hint("change or delete these enrollment groups first")
+                    .with_number(code::certificate_in_use));
+}
+
+// The body as the control plane writes it ({"properties": {...}}) or flat.
+const json::object& properties_of(const json::object& body) {
+    const auto* properties = find_member(body, "properties");
+    return properties != nullptr && properties->is_object() ? properties->as_object() : body;
+}
+
+Result<CaCertificateRecord> read_body(std::string_view name, const json::object& body) {
+    MUSTER_CHECK(check_name(name));
+    const auto& properties = properties_of(body);
+    MUSTER_TRY(const auto text, required_string(properties, "certificate"));
+    MUSTER_TRY(const auto verified, optional_bool(properties, "isVerified"));
+    auto certificate = pki::Certificate::from_any(text);
+    if (!certificate)
+        return fail(certificate.error().wrap(Errc::invalid_argument, "\"certificate\"").with_number(code::invalid_body));
+    if (!certificate->is_ca())
+        return fail(bad_body(fmt::format("'{}' is not a CA certificate: basicConstraints CA:TRUE is missing",
+                                         printable(certificate->subject()))));
+    return CaCertificateRecord{.name = std::string(name), .certificate = certificate->der(), .verified = verified.value_or(false)};
+}
+
+}  // namespace
+
+Task<Result<json::object>> CaCertificates::put(std::string name, json::object body,
+                                               std::optional<std::string> if_match) {
+    MUSTER_CO_TRY(auto record, read_body(name, body));
+    MUSTER_CO_CHECK(co_await store_.transact([&](Tx& tx) -> Result<> {
+        MUSTER_TRY(const auto existing, tx.ca_certificates().find(name));
+        if (if_match) {
+            if (!existing) return fail(no_such(name));
+            MUSTER_CHECK(check_if_match(*if_match, existing->etag, fmt::format("CA certificate '{}'", name)));
+        }
+        if (existing && existing->certificate != record.certificate) MUSTER_CHECK(check_unused(tx, name, "replace"));
+        const auto now = clock_.now();
+        record.etag = make_enrollment_etag(random_);
+        record.created = existing ? existing->created : now;
+        record.updated = now;
+        return tx.ca_certificates().put(record);
+    }));
+    MUSTER_CO_CHECK(co_await anchors_.refresh());
+    co_return to_json(record);
+}
+
+Task<Result<json::object>> CaCertificates::get(std::string name) {
+    co_return co_await store_.read([&](Tx& tx) -> Result<json::object> {
+        MUSTER_TRY(const auto record, tx.ca_certificates().find(name));
+        if (!record) return fail(no_such(name));
+        return to_json(*record);
+    });
+}
+
+Task<Result<json::array>> CaCertificates::list() {
+    co_return co_await store_.read([&](Tx& tx) -> Result<json::array> {
+        MUSTER_TRY(const auto records, tx.ca_certificates().list());
+        json::array out;
+        for (const auto& record : records) {
+            MUSTER_TRY(auto object, to_json(record));
+            out.push_back(std::move(object));
+        }
+        return out;
+    });
+}
+
+Task<Result<>> CaCertificates::remove(std::string name, std::optional<std::string> if_match) {
+    MUSTER_CO_CHECK(co_await store_.transact([&](Tx& tx) -> Result<> {
+        MUSTER_TRY(const auto record, tx.ca_certificates().find(name));
+        if (!record) return fail(no_such(name));
+        if (if_match) MUSTER_CHECK(check_if_match(*if_match, record->etag, fmt::format("CA certificate '{}'", name)));
+        MUSTER_CHECK(check_unused(tx, name, "delete"));
+        MUSTER_CHECK(tx.ca_certificates().erase(name));
+        return {};
+    }));
+    co_return co_await anchors_.refresh();
+}
+
+}  // namespace muster::provisioning

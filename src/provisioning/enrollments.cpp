@@ -1,0 +1,210 @@
+#include "provisioning/enrollments.h"
+
+#include "base/log.h"
+#include "base/text.h"
+#include "provisioning/errors.h"
+#include "provisioning/identifiers.h"
+#include "provisioning/registration_json.h"
+
+namespace muster::provisioning {
+namespace {
+
+using store::EnrollmentRecord;
+using store::Tx;
+
+store::EnrollmentTable table(Tx& tx, EnrollmentKind kind) {
+    return kind == EnrollmentKind::individual ? tx.enrollments() : tx.enrollment_groups();
+}
+
+Error no_such(EnrollmentKind kind, std::string_view id) {
+    return Error(Errc::not_found, fmt::format("there is no {} '{}'", noun(kind), printable(id))).with_number(code::not_found);
+}
+
+// The certificates that mark a group: its own, or those its CA references name.
+Result<std::vector<std::string>> group_fingerprints(Tx& tx, const EnrollmentRecord& group) {
+    std::vector<std::string> prints;
+    for (const auto* der : {&group.primary_certificate, &group.secondary_certificate})
+        if (!der->empty()) prints.push_back(hex_encode_upper(pki::sha256(*der)));
+    for (const auto& name : ca_references(group)) {
+        MUSTER_TRY(const auto ca, tx.ca_certificates().find(name));
+        if (!ca)
+            return fail(bad_body(fmt::format("attestation.x509.caReferences names the CA certificate '{}', which is not "
+                                             "uploaded", printable(name)))
+                            .with_hint("upload it first: PUT /certificates/{name}"));
+        prints.push_back(hex_encode_upper(pki::sha256(ca->certificate)));
+    }
+    return prints;
+}
+
+// "SELECT * FROM ..." or "*"; there is no WHERE in this API.
+Result<> check_query(const json::object& body) {
+    MUSTER_TRY(const auto text, optional_string(body, "query"));
+    if (!text) return {};
+    const auto query = to_lower(trim(*text));
+    if ((query.starts_with("*") || query.starts_with("select *")) && query.find(" where ") == std::string::npos) return {};
+    return fail(bad_body(fmt::format("the query '{}' is not understood: this API knows \"SELECT *\" alone", printable(*text))));
+}
+
+Result<std::string> read_continuation(const std::string& token) {
+    if (token.empty()) return std::string();
+    const auto key = base64_decode(token);
+    if (!key) return fail(bad_body("x-ms-continuation is not a token of this service"));
+    return std::string(as_text(*key));
+}
+
+// Cuts a list that was read one longer than asked for, and remembers where to go on.
+template <class Record>
+std::string cut(std::vector<Record>& records, std::size_t limit) {
+    if (records.size() <= limit) return {};
+    records.resize(limit);
+    return base64_encode(as_bytes(to_lower(records.back().id)));
+}
+
+std::size_t page_size(const PageRequest& page) {
+    return std::clamp<std::size_t>(page.limit, 1, max_page);
+}
+
+}  // namespace
+
+Result<EnrollmentRecord> Enrollments::write(Tx& tx, EnrollmentKind kind, const std::string& id, const json::object& body,
+                                            const std::optional<std::string>& if_match) {
+    MUSTER_TRY(const auto existing, table(tx, kind).find(id));
+    if (if_match) {
+        if (!existing) return fail(no_such(kind, id));
+        MUSTER_CHECK(check_if_match(*if_match, existing->etag, fmt::format("{} '{}'", noun(kind), id)));
+    }
+    MUSTER_TRY(auto record, enrollment_from_json(kind, id, body, existing ? &*existing : nullptr, facts_, random_));
+    const auto now = clock_.now();
+    record.etag = make_enrollment_etag(random_);
+    record.created = existing ? existing->created : now;
+    record.updated = now;
+    if (kind == EnrollmentKind::group) {
+        MUSTER_TRY(const auto prints, group_fingerprints(tx, record));
+        MUSTER_CHECK(tx.group_certificates().replace(record.id, prints));
+    }
+    MUSTER_CHECK(table(tx, kind).put(record));
+    return record;
+}
+
+// Groups are judged from memory: a change is answered only once the memory knows it.
+Task<Result<>> Enrollments::after_change(EnrollmentKind kind) {
+    if (kind == EnrollmentKind::group) MUSTER_CO_CHECK(co_await anchors_.refresh());
+    co_return Result<>();
+}
+
+Task<Result<json::object>> Enrollments::put(EnrollmentKind kind, std::string id, json::object body,
+                                            std::optional<std::string> if_match) {
+    MUSTER_CO_TRY(const auto record,
+                  co_await store_.transact([&](Tx& tx) { return write(tx, kind, id, body, if_match); }));
+    MUSTER_CO_CHECK(co_await after_change(kind));
+    co_return enrollment_to_json_with_keys(record);
+}
+
+Task<Result<json::object>> Enrollments::get(EnrollmentKind kind, std::string id) {
+    co_return co_await store_.read([&](Tx& tx) -> Result<json::object> {
+        MUSTER_TRY(const auto record, table(tx, kind).find(id));
+        if (!record) return fail(no_such(kind, id));
+        auto out = enrollment_to_json(*record);
+        if (kind == EnrollmentKind::individual) {
+            MUSTER_TRY(const auto registration, tx.registrations().find(id));
+            if (registration) out["registrationState"] = registration_state(*registration);
+        }
+        return out;
+    });
+}
+
+Task<Result<>> Enrollments::remove(EnrollmentKind kind, std::string id, std::optional<std::string> if_match) {
+    MUSTER_CO_CHECK(co_await store_.transact([&](Tx& tx) -> Result<> {
+        MUSTER_TRY(const auto existing, table(tx, kind).find(id));
+        if (!existing) return fail(no_such(kind, id));
+        if (if_match)
+            MUSTER_CHECK(check_if_match(*if_match, existing->etag, fmt::format("{} '{}'", noun(kind), id)));
+        MUSTER_CHECK(table(tx, kind).erase(id));
+        if (kind == EnrollmentKind::group) return tx.group_certificates().replace(id, {});
+        // The record of an individual enrollment goes with it (facts/dps.md 3.5).
+        MUSTER_CHECK(tx.registrations().erase(id));
+        return {};
+    }));
+    co_return co_await after_change(kind);
+}
+
+Task<Result<PageOf>> Enrollments::query(EnrollmentKind kind, json::object body, PageRequest page) {
+    MUSTER_CO_CHECK(check_query(body));
+    MUSTER_CO_TRY(const auto after, read_continuation(page.continuation));
+    co_return co_await store_.read([&](Tx& tx) -> Result<PageOf> {
+        const auto limit = page_size(page);
+        MUSTER_TRY(auto records, table(tx, kind).list({.after = after, .limit = limit + 1}));
+        PageOf out{.continuation = cut(records, limit)};
+        for (const auto& record : records) out.items.push_back(enrollment_to_json(record));
+        return out;
+    });
+}
+
+Task<Result<json::object>> Enrollments::attestation(EnrollmentKind kind, std::string id) {
+    co_return co_await store_.read([&](Tx& tx) -> Result<json::object> {
+        MUSTER_TRY(const auto record, table(tx, kind).find(id));
+        if (!record) return fail(no_such(kind, id));
+        return attestation_mechanism(*record);
+    });
+}
+
+Task<Result<json::object>> Enrollments::get_registration(std::string registration_id) {
+    co_return co_await store_.read([&](Tx& tx) -> Result<json::object> {
+        MUSTER_TRY(const auto record, tx.registrations().find(registration_id));
+        if (!record)
+            return fail(Error(Errc::not_found, fmt::format("there is no registration of '{}'", printable(registration_id)))
+                            .with_number(code::not_found));
+        return registration_state(*record);
+    });
+}
+
+Task<Result<>> Enrollments::remove_registration(std::string registration_id, std::optional<std::string> if_match) {
+    co_return co_await store_.transact([&](Tx& tx) -> Result<> {
+        MUSTER_TRY(const auto record, tx.registrations().find(registration_id));
+        if (!record)
+            return fail(Error(Errc::not_found, fmt::format("there is no registration of '{}'", printable(registration_id)))
+                            .with_number(code::not_found));
+        if (if_match)
+            MUSTER_CHECK(check_if_match(*if_match, record->etag, fmt::format("the registration of '{}'", registration_id)));
+        MUSTER_CHECK(tx.registrations().erase(registration_id));
+        return {};
+    });
+}
+
+Task<Result<PageOf>> Enrollments::query_registrations(std::string group_id, PageRequest page) {
+    MUSTER_CO_TRY(const auto after, read_continuation(page.continuation));
+    co_return co_await store_.read([&](Tx& tx) -> Result<PageOf> {
+        const auto limit = page_size(page);
+        MUSTER_TRY(auto records, tx.registrations().list_group(group_id, {.after = after, .limit = limit + 1}));
+        if (records.empty()) {
+            MUSTER_TRY(const auto group, tx.enrollment_groups().find(group_id));
+            if (!group) return fail(no_such(EnrollmentKind::group, group_id));
+        }
+        PageOf out{.continuation = cut(records, limit)};
+        for (const auto& record : records) out.items.push_back(registration_state(record));
+        return out;
+    });
+}
+
+Task<Result<json::object>> Enrollments::counts() {
+    co_return co_await store_.read([&](Tx& tx) -> Result<json::object> {
+        MUSTER_TRY(const auto individual, tx.enrollments().count());
+        MUSTER_TRY(const auto groups, tx.enrollment_groups().count());
+        MUSTER_TRY(const auto by_status, tx.registrations().count_by_status());
+        json::object registrations;
+        for (const auto& [status, count] : by_status) registrations[status] = count;
+        return json::object{
+            {"enrollments", individual}, {"enrollmentGroups", groups}, {"registrations", std::move(registrations)}};
+    });
+}
+
+Task<Result<json::array>> Enrollments::latest_registrations(std::size_t limit) {
+    co_return co_await store_.read([&](Tx& tx) -> Result<json::array> {
+        MUSTER_TRY(const auto records, tx.registrations().latest(limit));
+        json::array out;
+        for (const auto& record : records) out.push_back(registration_state(record));
+        return out;
+    });
+}
+
+}  // namespace muster::provisioning

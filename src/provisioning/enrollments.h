@@ -1,0 +1,64 @@
+// The service API's operations on enrollments, enrollment groups and registration records (facts/dps.md 2.2).
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/random.h"
+#include "base/task.h"
+#include "provisioning/anchors.h"
+#include "provisioning/enrollment.h"
+#include "store/store.h"
+
+namespace muster::provisioning {
+
+struct PageRequest {
+    std::size_t limit = 100;    // items wanted; cut to max_page
+    std::string continuation;   // as the page before gave it; empty for the first
+};
+inline constexpr std::size_t max_page = 1000;
+
+struct PageOf {
+    json::array items;
+    std::string continuation;  // empty on the last page
+};
+
+class Enrollments {
+public:
+    Enrollments(store::Store& store, Anchors& anchors, const Clock& clock, Random& random, ServiceFacts facts)
+        : store_(store), anchors_(anchors), clock_(clock), random_(random), facts_(std::move(facts)) {}
+
+    // Creates or replaces; with If-Match only what is there and has that etag. The answer holds the keys.
+    Task<Result<json::object>> put(EnrollmentKind kind, std::string id, json::object body,
+                                   std::optional<std::string> if_match);
+    Task<Result<json::object>> get(EnrollmentKind kind, std::string id);
+    Task<Result<>> remove(EnrollmentKind kind, std::string id, std::optional<std::string> if_match);
+    Task<Result<PageOf>> query(EnrollmentKind kind, json::object body, PageRequest page);
+    Task<Result<json::object>> attestation(EnrollmentKind kind, std::string id);
+    // {mode, enrollments | enrollmentGroups}: 1 to 10 items, each for itself.
+    Task<Result<json::object>> bulk(EnrollmentKind kind, json::object body);
+
+    Task<Result<json::object>> get_registration(std::string registration_id);
+    Task<Result<>> remove_registration(std::string registration_id, std::optional<std::string> if_match);
+    Task<Result<PageOf>> query_registrations(std::string group_id, PageRequest page);
+
+    // {"enrollments": N, "enrollmentGroups": N, "registrations": {status: N}} and the latest registration records.
+    Task<Result<json::object>> counts();
+    Task<Result<json::array>> latest_registrations(std::size_t limit);
+
+private:
+    Result<store::EnrollmentRecord> write(store::Tx& tx, EnrollmentKind kind, const std::string& id,
+                                          const json::object& body, const std::optional<std::string>& if_match);
+    Task<Result<>> after_change(EnrollmentKind kind);
+    Task<Result<>> bulk_item(EnrollmentKind kind, std::string mode, json::object item);
+
+    store::Store& store_;
+    Anchors& anchors_;
+    const Clock& clock_;
+    Random& random_;
+    ServiceFacts facts_;
+};
+
+}  // namespace muster::provisioning

@@ -1,0 +1,229 @@
+#include "provisioning/registration.h"
+
+#include "base/log.h"
+#include "base/text.h"
+#include "hub/assignment.h"
+#include "provisioning/enrollment.h"
+#include "provisioning/errors.h"
+#include "provisioning/identifiers.h"
+#include "provisioning/operation_id.h"
+#include "provisioning/registration_json.h"
+
+namespace muster::provisioning {
+
+using store::EnrollmentRecord;
+using store::RegistrationRecord;
+using store::Tx;
+
+// The enrollment that speaks for a device, and its rules.
+struct Registrations::Decision {
+    EnrollmentRecord enrollment;
+    EnrollmentRules rules;
+    std::string group_id;  // empty for an individual enrollment
+};
+
+namespace {
+
+// One sentence for all who are not known here, whatever of it is stored: only what the device itself showed.
+std::unexpected<Error> unknown_device(const pki::Certificate& leaf, const ChainVerdict& verdict) {
+    const auto& why = verdict.leaf_fault.empty() ? verdict.path_fault : verdict.leaf_fault;
+    return fail(unauthorized(fmt::format("no enrollment stands for the certificate '{}': {}", printable(leaf.subject()),
+                                         why.empty() ? "it is in no individual enrollment" : why))
+                    .with_hint("present the leaf with all its intermediates; enroll the certificate or one of its "
+                               "issuers"));
+}
+
+json::object operation_json(std::string_view operation_id, json::object state) {
+    auto status = state["status"];
+    return {{"operationId", operation_id}, {"status", std::move(status)}, {"registrationState", std::move(state)}};
+}
+
+void log_outcome(const DeviceRequest& request, const RegistrationRecord& record) {
+    log::info(record.status == "assigned" ? "device registered" : "device registration ended without assignment",
+              {{"registrationId", record.id},
+               {"status", record.status},
+               {"deviceId", record.device_id},
+               {"hub", record.assigned_hub},
+               {"enrollment", record.group_id.empty() ? "individual" : "group:" + record.group_id},
+               {"substatus", record.substatus},
+               {"certificate", record.leaf_fingerprint},
+               {"peer", request.peer},
+               {"trackingId", request.tracking_id}});
+}
+
+void log_refusal(const DeviceRequest& request, const Error& error, std::string_view step) {
+    log::warn("device refused", {{"registrationId", printable(request.registration_id)},
+                                 {"step", step},
+                                 {"reason", error.chain()},
+                                 {"presented", request.chain.empty() ? "nothing" : printable(request.chain.front().subject())},
+                                 {"certificates", request.chain.size()},
+                                 {"peer", request.peer},
+                                 {"trackingId", request.tracking_id}});
+}
+
+}  // namespace
+
+Result<> Registrations::check_request(const DeviceRequest& request) const {
+    if (!equals_ignore_case(request.scope, identity_.scope))
+        return fail(Error(Errc::not_found, fmt::format("there is no provisioning service with the id scope '{}' here",
+                                                       printable(request.scope)))
+                        .with_hint("set id_scope to the scope that `muster status` shows")
+                        .with_number(code::not_found));
+    MUSTER_CHECK(check_id(request.registration_id, "registration id"));
+    if (request.chain.empty()) {
+        if (request.has_authorization)
+            return fail(unauthorized("symmetric key attestation is not in this version of Muster: present an X.509 "
+                                     "client certificate"));
+        return fail(unauthorized("no client certificate was presented")
+                        .with_hint("connect with the device identity certificate, its chain and its key"));
+    }
+    return check_common_name(request.chain.front(), request.registration_id);
+}
+
+ChainVerdict Registrations::judge(const DeviceRequest& request) {
+    return judge_chain(request.chain, *anchors_.current(), verified_, clock_.now());
+}
+
+Result<std::optional<Registrations::Decision>> Registrations::decide(Tx& tx, const DeviceRequest& request,
+                                                                     const ChainVerdict& verdict) const {
+    const auto& leaf = request.chain.front();
+    MUSTER_TRY(auto individual, tx.enrollments().find(request.registration_id));
+    if (individual) {
+        MUSTER_TRY(auto rules, enrollment_rules(*individual));
+        const bool own_leaf = rules.attestation == "x509" && holds_leaf(*individual, leaf);
+        if (own_leaf && verdict.leaf_fault.empty()) return Decision{std::move(*individual), std::move(rules), {}};
+        // A device that a group knows is blocked by its disabled individual enrollment, whatever that attests by.
+        const bool known_by_group = verdict.group_anchor && verdict.leaf_fault.empty();
+        if (known_by_group && !rules.enabled) return Decision{std::move(*individual), std::move(rules), {}};
+        if (known_by_group)
+            return fail(unauthorized(fmt::format("the individual enrollment '{}' holds another certificate than the one "
+                                                 "presented (SHA-256 {})",
+                                                 individual->id, verdict.fingerprint))
+                            .with_hint("put the new certificate into the enrollment, or delete the enrollment so that "
+                                       "the group decides"));
+        return unknown_device(leaf, verdict);
+    }
+    if (!verdict.group_anchor || !verdict.leaf_fault.empty()) return unknown_device(leaf, verdict);
+
+    MUSTER_TRY(auto group, tx.enrollment_groups().find(verdict.group_anchor->group_id));
+    if (!group || group->etag != verdict.group_anchor->group_etag) return std::nullopt;
+    MUSTER_TRY(auto rules, enrollment_rules(*group));
+    auto group_id = group->id;
+    return Decision{std::move(*group), std::move(rules), std::move(group_id)};
+}
+
+Result<> Registrations::assign(Tx& tx, const Decision& decision, RegistrationRecord& record,
+                               const RegistrationRecord* before) {
+    const auto& rules = decision.rules;
+    const bool again = before != nullptr && before->status == "assigned";
+    // "Never": the first assignment stands, whatever the enrollment says by now.
+    const bool keep = again && !rules.update_hub_assignment;
+    const auto& wanted_id = keep ? before->device_id : rules.device_id;
+    hub::Assignment assignment{.device_id = wanted_id.empty() ? record.id : wanted_id,
+                               .thumbprint = record.leaf_fingerprint,
+                               .edge = rules.edge,
+                               .tags = rules.tags,
+                               .desired = rules.desired,
+                               // "Reset" starts the device's data anew at every registration but the first.
+                               .reset_twin = again && rules.update_hub_assignment && !rules.migrate_data};
+    if (auto done = hub::assign_device(tx, assignment, record.updated, random_); !done) {
+        if (done.error().code() != Errc::conflict) return done;
+        record.status = "failed";
+        record.error_code = code::hub_refused;
+        record.error_message = done.error().chain();
+        return {};
+    }
+    record.status = "assigned";
+    record.substatus = again ? "reprovisionedToInitialAssignment" : "initialAssignment";
+    record.assigned_hub = identity_.hub;
+    record.device_id = std::move(assignment.device_id);
+    return {};
+}
+
+Result<std::optional<RegistrationRecord>> Registrations::settle(Tx& tx, const DeviceRequest& request,
+                                                                const ChainVerdict& verdict) {
+    MUSTER_TRY(const auto decision, decide(tx, request, verdict));
+    if (!decision) return std::nullopt;
+    MUSTER_TRY(const auto before, tx.registrations().find(request.registration_id));
+    const auto now = clock_.now();
+    RegistrationRecord record{.id = before ? before->id : request.registration_id,
+                              .etag = make_registration_etag(random_),
+                              .group_id = decision->group_id,
+                              .leaf_fingerprint = verdict.fingerprint,
+                              .created = before ? before->created : now,
+                              .updated = now};
+    if (decision->rules.enabled) {
+        MUSTER_CHECK(assign(tx, *decision, record, before ? &*before : nullptr));
+    } else {
+        record.status = "disabled";
+    }
+    MUSTER_CHECK(tx.registrations().put(record));
+    return record;
+}
+
+Task<Result<json::object>> Registrations::register_device(DeviceRequest request, json::object body) {
+    auto checked = check_request(request);
+    if (!checked) {
+        log_refusal(request, checked.error(), "request");
+        co_return std::unexpected(std::move(checked).error());
+    }
+    MUSTER_CO_TRY(const auto body_id, optional_string(body, "registrationId"));
+    if (body_id && !equals_ignore_case(*body_id, request.registration_id))
+        co_return fail(bad_body(fmt::format("\"registrationId\" is '{}', the path says '{}'", printable(*body_id),
+                                            request.registration_id)));
+    if (find_member(body, "csr") != nullptr || find_member(body, "clientCertificateCsr") != nullptr)
+        co_return fail(not_in_this_version("a certificate request in the registration is not in this version of Muster"));
+
+    constexpr int attempts = 3;
+    for (int attempt = 1;; ++attempt) {
+        const auto verdict = judge(request);
+        auto record = co_await store_.transact([&](Tx& tx) { return settle(tx, request, verdict); });
+        if (!record) {
+            log_refusal(request, record.error(), "enrollment");
+            co_return std::unexpected(std::move(record).error());
+        }
+        if (!*record) {
+            // The group changed between the judgement and the transaction: judge again by what it is now.
+            if (attempt == attempts)
+                co_return fail(Error(Errc::unavailable, "the enrollment group keeps changing; try again"));
+            MUSTER_CO_CHECK(co_await anchors_.refresh());
+            continue;
+        }
+        log_outcome(request, **record);
+        const auto operation_id = make_operation_id(
+            identity_.operation_key.bytes(), {identity_.scope, request.registration_id, verdict.fingerprint}, random_);
+        // Always "assigning" first: some clients take nothing else (facts 1.9). The result waits in the record.
+        co_return operation_json(operation_id,
+                                 {{"registrationId", request.registration_id}, {"status", "assigning"}});
+    }
+}
+
+Task<Result<json::object>> Registrations::operation_status(DeviceRequest request, std::string operation_id) {
+    MUSTER_CO_CHECK(check_request(request));
+    // The id carries the proof that this leaf registered; its chain need not be judged again.
+    const auto credential = fingerprint(request.chain.front());
+    if (!is_operation_id(identity_.operation_key.bytes(), {identity_.scope, request.registration_id, credential},
+                         operation_id))
+        co_return fail(Error(Errc::not_found, "this certificate has no such operation").with_number(code::not_found));
+    MUSTER_CO_TRY(const auto record, co_await store_.read([&](Tx& tx) {
+        return tx.registrations().find(request.registration_id);
+    }));
+    if (!record)
+        co_return fail(Error(Errc::not_found, "the registration was deleted; register again").with_number(code::not_found));
+    co_return operation_json(operation_id, registration_result(*record));
+}
+
+Task<Result<json::object>> Registrations::lookup(DeviceRequest request) {
+    MUSTER_CO_CHECK(check_request(request));
+    const auto verdict = judge(request);
+    MUSTER_CO_TRY(const auto record, co_await store_.read([&](Tx& tx) -> Result<std::optional<RegistrationRecord>> {
+        MUSTER_CHECK(decide(tx, request, verdict));
+        return tx.registrations().find(request.registration_id);
+    }));
+    if (!record)
+        co_return fail(Error(Errc::not_found, fmt::format("'{}' has not registered yet", request.registration_id))
+                           .with_number(code::not_found));
+    co_return registration_result(*record);
+}
+
+}  // namespace muster::provisioning
