@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::size_t rows_that_decide = 200;
 constexpr std::size_t gap = 2;
-constexpr std::size_t shortest_text = 8;
+constexpr std::size_t shortest_text = 6;
 constexpr std::size_t shortest_id = 12;
 constexpr std::size_t longest_cell = 4096;
 
@@ -66,6 +66,8 @@ void Table::start() {
         }
         while (total_width() > *width_ && shrink(ColumnKind::id, shortest_id)) {
         }
+        // Narrower still: better fewer columns than lines that wrap; what matters most comes first.
+        while (total_width() > *width_ && widths_.size() > 1) widths_.pop_back();
     }
     print(titles);
     for (const auto& row : waiting_) print(row);
@@ -92,7 +94,7 @@ bool Table::shrink(ColumnKind kind, std::size_t floor) {
 
 void Table::print(const std::vector<std::string>& cells) {
     std::string line;
-    for (std::size_t i = 0; i < cells.size(); ++i) {
+    for (std::size_t i = 0; i < widths_.size(); ++i) {
         if (i > 0) line += std::string(gap, ' ');
         // Without a limit a later, longer cell pushes its line out of step rather than losing its end.
         line += pad_to_width(width_ ? cut_to_width(cells[i], widths_[i]) : cells[i], widths_[i]);

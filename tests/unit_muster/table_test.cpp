@@ -47,6 +47,11 @@ TEST(Table, IdsAreCutWhenNothingElseHelps) {
     for (const auto line : split(out, '\n')) EXPECT_LE(display_width(line), 30u) << line;
 }
 
+TEST(Table, TheLastColumnsGoWhenAllAreAsShortAsTheyMayBe) {
+    const auto out = print({{"ID", ColumnKind::id}, {"STATUS"}, {"DETAIL"}}, 20, {{std::string(64, 'i'), "assigned", "d"}});
+    EXPECT_EQ(out, "ID            STATUS\niiiiiiiiiii…  assig…\n");
+}
+
 TEST(Table, WidthIsInCharactersNotBytes) {
     EXPECT_EQ(display_width("Ærø-ñ"), 5u);
     EXPECT_EQ(cut_to_width("Ærøskøbing", 5), "Ærøs…");
