@@ -34,6 +34,20 @@ struct PassphraseAsked {
     bool asked = false;
 };
 
+using KeyContext = std::unique_ptr<EVP_PKEY_CTX, Freer<EVP_PKEY_CTX_free>>;
+
+// By curve number, which providers and the older method tables both understand; EVP_EC_gen() knows providers alone.
+EvpKey generate_ec(int curve) {
+    const KeyContext context(EVP_PKEY_CTX_new_id(EVP_PKEY_EC, nullptr));
+    EVP_PKEY* key = nullptr;
+    if (!context || EVP_PKEY_keygen_init(context.get()) != 1 ||
+        EVP_PKEY_CTX_set_ec_paramgen_curve_nid(context.get(), curve) != 1 ||
+        EVP_PKEY_keygen(context.get(), &key) != 1) {
+        return nullptr;
+    }
+    return EvpKey(key);
+}
+
 int give_passphrase(char* out, int size, int /*for_writing*/, void* user) {
     auto* state = static_cast<PassphraseAsked*>(user);
     state->asked = true;
@@ -97,7 +111,7 @@ Result<PrivateKey> PrivateKey::generate(const KeySpec& spec) {
     if (spec.algorithm == KeyAlgorithm::rsa) {
         key.reset(EVP_RSA_gen(static_cast<unsigned int>(spec.bits)));
     } else {
-        key.reset(EVP_EC_gen(spec.bits == 384 ? "P-384" : "P-256"));
+        key = generate_ec(spec.bits == 384 ? NID_secp384r1 : NID_X9_62_prime256v1);
     }
     if (!key) return fail(Errc::internal, "cannot generate a {} key: {}", spec.text(), ErrorScope::reason());
     return PrivateKey(std::move(key));

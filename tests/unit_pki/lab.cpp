@@ -103,9 +103,9 @@ PrivateKey generate(const std::string& kind) {
     EvpKey key;
     if (kind == "rsa:1024") key.reset(EVP_RSA_gen(1024U));
     if (kind == "rsa:16384") key = huge_rsa_public_key();
-    if (kind == "ec:p192") key.reset(EVP_EC_gen("P-192"));
-    if (kind == "ec:p224") key.reset(EVP_EC_gen("P-224"));
-    if (kind == "ec:p521") key.reset(EVP_EC_gen("P-521"));
+    if (kind == "ec:p192") key.reset(EVP_EC_gen("prime192v1"));
+    if (kind == "ec:p224") key.reset(EVP_EC_gen("secp224r1"));
+    if (kind == "ec:p521") key.reset(EVP_EC_gen("secp521r1"));
     if (kind == "ec:k256") key.reset(EVP_EC_gen("secp256k1"));
     if (kind == "ed25519") key.reset(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
     if (key) return PrivateKey(std::move(key));
