@@ -1,9 +1,8 @@
 #include "edge/certd/certificate_files.h"
 
-#include "base/bytes.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "pki/key.h"
+#include "edge/service/stored_name.h"
 
 namespace muster::edge::certd {
 namespace {
@@ -17,10 +16,7 @@ CertificateFiles::CertificateFiles(std::filesystem::path home, std::map<std::str
     : directory_(std::move(home) / "certs"), preloaded_(std::move(preloaded)) {}
 
 std::filesystem::path CertificateFiles::stored_path(const std::string& id) const {
-    std::string alphanumeric;
-    for (const char c : id)
-        if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) alphanumeric += c;
-    return directory_ / fmt::format("{}-{}.cer", alphanumeric.substr(0, 128), hex_encode(pki::sha256(as_bytes(id))));
+    return directory_ / (stored_name(id) + ".cer");
 }
 
 Result<std::optional<std::string>> CertificateFiles::find_list(const std::vector<std::string>& members,

@@ -7,19 +7,12 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "edge/service/stored_name.h"
 
 namespace muster::edge::keyd {
 namespace {
 
 constexpr std::size_t largest_key_file = 64 * 1024;
-
-std::string file_name(const std::string& id) {
-    std::string alphanumeric;
-    for (const char c : id)
-        if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) alphanumeric += c;
-    // The name also carries a hash of 64 digits; a file name ends at 255.
-    return fmt::format("{}-{}.key", alphanumeric.substr(0, 128), hex_encode(pki::sha256(as_bytes(id))));
-}
 
 Result<> sync_directory(const std::filesystem::path& directory) {
     const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -38,7 +31,7 @@ KeyFiles::KeyFiles(std::filesystem::path home, std::map<std::string, std::filesy
 
 std::filesystem::path KeyFiles::path_of(const std::string& id) const {
     const auto at = preloaded_.find(id);
-    return at != preloaded_.end() ? at->second : directory_ / file_name(id);
+    return at != preloaded_.end() ? at->second : directory_ / (stored_name(id) + ".key");
 }
 
 Result<std::optional<Secret>> KeyFiles::find(const std::string& id) const {

@@ -62,8 +62,14 @@ void begin_daemon(Service service) {
     log::info("starting", {{"service", unit_name(service)}, {"version", version()}});
 }
 
+std::string hint_of(const Error& error) {
+    for (const auto* at = &error; at != nullptr; at = at->cause())
+        if (!at->hint().empty()) return at->hint();
+    return {};
+}
+
 int daemon_failed(Service service, const Error& error) {
-    log::error("cannot run", {{"service", unit_name(service)}, {"error", error.chain()}, {"hint", error.hint()}});
+    log::error("cannot run", {{"service", unit_name(service)}, {"error", error.chain()}, {"hint", hint_of(error)}});
     log::flush();
     return EXIT_FAILURE;
 }

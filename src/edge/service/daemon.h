@@ -44,6 +44,8 @@ struct DaemonParts {
 // Serves until SIGTERM or SIGINT and returns the exit code. The socket is systemd's (LISTEN_FDS) or made here, 0660.
 int serve_daemon(const Paths& paths, net::Reactors& reactors, DaemonParts parts);
 
+// What mends it: the first hint along the chain of causes; empty when none has one.
+std::string hint_of(const Error& error);
 // Logs the error with its hint, flushes the log and gives the exit code of a daemon that cannot start.
 int daemon_failed(Service service, const Error& error);
 

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "edge/service/daemon.h"
 
 namespace muster::edge {
 namespace {
@@ -85,12 +86,9 @@ int usual_status(const Error& error) {
 
 std::string error_text(const Error& error) {
     std::string text = error.message();
-    std::string hint = error.hint();
-    for (const auto* cause = error.cause(); cause != nullptr; cause = cause->cause()) {
+    for (const auto* cause = error.cause(); cause != nullptr; cause = cause->cause())
         text += "\ncaused by: " + cause->message();
-        if (hint.empty()) hint = cause->hint();
-    }
-    if (!hint.empty()) text += "\nto mend it: " + hint;
+    if (const auto hint = hint_of(error); !hint.empty()) text += "\nto mend it: " + hint;
     return text;
 }
 

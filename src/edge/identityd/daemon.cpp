@@ -1,0 +1,68 @@
+#include "edge/identityd/daemon.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+
+#include "base/log.h"
+#include "edge/identityd/routes.h"
+#include "edge/service/daemon.h"
+
+namespace muster::edge::identityd {
+namespace {
+
+namespace asio = boost::asio;
+
+Task<> provision_and_reconcile(Provisioner& provisioner, Modules& modules) {
+    co_await provisioner.run();
+    if (provisioner.identity()) co_await modules.reconcile(provisioner.settings().callers.module_names());
+}
+
+// Settings and principals are read again and the modules brought into line; the device is not provisioned again.
+void reload(const Paths& paths, Api& api, Provisioner& provisioner, Modules& modules, asio::io_context& cloud) {
+    auto settings = Settings::load(paths);
+    if (!settings) {
+        log::error("the changed settings are not used", {{"error", settings.error().chain()}});
+        return;
+    }
+    api.set_settings(*settings);
+    asio::post(cloud, [&provisioner, &modules, &cloud, fresh = std::move(*settings)]() mutable {
+        auto names = fresh.callers.module_names();
+        provisioner.set_settings(std::move(fresh));
+        if (provisioner.identity()) asio::co_spawn(cloud, modules.reconcile(std::move(names)), asio::detached);
+    });
+}
+
+}  // namespace
+
+int run_daemon(const Paths& paths) {
+    begin_daemon(Service::identityd);
+    auto settings = Settings::load(paths);
+    if (!settings) return daemon_failed(Service::identityd, settings.error());
+    const auto state = State::open(settings->home);
+    if (!state) return daemon_failed(Service::identityd, state.error());
+
+    const Neighbours neighbours{keyd::Client(paths.socket(Service::keyd)), certd::Client(paths.socket(Service::certd))};
+    SystemRandom random;
+    Provisioner provisioner(*state, neighbours, *settings, random, {});
+    Modules modules(*state, provisioner, neighbours);
+    net::Reactors reactors(1);
+    net::Reactors cloud(1);
+    Api api(*settings, neighbours, provisioner, modules, cloud.at(0));
+    const auto router = api.make_router(settings->limits);
+    cloud.start();
+
+    DaemonParts parts;
+    parts.service = Service::identityd;
+    parts.handler = [&router](const net::HttpRequest& request, const net::Peer& peer) {
+        return router->handle(request, peer);
+    };
+    parts.started = [&] { asio::co_spawn(cloud.at(0), provision_and_reconcile(provisioner, modules), asio::detached); };
+    parts.reload = [&] { reload(paths, api, provisioner, modules, cloud.at(0)); };
+    const int code = serve_daemon(paths, reactors, std::move(parts));
+    cloud.stop();
+    reactors.stop();
+    return code;
+}
+
+}  // namespace muster::edge::identityd

@@ -1,0 +1,157 @@
+#include "edge/identityd/dps.h"
+
+#include "base/bytes.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "edge/identityd/cloud_answer.h"
+#include "edge/identityd/wait.h"
+
+namespace muster::edge::identityd {
+namespace {
+
+constexpr std::string_view api_version = "2021-06-01";
+constexpr std::chrono::seconds first_look{1};  // without Retry-After
+constexpr std::chrono::seconds later_look{2};
+constexpr std::chrono::seconds pause_between_tries{3};
+
+// What the body of an operation says: an assignment, a final refusal, or (neither) that it is not final yet.
+struct Reading {
+    std::optional<Assignment> assignment;
+    std::optional<Error> refusal;
+};
+
+std::string detail(const json::object& state) {
+    std::string text;
+    if (const auto code = optional_integer(state, "errorCode"); code && *code)
+        text += fmt::format(", errorCode {}", **code);
+    if (const auto message = string_or(state, "errorMessage"); !message.empty()) text += ": " + printable(message, 300);
+    return text;
+}
+
+Reading malformed(std::string_view why) {
+    return {{}, Error(Errc::conflict, fmt::format("DPS gave an answer that cannot be used: {}", why))};
+}
+
+Reading read_assigned(const json::object& state) {
+    auto hub = string_or(state, "assignedHub");
+    auto device = string_or(state, "deviceId");
+    if (hub.empty() || device.empty()) return malformed("assigned, without assignedHub or deviceId");
+    if (hub.find_first_of("/?#@ ") != std::string::npos) return malformed("assignedHub is not a host name");
+    return {Assignment{std::move(hub), std::move(device)}, {}};
+}
+
+Reading read_operation(const std::string& text, const std::string& registration_id) {
+    const auto body = parse_json_object(text);
+    if (!body) return malformed(body.error().message());
+    static const json::object no_state;
+    const auto found = optional_object(*body, "registrationState");
+    const auto& state = found && *found != nullptr ? **found : no_state;
+    const auto status = string_or(*body, "status", string_or(state, "status"));
+    if (status == "assigned") return read_assigned(state);
+    if (status == "assigning" || status == "unassigned") return {};
+    if (status == "failed")
+        return {{},
+                Error(Errc::conflict,
+                      fmt::format("DPS could not assign \"{}\" to a hub{}", registration_id, detail(state)))};
+    if (status == "disabled")
+        return {
+            {},
+            Error(Errc::conflict, fmt::format("the enrollment of \"{}\" is disabled{}", registration_id, detail(state)))
+                .with_hint("the operator enables it with: muster enrollment update (or enrollment-group update)")};
+    return malformed(fmt::format("status \"{}\"", printable(status, 40)));
+}
+
+}  // namespace
+
+DpsClient::DpsClient(std::shared_ptr<net::HttpClient> client, Registration registration)
+    : client_(std::move(client)),
+      registration_(std::move(registration)),
+      deadline_(Clock::now() + registration_.bound) {}
+
+std::string DpsClient::path(std::string_view rest) const {
+    return fmt::format("/{}/registrations/{}/{}?api-version={}", percent_encode(registration_.scope_id),
+                       percent_encode(registration_.registration_id), rest, api_version);
+}
+
+void DpsClient::note_wish(const net::HttpResponse& response) {
+    wish_ = retry_after(response);
+}
+
+Task<Result<net::HttpResponse>> DpsClient::send_register_once() {
+    json::object body{{"registrationId", registration_.registration_id}};
+    if (registration_.payload) body["payload"] = *registration_.payload;
+    net::HttpRequest request;
+    request.method = "PUT";
+    request.target = path("register");
+    request.headers.add("Content-Type", "application/json");
+    request.headers.add("Accept", "application/json");
+    request.body = json::serialize(body);
+    co_return co_await client_->send(std::move(request));
+}
+
+Task<Result<net::HttpResponse>> DpsClient::send_register() {
+    for (unsigned tries = 0;; ++tries) {
+        auto response = co_await send_register_once();
+        const bool network =
+            !response && (response.error().code() == Errc::unavailable || response.error().code() == Errc::timeout);
+        if (!network || tries >= registration_.retries || Clock::now() + pause_between_tries >= deadline_)
+            co_return response;
+        log::warn("DPS cannot be reached; trying again", {{"error", response.error().chain()}});
+        co_await wait_for(pause_between_tries);
+    }
+}
+
+Task<Result<Assignment>> DpsClient::poll(std::string operation_id, net::HttpResponse last) {
+    const auto where = path("operations/" + percent_encode(operation_id));
+    auto pause = first_look;
+    std::string trouble = "DPS did not finish";
+    while (true) {
+        const auto wait = retry_after(last).value_or(pause);
+        if (Clock::now() + wait >= deadline_)
+            co_return fail(Errc::timeout, "{} the registration of \"{}\" within {} s (operation {})", trouble,
+                           registration_.registration_id, registration_.bound.count(), printable(operation_id, 80));
+        co_await wait_for(wait);
+        pause = later_look;
+        net::HttpRequest request;
+        request.method = "GET";
+        request.target = where;
+        request.headers.add("Accept", "application/json");
+        auto response = co_await client_->send(std::move(request));
+        if (!response) {
+            log::warn("a look at the registration failed; trying again", {{"error", response.error().chain()}});
+            trouble = fmt::format("{}; so DPS could not be asked about", response.error().message());
+            last = {};
+            continue;
+        }
+        last = std::move(*response);
+        note_wish(last);
+        if (passing_fault(last)) {
+            log::warn("DPS is busy; looking again", {{"error", refusal("operation status", last).message()}});
+            continue;
+        }
+        if (last.status != 200 && last.status != 202)
+            co_return fail(refusal(
+                fmt::format("DPS refused to tell about the registration of \"{}\"", registration_.registration_id),
+                last));
+        auto reading = read_operation(last.body, registration_.registration_id);
+        if (reading.refusal) co_return fail(std::move(*reading.refusal));
+        if (reading.assignment) co_return std::move(*reading.assignment);
+    }
+}
+
+Task<Result<Assignment>> DpsClient::run() {
+    MUSTER_CO_TRY(auto response, co_await send_register());
+    note_wish(response);
+    if (response.status != 202 && response.status != 200)
+        co_return fail(
+            refusal(fmt::format("DPS refused the registration of \"{}\"", registration_.registration_id), response));
+    auto reading = read_operation(response.body, registration_.registration_id);
+    if (reading.assignment) co_return std::move(*reading.assignment);  // some services answer at once
+    const auto body = parse_json_object(response.body);
+    auto operation_id = body ? string_or(*body, "operationId") : std::string();
+    if (!operation_id.empty()) co_return co_await poll(std::move(operation_id), std::move(response));
+    if (reading.refusal) co_return fail(std::move(*reading.refusal));
+    co_return fail(Errc::conflict, "DPS gave an answer that cannot be used: no operationId");
+}
+
+}  // namespace muster::edge::identityd

@@ -1,0 +1,57 @@
+// Registration with the Device Provisioning Service over HTTPS, api-version 2021-06-01 (facts/device.md 4.1):
+// PUT register, answered 202 with an operation id, then GET of the operation until it is final.
+//
+// Better than the original: Retry-After is honoured, the first look comes after it (or a second), a poll that fails is
+// tried again, the whole has a bound, and every final state has a sentence.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/json.h"
+#include "base/task.h"
+#include "net/http_client.h"
+
+namespace muster::edge::identityd {
+
+struct Assignment {
+    std::string hub;
+    std::string device_id;
+};
+
+struct Registration {
+    std::string scope_id;
+    std::string registration_id;
+    std::optional<json::value> payload;
+    unsigned retries = 1;             // of the first request, after a network error
+    std::chrono::seconds bound{300};  // for the whole registration
+};
+
+class DpsClient {
+public:
+    DpsClient(std::shared_ptr<net::HttpClient> client, Registration registration);
+
+    // Errors: unauthorized (refused), conflict (failed, disabled, or a malformed answer), throttled, unavailable,
+    // timeout. Each names status, error code and tracking id as far as there are any.
+    Task<Result<Assignment>> run();
+    // What the service asked to wait before the next registration.
+    std::optional<std::chrono::seconds> wait_wish() const { return wish_; }
+
+private:
+    using Clock = std::chrono::steady_clock;
+
+    Task<Result<net::HttpResponse>> send_register();
+    Task<Result<net::HttpResponse>> send_register_once();
+    Task<Result<Assignment>> poll(std::string operation_id, net::HttpResponse last);
+    std::string path(std::string_view rest) const;
+    void note_wish(const net::HttpResponse& response);
+
+    std::shared_ptr<net::HttpClient> client_;
+    Registration registration_;
+    Clock::time_point deadline_;
+    std::optional<std::chrono::seconds> wish_;
+};
+
+}  // namespace muster::edge::identityd

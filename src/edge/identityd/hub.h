@@ -1,0 +1,42 @@
+// The hub's module identities, as a device may keep its own (facts/device.md 4.5, facts/hub.md 6.2): api-version
+// 2017-11-08-preview, GET and PUT answered 200, DELETE 204.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/json.h"
+#include "base/task.h"
+#include "edge/identityd/state.h"
+#include "net/http_client.h"
+
+namespace muster::edge::identityd {
+
+// Errors: unavailable or timeout when the hub cannot be reached or answers 5xx (the caller may use what it remembers);
+// unauthorized, conflict and throttled when it refuses; an error names status and message.
+class HubClient {
+public:
+    HubClient(std::shared_ptr<net::HttpClient> client, std::string device_id, unsigned retries)
+        : client_(std::move(client)), device_id_(std::move(device_id)), retries_(retries) {}
+
+    Task<Result<std::vector<HubModule>>> list();
+    Task<Result<std::optional<HubModule>>> find(std::string module);  // nothing: the hub has none of that name
+    // Nothing when there is one already (409).
+    Task<Result<std::optional<HubModule>>> create(std::string module);
+    // Gives the module its keys.
+    Task<Result<HubModule>> update(HubModule module, Secret primary_key, Secret secondary_key);
+    Task<Result<>> remove(std::string module);  // one that is not there is no error
+
+private:
+    Task<Result<net::HttpResponse>> send(std::string method, std::string path, json::object body, bool any_version);
+    std::string path_of(std::string_view module) const;
+
+    std::shared_ptr<net::HttpClient> client_;
+    std::string device_id_;
+    unsigned retries_;
+};
+
+}  // namespace muster::edge::identityd

@@ -1,0 +1,183 @@
+#include "edge/identityd/provisioner.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "edge/identityd/dps.h"
+#include "edge/service/daemon.h"
+
+namespace muster::edge::identityd {
+namespace {
+
+// Names what led to an identity: another endpoint, scope or registration means another identity.
+std::string fingerprint(const DpsSettings& dps, const std::string& registration_id) {
+    const auto text = fmt::format("{}\n{}\n{}", dps.global_endpoint, dps.scope_id, registration_id);
+    return hex_encode(pki::sha256(as_bytes(text)));
+}
+
+Result<std::optional<json::value>> read_payload(const DpsSettings& dps) {
+    if (!dps.payload) return std::nullopt;
+    auto text = read_file(*dps.payload, 96 * 1024);
+    auto payload = text ? parse_json(*text) : fail(text.error());
+    if (!payload)
+        return fail(payload.error().wrap(Errc::conflict, "the provisioning payload " + dps.payload->string()));
+    return std::move(*payload);
+}
+
+// The service's certificate is not trusted: say how that is done here.
+Error advise_on_trust(const Error& error) {
+    if (error.message().find("is not trusted") == std::string::npos) return error;
+    return error.wrap("DPS cannot be trusted")
+        .with_hint(
+            "save the service's CA (on the server: muster trust) and name it in [provisioning] of "
+            "/etc/aziot/config.toml: global_endpoint_ca = \"file:///...\", then run: iotedge config apply");
+}
+
+}  // namespace
+
+Provisioner::Provisioner(const State& state, Neighbours neighbours, Settings settings, Random& random, Pace pace)
+    : state_(state),
+      neighbours_(std::move(neighbours)),
+      settings_(std::move(settings)),
+      random_(random),
+      pace_(pace),
+      identity_(state.load_identity()),
+      trouble_("provisioning has not finished yet") {}
+
+std::optional<DeviceIdentity> Provisioner::identity() const {
+    const std::lock_guard lock(mutex_);
+    return identity_;
+}
+
+std::string Provisioner::trouble() const {
+    const std::lock_guard lock(mutex_);
+    return trouble_;
+}
+
+Result<DeviceIdentity> Provisioner::require_identity() const {
+    if (auto found = identity()) return std::move(*found);
+    return fail(Error(Errc::not_found, trouble()).wrap("device identity not found"));
+}
+
+void Provisioner::adopt(const DeviceIdentity& identity) {
+    const std::lock_guard lock(mutex_);
+    identity_ = identity;
+    trouble_.clear();
+}
+
+void Provisioner::note_trouble(const Error& error) {
+    const std::lock_guard lock(mutex_);
+    trouble_ = error.chain();
+    if (const auto hint = hint_of(error); !hint.empty()) trouble_ += "; to mend it: " + hint;
+}
+
+void Provisioner::set_settings(Settings settings) {
+    settings_ = std::move(settings);
+}
+
+// An identity of the original runtime does not say how it was come by, and is taken as it is. So is one that cannot be
+// judged because certd or keyd does not answer: better the last identity than none.
+Task<bool> Provisioner::stored_identity_fits() {
+    const auto stored = identity();
+    if (!stored) co_return false;
+    if (stored->provisioned_with.empty()) co_return true;
+    auto registration_id = settings_.dps.registration_id;
+    if (!registration_id) {
+        const auto credential = co_await load_credential(neighbours_, settings_.dps);
+        if (!credential) {
+            log::warn("the stored identity is used unchecked", {{"error", credential.error().chain()}});
+            co_return true;
+        }
+        registration_id = credential->registration_id;
+    }
+    co_return stored->provisioned_with == fingerprint(settings_.dps, *registration_id);
+}
+
+Task<Result<DeviceIdentity>> Provisioner::register_device(const Credential& credential) {
+    const auto dps = settings_.dps;
+    Registration registration;
+    registration.scope_id = dps.scope_id;
+    registration.registration_id = credential.registration_id;
+    registration.retries = settings_.cloud_retries;
+    registration.bound = pace_.attempt;
+    MUSTER_CO_TRY(registration.payload, read_payload(dps));
+    MUSTER_CO_TRY(auto http, cloud_client(dps.global_endpoint, credential, settings_.cloud_timeout));
+    DpsClient client(std::move(http), std::move(registration));
+    auto assignment = co_await client.run();
+    wish_ = client.wait_wish();
+    if (!assignment) co_return fail(advise_on_trust(assignment.error()));
+    co_return DeviceIdentity{assignment->hub, assignment->hub, assignment->device_id,
+                             fingerprint(dps, credential.registration_id)};
+}
+
+Task<Result<>> Provisioner::attempt() {
+    const auto begun = std::chrono::steady_clock::now();
+    wish_.reset();
+    MUSTER_CO_TRY(const auto credential, co_await load_credential(neighbours_, settings_.dps));
+    log::info("provisioning", {{"endpoint", settings_.dps.global_endpoint},
+                               {"scopeId", settings_.dps.scope_id},
+                               {"registrationId", credential.registration_id}});
+    MUSTER_CO_TRY(const auto fresh, co_await register_device(credential));
+    MUSTER_CO_CHECK(state_.save_identity(fresh));
+    adopt(fresh);
+    const auto took = std::chrono::steady_clock::now() - begun;
+    log::info("provisioned", {{"deviceId", fresh.device_id},
+                              {"hub", fresh.hub},
+                              {"seconds", fmt::format("{:.1f}", std::chrono::duration<double>(took).count())}});
+    co_return Result<>{};
+}
+
+Task<Result<>> Provisioner::reprovision() {
+    if (settings_.source == Source::none)
+        co_return fail(Errc::not_found, "device identity not found: provisioning.source is \"none\"");
+    if (running_) {
+        while (running_) co_await attempt_ended_.wait(std::chrono::hours(1));
+        co_return *last_result_;
+    }
+    running_ = true;
+    auto result = co_await attempt();
+    if (!result) {
+        note_trouble(result.error());
+        log::error("provisioning failed", {{"error", result.error().chain()}, {"hint", hint_of(result.error())}});
+    }
+    failures_ = result ? 0 : failures_ + 1;
+    running_ = false;
+    last_result_ = result;
+    attempt_ended_.ring();
+    if (result) hurry_.ring();
+    co_return result;
+}
+
+// Doubles up to the longest, then half of it plus a random half: a fleet that lost its service together does not come
+// back together. What the service asked for is the least.
+std::chrono::milliseconds Provisioner::next_pause() {
+    const auto doublings = std::min(failures_ == 0 ? 0U : failures_ - 1, 20U);
+    const auto full = std::min<std::int64_t>(pace_.first.count() << doublings, pace_.longest.count());
+    const auto half = static_cast<std::uint64_t>(std::max<std::int64_t>(full / 2, 1));
+    auto pause = std::chrono::milliseconds(half + random_.below(half + 1));
+    if (wish_) {
+        const auto wished = std::chrono::duration_cast<std::chrono::milliseconds>(*wish_);
+        const auto spread = static_cast<std::uint64_t>(wished.count() / 10 + 1);
+        pause = std::max(pause, wished + std::chrono::milliseconds(random_.below(spread)));
+    }
+    return pause;
+}
+
+Task<> Provisioner::run() {
+    if (settings_.source == Source::none) co_return;
+    if (co_await stored_identity_fits()) {
+        const auto stored = identity();
+        log::info("using the stored identity", {{"deviceId", stored->device_id}, {"hub", stored->hub}});
+        co_return;
+    }
+    if (identity()) log::warn("the provisioning settings changed; the old identity serves until there is a new one");
+    while (!co_await reprovision()) {
+        const auto pause = next_pause();
+        log::info("provisioning again later",
+                  {{"seconds", fmt::format("{:.1f}", static_cast<double>(pause.count()) / 1000)}});
+        const auto failed_so_far = failures_;
+        co_await hurry_.wait(pause);
+        if (failures_ < failed_so_far) co_return;  // someone's call of reprovision succeeded meanwhile
+    }
+}
+
+}  // namespace muster::edge::identityd
