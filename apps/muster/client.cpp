@@ -1,5 +1,7 @@
 #include "muster/client.h"
 
+#include <limits>
+
 #include "base/text.h"
 #include "base/version.h"
 #include "muster/output.h"
@@ -10,6 +12,7 @@ namespace {
 
 constexpr auto token_life = std::chrono::hours(1);
 constexpr std::size_t longest_message = 2000;
+constexpr std::size_t largest_answer = 16 * 1024 * 1024;
 
 // {"errorCode", "message", "trackingId"} of the provisioning service, {"Message": "ErrorCode:Name;text",
 // "ExceptionMessage": "Tracking ID:x-TimeStamp:..."} of the hub.
@@ -84,6 +87,19 @@ Error transport_error(const Error& error, const Target& target, const Call& call
     return outer;
 }
 
+Result<std::vector<json::object>> page_of(const net::HttpResponse& response, const Call& call) {
+    auto page = parse_json(response.body);
+    if (!page || !page->is_array())
+        return fail(Errc::invalid_argument, "cannot {}: the answer is not a JSON array", call.what);
+    std::vector<json::object> items;
+    for (auto& item : page->as_array()) {
+        if (!item.is_object())
+            return fail(Errc::invalid_argument, "cannot {}: the answer holds something else than objects", call.what);
+        items.push_back(std::move(item.as_object()));
+    }
+    return items;
+}
+
 }  // namespace
 
 Error error_of_answer(const net::HttpResponse& response, const Call& call) {
@@ -99,6 +115,7 @@ Result<ServiceClient> ServiceClient::create(Target target, TimePoint now) {
     tls->trust_system_store = target.trust_system_store;
     tls->extra_ca_pem = target.ca_pem;
     net::ClientOptions options;
+    options.body_bytes = largest_answer;
     if (!target.connect_to.empty()) options.connect_to = target.connect_to;
     ServiceClient client(std::move(target), now);
     MUSTER_TRY(client.http_, net::HttpClient::create(client.target_.base_url, tls, options));
@@ -147,37 +164,38 @@ Result<std::string> ServiceClient::text(const Call& call) {
     return std::move(response.body);
 }
 
-Result<ListingResult> ServiceClient::list(const Listing& listing,
-                                          const std::function<Result<>(const json::object&)>& each) {
-    ListingResult result;
-    std::string continuation;
+Result<net::HttpResponse> ServiceClient::send_page(const Call& call, const std::string& continuation,
+                                                   std::size_t& wanted) {
     for (;;) {
-        const auto wanted = listing.top ? std::min(listing.page, *listing.top - result.items) : listing.page;
         net::Headers headers;
         headers.set("x-ms-max-item-count", fmt::format("{}", wanted));
         if (!continuation.empty()) headers.set("x-ms-continuation", continuation);
-        MUSTER_TRY(const auto response, send(listing.call, std::move(headers)));
-        const auto page = parse_json(response.body);
-        if (!page || !page->is_array()) {
-            return fail(Errc::invalid_argument, "cannot {}: the answer is not a JSON array", listing.call.what);
-        }
-        const std::string next(response.headers.get("x-ms-continuation"));
-        for (const auto& item : page->as_array()) {
-            if (listing.top && result.items == *listing.top) {
-                result.more = true;
-                return result;
-            }
-            if (!item.is_object()) continue;
-            MUSTER_CHECK(each(item.as_object()));
+        auto response = send(call, std::move(headers));
+        if (response || response.error().code() != Errc::too_large || wanted == 1) return response;
+        wanted /= 2;
+    }
+}
+
+Result<ListingResult> ServiceClient::list(const Listing& listing,
+                                          const std::function<Result<>(const json::object&)>& each) {
+    const auto top = listing.top.value_or(std::numeric_limits<std::size_t>::max());
+    auto page_size = listing.page;
+    ListingResult result;
+    std::string continuation;
+    for (;;) {
+        page_size = std::min(page_size, top - result.items);
+        MUSTER_TRY(const auto response, send_page(listing.call, continuation, page_size));
+        MUSTER_TRY(const auto page, page_of(response, listing.call));
+        for (const auto& item : page) {
+            if (result.items == top) return ListingResult{top, true};
+            MUSTER_CHECK(each(item));
             ++result.items;
         }
+        const std::string next(response.headers.get("x-ms-continuation"));
         if (next.empty()) return result;
+        if (result.items == top) return ListingResult{top, true};
         if (next == continuation)
             return fail(Errc::internal, "cannot {}: the service repeats a page", listing.call.what);
-        if (listing.top && result.items >= *listing.top) {
-            result.more = true;
-            return result;
-        }
         continuation = next;
     }
 }

@@ -20,7 +20,7 @@ std::string check_id(const std::string& text, std::string_view besides) {
         return fmt::format("an id has at most {} characters; this has {}", longest_id, text.size());
     for (const char c : text) {
         if (is_alphanumeric(c) || besides.contains(c)) continue;
-        return fmt::format("\"{}\" cannot be an id: letters, digits and {} are allowed", printable(text), besides);
+        return fmt::format("'{}' cannot be an id: letters, digits and {} are allowed", printable(text), besides);
     }
     return {};
 }
@@ -33,8 +33,8 @@ CLI::Validator one_of(const std::vector<std::string>& words) {
             return {};
         }
         const auto meant = nearest(text, words);
-        return fmt::format("\"{}\" is not one of {}{}", printable(text), join(words, ", "),
-                           meant ? fmt::format("; did you mean \"{}\"?", *meant) : "");
+        return fmt::format("'{}' is not one of {}{}", printable(text), join(words, ", "),
+                           meant ? fmt::format("; did you mean '{}'?", *meant) : "");
     };
     return CLI::Validator(find, "");
 }

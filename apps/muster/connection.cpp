@@ -31,7 +31,7 @@ std::string base_url(const HostAndPort& at) {
 Result<Secret> decode_key(const AccessPolicy& policy, const std::filesystem::path& data_dir) {
     auto bytes = base64_decode(policy.primary_key.text());
     if (!bytes) {
-        return fail(Errc::invalid_argument, "{}: the primaryKey of policy \"{}\" is not base64",
+        return fail(Errc::invalid_argument, "{}: the primaryKey of policy '{}' is not base64",
                     (data_dir / "access-policies.json").string(), policy.name);
     }
     return Secret(std::move(*bytes));
@@ -59,7 +59,7 @@ Result<Target> local_target(const std::filesystem::path& data_dir) {
     if (owner == policies.end()) {
         return fail(
             Error(Errc::not_found,
-                  fmt::format("{} has no policy \"{}\"", (data_dir / "access-policies.json").string(), local_policy))
+                  fmt::format("{} has no policy '{}'", (data_dir / "access-policies.json").string(), local_policy))
                 .with_hint("Use another: muster connection-string --policy NAME, in MUSTER_CONNECTION_STRING."));
     }
     MUSTER_TRY(auto key, decode_key(*owner, data_dir));

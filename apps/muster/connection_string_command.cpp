@@ -33,8 +33,8 @@ Result<const AccessPolicy*> find_policy(const std::vector<AccessPolicy>& policie
         names.push_back(policy.name);
     }
     const auto meant = nearest(name, names);
-    return fail(Error(Errc::not_found, fmt::format("there is no policy \"{}\"{}", printable(name),
-                                                   meant ? fmt::format("; did you mean \"{}\"?", *meant) : ""))
+    return fail(Error(Errc::not_found, fmt::format("there is no policy '{}'{}", printable(name),
+                                                   meant ? fmt::format("; did you mean '{}'?", *meant) : ""))
                     .with_hint("`muster connection-string` without --policy shows them all and what each may do."));
 }
 

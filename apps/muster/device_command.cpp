@@ -22,7 +22,7 @@ struct DeviceOptions {
 };
 
 Call call_of(const char* verb, const char* method, const std::string& id) {
-    return {.what = fmt::format("{} device \"{}\"", verb, id),
+    return {.what = fmt::format("{} device '{}'", verb, id),
             .method = method,
             .path = fmt::format("/devices/{}", percent_encode(id)),
             .api_version = hub_api,
@@ -122,7 +122,7 @@ Result<> remove(Context& context, const std::string& id, const std::string& etag
     auto call = call_of("delete", "DELETE", id);
     call.quoted_if_match = etag.empty() ? "*" : etag;
     MUSTER_CHECK(client.call(call));
-    if (!context.json()) context.io.out(fmt::format("Deleted device \"{}\" with its modules and twin.\n", id));
+    if (!context.json()) context.io.out(fmt::format("Deleted device '{}' with its modules and twin.\n", id));
     return {};
 }
 

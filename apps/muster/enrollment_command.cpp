@@ -18,7 +18,7 @@ constexpr Noun individual{EnrollmentKind::individual, "enrollment", "enrollment"
 constexpr Noun group{EnrollmentKind::group, "enrollment-group", "enrollment group", "/enrollmentGroups"};
 
 Call call_of(const Noun& noun, const char* verb, const char* method, const std::string& id) {
-    return {.what = fmt::format("{} {} \"{}\"", verb, noun.words, id),
+    return {.what = fmt::format("{} {} '{}'", verb, noun.words, id),
             .method = method,
             .path = fmt::format("{}/{}", noun.collection, percent_encode(id)),
             .not_found_hint = fmt::format("`muster {} list` shows those there are.", noun.command)};
@@ -34,7 +34,7 @@ Result<> refuse_existing(ServiceClient& client, const Noun& noun, const std::str
     const auto existing = client.call(call_of(noun, "create", "GET", id));
     if (!existing && existing.error().code() == Errc::not_found) return {};
     if (!existing) return fail(existing.error());
-    return fail(Error(Errc::already_exists, fmt::format("{} \"{}\" exists already", noun.words, id))
+    return fail(Error(Errc::already_exists, fmt::format("{} '{}' exists already", noun.words, id))
                     .with_hint(fmt::format("Look at it: muster {0} show {1}\n  Change it:  muster {0} update {1} ...",
                                            noun.command, id)));
 }
@@ -75,7 +75,7 @@ Result<> remove(Context& context, const Noun& noun, const std::string& id, const
     auto call = call_of(noun, "delete", "DELETE", id);
     call.if_match = etag;
     MUSTER_CHECK(client.call(call));
-    if (!context.json()) context.io.out(fmt::format("Deleted {} \"{}\".\n", noun.words, id));
+    if (!context.json()) context.io.out(fmt::format("Deleted {} '{}'.\n", noun.words, id));
     return {};
 }
 

@@ -227,7 +227,7 @@ Result<> merge_tags(const std::string& argument, json::object& object) {
     }
     const auto equals = argument.find('=');
     if (equals == std::string::npos || equals == 0) {
-        return fail(Errc::invalid_argument, "\"{}\" is neither KEY=VALUE, nor a JSON object, nor @FILE",
+        return fail(Errc::invalid_argument, "'{}' is neither KEY=VALUE, nor a JSON object, nor @FILE",
                     printable(argument));
     }
     auto* at = &object;

@@ -14,12 +14,12 @@ ListView list_view(const Context& context, const std::string& device) {
                         string_or(module, "managedBy"), string_or(module, "connectionState"),
                         short_time(module, "lastActivityTime", now)};
             },
-            fmt::format("Device \"{}\" has no modules.", device)};
+            fmt::format("Device '{}' has no modules.", device)};
 }
 
 Result<> list(Context& context, const std::string& device) {
     Listing listing;
-    listing.call = {.what = fmt::format("list the modules of device \"{}\"", device),
+    listing.call = {.what = fmt::format("list the modules of device '{}'", device),
                     .path = fmt::format("/devices/{}/modules", percent_encode(device)),
                     .api_version = hub_api,
                     .not_found_hint = "`muster device list` shows the devices there are."};

@@ -8,7 +8,7 @@ namespace muster::cli {
 namespace {
 
 Call call_of(const char* verb, const char* method, const std::string& id) {
-    return {.what = fmt::format("{} registration \"{}\"", verb, id),
+    return {.what = fmt::format("{} registration '{}'", verb, id),
             .method = method,
             .path = fmt::format("/registrations/{}", percent_encode(id)),
             .not_found_hint =
@@ -28,12 +28,12 @@ Result<> remove(Context& context, const std::string& id, const std::string& etag
     auto call = call_of("delete", "DELETE", id);
     call.if_match = etag;
     MUSTER_CHECK(client.call(call));
-    if (!context.json()) context.io.out(fmt::format("Deleted registration \"{}\".\n", id));
+    if (!context.json()) context.io.out(fmt::format("Deleted registration '{}'.\n", id));
     return {};
 }
 
 Result<> list(Context& context, const std::string& group, Listing listing) {
-    listing.call = {.what = fmt::format("list the registrations of group \"{}\"", group),
+    listing.call = {.what = fmt::format("list the registrations of group '{}'", group),
                     .method = "POST",
                     .path = fmt::format("/registrations/{}/query", percent_encode(group)),
                     .body = json::object{{"query", "SELECT *"}},

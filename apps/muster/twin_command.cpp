@@ -39,12 +39,12 @@ void print_twin(const Context& context, const json::object& twin) {
 }
 
 Result<> show(Context& context, const std::string& device, const std::string& module) {
-    Call call{.what = fmt::format("show the twin of device \"{}\"", device),
+    Call call{.what = fmt::format("show the twin of device '{}'", device),
               .path = fmt::format("/twins/{}", percent_encode(device)),
               .api_version = hub_api,
               .not_found_hint = "`muster device list` shows the devices there are."};
     if (!module.empty()) {
-        call.what = fmt::format("show the twin of module \"{}\" of device \"{}\"", module, device);
+        call.what = fmt::format("show the twin of module '{}' of device '{}'", module, device);
         call.path += fmt::format("/modules/{}", percent_encode(module));
         call.not_found_hint = fmt::format("`muster module list {}` shows the modules there are.", device);
     }

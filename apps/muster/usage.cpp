@@ -40,7 +40,7 @@ std::vector<std::string> option_names(const CLI::App& app) {
 
 std::string suggestion(const std::string& mistyped, const std::vector<std::string>& candidates) {
     const auto meant = nearest(mistyped, candidates);
-    return meant ? fmt::format("; did you mean \"{}\"?", *meant) : std::string();
+    return meant ? fmt::format("; did you mean '{}'?", *meant) : std::string();
 }
 
 std::string describe_extra(const Reached& reached, const std::string& extra) {
@@ -49,8 +49,8 @@ std::string describe_extra(const Reached& reached, const std::string& extra) {
         return fmt::format("there is no option {}{}", printable(name), suggestion(name, option_names(*reached.app)));
     }
     const auto commands = command_names(*reached.app);
-    if (commands.empty()) return fmt::format("\"{}\" is one argument too many", printable(extra));
-    return fmt::format("there is no command \"{}\"{}", printable(extra), suggestion(extra, commands));
+    if (commands.empty()) return fmt::format("'{}' is one argument too many", printable(extra));
+    return fmt::format("there is no command '{}'{}", printable(extra), suggestion(extra, commands));
 }
 
 std::string describe(const Reached& reached, const CLI::ParseError& error) {

@@ -41,7 +41,7 @@ TEST(Commands, CreateDoesNotReplaceWhatExists) {
         [](const net::HttpRequest&) { return json_answer(200, R"({"registrationId":"dev-1"})"); });
     const auto ran = service.run({"enrollment", "create", "dev-1", "--certificate-path", certificate});
     EXPECT_EQ(ran.code, 1);
-    EXPECT_THAT(ran.err, HasSubstr("enrollment \"dev-1\" exists already"));
+    EXPECT_THAT(ran.err, HasSubstr("enrollment 'dev-1' exists already"));
     EXPECT_THAT(ran.err, HasSubstr("muster enrollment update dev-1"));
     EXPECT_EQ(service.requests().size(), 1u);
 }
@@ -91,7 +91,7 @@ TEST(Commands, DeleteSaysSo) {
     });
     const auto enrollment = service.run({"enrollment", "delete", "dev-1", "--etag", "\"5\""});
     EXPECT_EQ(enrollment.code, 0) << enrollment.err;
-    EXPECT_EQ(enrollment.out, "Deleted enrollment \"dev-1\".\n");
+    EXPECT_EQ(enrollment.out, "Deleted enrollment 'dev-1'.\n");
     const auto device = service.run({"device", "delete", "a/b"});
     EXPECT_EQ(device.code, 2) << "a slash is not in device ids";
     EXPECT_EQ(service.run({"device", "delete", "a#b", "-o", "json"}).out, "");
@@ -107,7 +107,7 @@ TEST(Commands, ARefusalIsSaidWithCodeAndTrackingId) {
     EXPECT_EQ(ran.code, 1);
     EXPECT_EQ(ran.out, "");
     EXPECT_EQ(ran.err,
-              "muster: cannot show enrollment \"dev-1\": there is no enrollment \"dev-1\"\n"
+              "muster: cannot show enrollment 'dev-1': there is no enrollment \"dev-1\"\n"
               "  HTTP 404, errorCode 404201, trackingId t-1\n"
               "  `muster enrollment list` shows those there are.\n");
 }
@@ -119,7 +119,7 @@ TEST(Commands, TheHubsRefusalsAreUnderstoodToo) {
     });
     const auto ran = service.run({"device", "create", "d"});
     EXPECT_EQ(ran.code, 1);
-    EXPECT_THAT(ran.err, HasSubstr("cannot create device \"d\": device 'd' exists\n"));
+    EXPECT_THAT(ran.err, HasSubstr("cannot create device 'd': device 'd' exists\n"));
     EXPECT_THAT(ran.err, HasSubstr("HTTP 409, errorCode DeviceAlreadyExists, trackingId abc-G:1\n"));
 }
 
@@ -245,7 +245,7 @@ TEST(Commands, ConnectionStringsOfTheDataDirectory) {
     EXPECT_EQ(named.out, "HostName=h;SharedAccessKeyName=owner;SharedAccessKey=a2V5LXR3bw==\n");
     const auto unknown = service.run({"connection-string", "--policy", "ownr"});
     EXPECT_EQ(unknown.code, 1);
-    EXPECT_THAT(unknown.err, HasSubstr("did you mean \"owner\"?"));
+    EXPECT_THAT(unknown.err, HasSubstr("did you mean 'owner'?"));
     const auto all = service.run({"connection-string"});
     EXPECT_THAT(all.out, HasSubstr("provisioningreader  EnrollmentRead\n"));
     EXPECT_THAT(all.out, Not(HasSubstr("cmVhZA")));

@@ -48,7 +48,8 @@ TEST(Table, IdsAreCutWhenNothingElseHelps) {
 }
 
 TEST(Table, TheLastColumnsGoWhenAllAreAsShortAsTheyMayBe) {
-    const auto out = print({{"ID", ColumnKind::id}, {"STATUS"}, {"DETAIL"}}, 20, {{std::string(64, 'i'), "assigned", "d"}});
+    const auto out =
+        print({{"ID", ColumnKind::id}, {"STATUS"}, {"DETAIL"}}, 20, {{std::string(64, 'i'), "assigned", "d"}});
     EXPECT_EQ(out, "ID            STATUS\niiiiiiiiiii…  assig…\n");
 }
 

@@ -16,14 +16,14 @@ void expect_usage(std::vector<std::string> arguments, const std::string& text) {
 }
 
 TEST(Usage, SuggestsTheNearestCommand) {
-    expect_usage({"enrolment", "list"}, "there is no command \"enrolment\"; did you mean \"enrollment\"?");
-    expect_usage({"enrollment", "lst"}, "muster enrollment: there is no command \"lst\"; did you mean \"list\"?");
-    expect_usage({"xyzzyx"}, "there is no command \"xyzzyx\"\n");
+    expect_usage({"enrolment", "list"}, "there is no command 'enrolment'; did you mean 'enrollment'?");
+    expect_usage({"enrollment", "lst"}, "muster enrollment: there is no command 'lst'; did you mean 'list'?");
+    expect_usage({"xyzzyx"}, "there is no command 'xyzzyx'\n");
 }
 
 TEST(Usage, SuggestsTheNearestOption) {
-    expect_usage({"enrollment", "list", "--outptu", "json"}, "there is no option --outptu; did you mean \"--output\"?");
-    expect_usage({"enrollment", "list", "--topp=3"}, "there is no option --topp; did you mean \"--top\"?");
+    expect_usage({"enrollment", "list", "--outptu", "json"}, "there is no option --outptu; did you mean '--output'?");
+    expect_usage({"enrollment", "list", "--topp=3"}, "there is no option --topp; did you mean '--top'?");
 }
 
 TEST(Usage, NamesWhatIsMissing) {
@@ -39,12 +39,12 @@ TEST(Usage, NamesWhatIsMissing) {
 TEST(Usage, ChecksValuesBeforeItConnects) {
     expect_usage({"enrollment", "show", "a b"}, "cannot be an id");
     expect_usage({"enrollment", "show", std::string(129, 'a')}, "at most 128 characters");
-    expect_usage({"enrollment", "list", "--output", "yaml"}, "\"yaml\" is not one of table, json");
+    expect_usage({"enrollment", "list", "--output", "yaml"}, "'yaml' is not one of table, json");
     expect_usage({"enrollment", "list", "--top", "0"}, "--top");
     expect_usage({"enrollment", "create", "d", "--cp", "x", "--tags", "nothing"}, "neither KEY=VALUE");
     expect_usage({"enrollment", "create", "d", "--cp", "x", "--props", "[1]"}, "not a JSON object");
-    expect_usage({"enrollment", "create", "d", "--cp", "x", "--rp", "nevr"}, "did you mean \"never\"?");
-    expect_usage({"enrollment", "show", "d", "more"}, "\"more\" is one argument too many");
+    expect_usage({"enrollment", "create", "d", "--cp", "x", "--rp", "nevr"}, "did you mean 'never'?");
+    expect_usage({"enrollment", "show", "d", "more"}, "'more' is one argument too many");
     expect_usage({"device", "create", "d", "--ptp", "12"}, "a thumbprint is");
     expect_usage({"device", "create", "d", "--am", "x509_thumbprint"}, "needs --certificate-path");
 }

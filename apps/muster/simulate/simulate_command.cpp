@@ -1,0 +1,144 @@
+#include "muster/simulate/simulate_command.h"
+
+#include <CLI/CLI.hpp>
+
+#include "base/file.h"
+#include "muster/command.h"
+#include "muster/simulate/device_client.h"
+#include "muster/simulate/fleet.h"
+#include "muster/simulate/load.h"
+#include "muster/simulate/report.h"
+#include "net/address.h"
+
+namespace muster::cli {
+namespace {
+
+struct Options {
+    LoadOptions load;
+    std::string prefix = "sim-";
+    std::string host;
+    std::string connect_to;
+    std::string ca_file;
+    std::string data_dir;
+    std::string dir = ".";
+    std::string issuer_chain;
+    std::string issuer_key;
+    std::string output = "table";
+    int poll_after = -1;
+    int patience = 60;
+    bool from_files = false;
+};
+
+constexpr const char* examples =
+    "Examples:\n"
+    "  muster simulate --devices 100                       # against the musterd of this machine\n"
+    "  muster simulate --devices 5000 --concurrency 64 --poll-after 0\n"
+    "  muster simulate --host dps.plant.example --scope 0ne12345678 --ca muster-ca.pem --devices 10\n"
+    "  muster simulate --host localhost:8443 --handshake-only --ca ca.pem --devices 5000   # any HTTPS server\n"
+    "\n"
+    "The devices' certificates are made in memory by the intermediate that `muster cert intermediate` wrote below "
+    "--dir;\n"
+    "an enrollment group must know it: muster enrollment-group create.\n";
+
+// What the command line leaves open comes from the data directory of this machine's musterd.
+Result<Destination> find_destination(Options& options) {
+    std::string ca_pem;
+    if (options.host.empty()) {
+        const std::filesystem::path data_dir = options.data_dir.empty() ? default_data_dir : options.data_dir;
+        MUSTER_TRY(const auto endpoints, read_endpoints(data_dir));
+        options.host = public_host(endpoints);
+        if (options.connect_to.empty()) options.connect_to = endpoints.https;
+        if (options.load.scope.empty()) options.load.scope = endpoints.id_scope;
+        MUSTER_TRY(ca_pem, read_data_file(data_dir, server_ca_file));
+    }
+    if (!options.ca_file.empty()) {
+        MUSTER_TRY(ca_pem, read_file(options.ca_file));
+    }
+    MUSTER_TRY(const auto where, net::parse_host_port(options.host, 443));
+    if (options.load.scope.empty() && !options.load.handshake_only) {
+        return std::unexpected(Error(Errc::invalid_argument, "the id scope is not known")
+                                   .with_hint("give --scope; `muster status` on the server shows it"));
+    }
+    return make_destination(where.host, where.port, options.connect_to, ca_pem);
+}
+
+Result<Fleet> find_fleet(const Options& options) {
+    if (options.from_files) return Fleet::read_from(options.dir, options.prefix);
+    Fleet::Files files{options.issuer_chain, options.issuer_key};
+    if (files.chain.empty()) files.chain = options.dir + "/certs/azure-iot-test-only.intermediate-full-chain.cert.pem";
+    if (files.key.empty()) files.key = options.dir + "/private/azure-iot-test-only.intermediate.key.pem";
+    auto fleet = Fleet::issued_by(files, options.prefix);
+    if (fleet || fleet.error().code() == Errc::invalid_argument) return fleet;
+    return std::unexpected(Error(fleet.error())
+                               .with_hint("make them with `muster cert root` and `muster cert intermediate`, or say "
+                                          "where they are: --dir, or --issuer-chain and "
+                                          "--issuer-key"));
+}
+
+// 0 when every device got its answer.
+Result<int> simulate(Options& options, const Io& io) {
+    if (options.poll_after >= 0) options.load.poll_after = std::chrono::milliseconds(options.poll_after);
+    options.load.patience = std::chrono::seconds(options.patience);
+    MUSTER_TRY(auto fleet, find_fleet(options));
+    MUSTER_TRY(const auto destination, find_destination(options));
+    const auto progress = [&](std::size_t done) {
+        if (done < options.load.devices) io.err(fmt::format("{} of {} devices\n", done, options.load.devices));
+    };
+    MUSTER_TRY(const auto result, run_load(destination, fleet, options.load, progress));
+    if (options.output == "json") {
+        io.out(pretty(report_json(result)) + "\n");
+    } else {
+        io.out(report_text(result));
+    }
+    return result.done == options.load.devices ? 0 : 1;
+}
+
+void add_fleet_options(CLI::App& verb, Options& options) {
+    verb.add_option("-n,--devices", options.load.devices, "how many devices")->check(CLI::Range(1, 100'000'000));
+    verb.add_option("-c,--concurrency", options.load.concurrency, "how many of them at a time")
+        ->check(CLI::Range(1, 20'000));
+    verb.add_option("--prefix", options.prefix, "names are PREFIX and a number")->capture_default_str();
+    verb.add_option("--first", options.load.first, "number of the first device")->capture_default_str();
+    verb.add_option("--dir", options.dir, "where `muster cert` wrote its files")->capture_default_str();
+    verb.add_option("--issuer-chain", options.issuer_chain, "PEM: the issuing certificate, then those above it");
+    verb.add_option("--issuer-key", options.issuer_key, "PEM: the key of the issuing certificate");
+    verb.add_flag("--from-files", options.from_files, "use the devices that `muster cert device` made below --dir");
+}
+
+void add_target_options(CLI::App& verb, Options& options) {
+    verb.add_option("--host", options.host, "HOST[:PORT] of the service; default: the musterd of this machine");
+    verb.add_option("--connect-to", options.connect_to, "HOST:PORT to connect to, with --host as the name in TLS");
+    verb.add_option("--scope", options.load.scope, "id scope");
+    verb.add_option("--ca", options.ca_file, "PEM: the CA of the service (`muster trust`)");
+    verb.add_option("--data-dir", options.data_dir, "data directory of this machine's musterd");
+}
+
+void add_course_options(CLI::App& verb, Options& options) {
+    verb.add_option("--poll-after", options.poll_after,
+                    "milliseconds before each poll, instead of what Retry-After says")
+        ->check(CLI::Range(0, 3'600'000));
+    verb.add_flag("--reconnect", options.load.reconnect_to_poll, "poll over a connection of its own");
+    verb.add_flag("--handshake-only", options.load.handshake_only,
+                  "one GET / and no registration, for any HTTPS server");
+    verb.add_option("--patience", options.patience, "seconds until a device gives up")->check(CLI::Range(1, 3600));
+    verb.add_option("-o,--output", options.output, "table or json")->check(CLI::IsMember({"table", "json"}));
+}
+
+}  // namespace
+
+void add_simulate_command(CLI::App& app, int& exit_code) {
+    auto options = std::make_shared<Options>();
+    auto& verb =
+        add_verb(app, "simulate", "Register a simulated fleet: to try a service out, or to measure it", examples);
+    add_fleet_options(verb, *options);
+    add_target_options(verb, *options);
+    add_course_options(verb, *options);
+    verb.callback([options, &exit_code] {
+        const auto io = process_io();
+        const auto result = simulate(*options, io);
+        if (!result) print_error(io, result.error());
+        exit_code = result ? *result : exit_failed;
+    });
+}
+
+}  // namespace muster::cli
