@@ -179,6 +179,19 @@ struct Config::State {
         note(node, name, fmt::format("must be {}, not {}", wanted, kind_name(kind_of(&value))), {});
     }
 
+    // A value that is carried as it is has no unknown keys, also where a reader has looked into it.
+    void accept_all(const toml::node& value) {
+        if (const auto* array = value.as_array())
+            for (const auto& element : *array) accept_all(element);
+        const auto* table = value.as_table();
+        if (table == nullptr) return;
+        const auto opened = index.find(table);
+        for (const auto& [key, member] : *table) {
+            if (opened != index.end()) open[opened->second].asked.emplace(key.str());
+            accept_all(member);
+        }
+    }
+
     // The one other open table in which this name would have been understood.
     const OpenTable* home_of(std::string_view name) const {
         const OpenTable* home = nullptr;
@@ -383,7 +396,9 @@ std::vector<std::string> ConfigSection::names() const {
 
 std::string ConfigSection::verbatim(std::string_view name) const {
     const auto* value = state_->ask(node_, name);
-    return value == nullptr ? std::string() : value_text(*value);
+    if (value == nullptr) return {};
+    state_->accept_all(*value);
+    return value_text(*value);
 }
 
 void ConfigSection::also_known(const std::vector<std::string>& names) const {

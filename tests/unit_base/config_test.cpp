@@ -150,6 +150,14 @@ TEST(Config, VerbatimIsTomlAgain) {
     EXPECT_THAT(texts(config), IsEmpty());
 }
 
+TEST(Config, WhatIsCarriedMayBeLookedInto) {
+    auto config = parsed("[a.b]\nc = 1\n[a.b.d]\ne = 2\n");
+    const auto a = config.root().table("a");
+    ASSERT_TRUE(a->table("b"));
+    EXPECT_EQ(a->verbatim("b"), "{ c = 1, d = { e = 2 } }");
+    EXPECT_THAT(texts(config), IsEmpty());
+}
+
 TEST(Config, NamesComeInFileOrder) {
     auto config = parsed("z = 1\na = 2\n[m]\n");
     EXPECT_THAT(config.root().names(), ElementsAre("z", "a", "m"));

@@ -80,13 +80,6 @@ void sort_by_line(std::vector<ConfigProblem>& problems) {
     for (auto& [line, problem] : sorted) problems.push_back(std::move(problem));
 }
 
-void warn_of_carried_keys(const SuperConfig& config, const std::string& source, Findings& findings) {
-    const bool default_agent = config.agent.image == Agent{}.image && config.agent.env.empty();
-    if (default_agent) return;
-    findings.warnings.push_back(
-        {source, 0, "agent", "is kept for the container runtime, which is not in this version", {}});
-}
-
 Result<> make_directory(const std::filesystem::path& directory, const ServiceUser& user) {
     MUSTER_CHECK(make_directories(directory.parent_path(), 0755));
     if (std::filesystem::is_directory(directory)) return {};
@@ -134,7 +127,6 @@ Result<Examined> examine(const Paths& paths, const ApplyOptions& options, const 
         config,       source, std::move(keyd), std::move(certd), std::move(identityd), os_hostname(), world.clock.now(),
         world.resolve};
     auto additional = check(input, out.findings);
-    warn_of_carried_keys(config, source, out.findings);
     if (!out.findings.problems.empty()) return out;
     const auto uid = [&](std::string_view user) { return out.users.find(user)->second.uid; };
     out.files =

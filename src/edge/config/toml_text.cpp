@@ -33,10 +33,15 @@ void TomlText::comment(std::string_view line) {
     out_ += fmt::format("# {}\n", line);
 }
 
+void TomlText::blank() {
+    out_ += "\n";
+}
+
 void TomlText::header(std::string_view open, const std::vector<std::string>& path, std::string_view close) {
     std::vector<std::string> keys;
     for (const auto& part : path) keys.push_back(toml_key(part));
-    out_ += fmt::format("\n{}{}{}\n", open, fmt::join(keys, "."), close);
+    if (!out_.ends_with("\n\n")) out_ += "\n";
+    out_ += fmt::format("{}{}{}\n", open, fmt::join(keys, "."), close);
 }
 
 void TomlText::table(const std::vector<std::string>& path) {

@@ -11,6 +11,7 @@ namespace muster::edge {
 class TomlText {
 public:
     void comment(std::string_view line);
+    void blank();
     // Header of the table that the values below belong to: {"cert_issuance", "aziot-edged-ca"}.
     void table(const std::vector<std::string>& path);
     void array_table(const std::vector<std::string>& path);

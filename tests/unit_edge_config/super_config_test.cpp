@@ -1,0 +1,237 @@
+#include "edge/config/super_config.h"
+
+#include <gmock/gmock.h>
+
+namespace muster::edge {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+
+// The lines that every device has; ten of them.
+const std::string base_text = R"([provisioning]
+source = "dps"
+global_endpoint = "https://dps.example"
+id_scope = "0ne00ABCDEF"
+[provisioning.attestation]
+method = "x509"
+registration_id = "press-7"
+identity_cert = "file:///c.pem"
+identity_pk = "file:///k.pem"
+
+)";
+
+std::vector<ConfigProblem> problems_of(const std::string& text) {
+    auto config = Config::parse(text, "c.toml");
+    if (!config) {
+        ADD_FAILURE() << config.error().chain();
+        return {};
+    }
+    (void)understand(*config);
+    return config->problems();
+}
+
+std::vector<std::string> texts_of(const std::string& text) {
+    std::vector<std::string> out;
+    for (const auto& problem : problems_of(text)) out.push_back(problem.text());
+    return out;
+}
+
+std::vector<std::string> with_base(const std::string& rest) {
+    return texts_of(base_text + rest);
+}
+
+std::vector<std::string> below_top(const std::string& top) {
+    return texts_of(top + base_text);
+}
+
+TEST(SuperConfig, TheHowToIsClean) {
+    EXPECT_THAT(with_base(""), IsEmpty());
+}
+
+TEST(SuperConfig, AnEmptyFileSaysWhereToBegin) {
+    const auto problems = problems_of("");
+    ASSERT_EQ(problems.size(), 1U);
+    EXPECT_THAT(problems[0].text(), HasSubstr("provisioning: is missing"));
+    EXPECT_THAT(problems[0].hint, HasSubstr("config.toml.edge.template"));
+}
+
+TEST(SuperConfig, ATypoNamesTheNearestKey) {
+    EXPECT_THAT(below_top("hostnam = \"x\"\n"),
+                ElementsAre("c.toml:1: hostnam: unknown key (did you mean \"hostname\"?)"));
+    EXPECT_THAT(texts_of("[provisioning]\nsource = \"dps\"\nglobal_endpoint = \"https://a.b\"\nscope_id = \"0ne1\"\n"),
+                Contains("c.toml:4: provisioning.scope_id: unknown key (did you mean \"id_scope\"?)").Times(0));
+    EXPECT_THAT(with_base("[edge_ca]\nauto_generated_edge_ca_expiry_day = 9\n"),
+                ElementsAre(HasSubstr("did you mean \"auto_generated_edge_ca_expiry_days\"?")));
+}
+
+TEST(SuperConfig, AKeyBelowTheWrongHeaderIsSentHome) {
+    // The published how-to shows this key at the end of its block, where it lands in [provisioning.attestation].
+    const auto problems = problems_of(base_text + "auto_reprovisioning_mode = \"Dynamic\"\n");
+    ASSERT_EQ(problems.size(), 1U);
+    EXPECT_THAT(problems[0].text(), HasSubstr("belongs to the top of the file"));
+    EXPECT_THAT(problems[0].hint, HasSubstr("above the first [table]"));
+}
+
+TEST(SuperConfig, EveryMistakeIsFoundAtOnce) {
+    const auto texts = texts_of(R"(hostname = "press_7"
+cloud_timeout_sec = 10
+[provisioning]
+source = "dps"
+global_endpoint = "http://dps.example"
+id_scope = "SCOPE_ID_HERE"
+[provisioning.attestation]
+method = "x509"
+registration_id = "press 7"
+identity_cert = "/c.pem"
+)");
+    EXPECT_THAT(
+        texts,
+        ElementsAre(HasSubstr("c.toml:1: hostname: has the character \"_\""),
+                    HasSubstr("c.toml:2: cloud_timeout_sec: must be at least 70"),
+                    HasSubstr("c.toml:5: provisioning.global_endpoint: must be https"),
+                    HasSubstr("c.toml:6: provisioning.id_scope: is still the template's"),
+                    HasSubstr("c.toml:7: provisioning.attestation.identity_pk: is missing"),
+                    HasSubstr("c.toml:9: provisioning.attestation.registration_id: has the character \" \""),
+                    HasSubstr("c.toml:10: provisioning.attestation.identity_cert: must be a URI, not a plain path")));
+}
+
+TEST(SuperConfig, ThePlaceOfAMissingKeyIsItsTable) {
+    EXPECT_THAT(texts_of("[provisioning]\n"), ElementsAre("c.toml:1: provisioning.source: is missing: \"dps\""));
+}
+
+TEST(SuperConfig, KeysOfAnotherFormSayWithWhatTheyGo) {
+    EXPECT_THAT(
+        texts_of(
+            "[provisioning]\nsource = \"dps\"\nconnection_string = \"x\"\nglobal_endpoint = \"https://a.b\"\n"
+            "id_scope = \"0ne1\"\n[provisioning.attestation]\nmethod = \"x509\"\nsymmetric_key = { value = \"\" }\n"
+            "identity_cert = \"file:///c\"\nidentity_pk = \"file:///k\"\n"),
+        ElementsAre(
+            "c.toml:3: provisioning.connection_string: is understood only with source = \"manual\"",
+            "c.toml:8: provisioning.attestation.symmetric_key: is understood only with method = \"symmetric_key\""));
+}
+
+TEST(SuperConfig, APayloadGivenAsTextIsShownAsATable) {
+    const auto problems = problems_of(
+        "[provisioning]\nsource = \"dps\"\nglobal_endpoint = \"https://a.b\"\nid_scope = \"0ne1\"\n"
+        "payload = \"file:///p.json\"\n[provisioning.attestation]\nmethod = \"x509\"\n"
+        "identity_cert = \"file:///c\"\nidentity_pk = \"file:///k\"\n");
+    ASSERT_EQ(problems.size(), 1U);
+    EXPECT_EQ(problems[0].hint, "payload = { uri = \"file:///p.json\" }");
+}
+
+struct Later {
+    const char* name;
+    std::string text;
+};
+
+class ComesLater : public ::testing::TestWithParam<Later> {};
+
+std::string dps_with(const std::string& attestation) {
+    return "[provisioning]\nsource = \"dps\"\nglobal_endpoint = \"https://a.b\"\nid_scope = "
+           "\"0ne1\"\n[provisioning.attestation]\n" +
+           attestation;
+}
+
+TEST_P(ComesLater, IsUnderstoodAndRefused) {
+    const auto problems = problems_of(GetParam().text);
+    ASSERT_EQ(problems.size(), 1U) << ::testing::PrintToString(texts_of(GetParam().text));
+    EXPECT_THAT(problems[0].message, StartsWith(std::string(comes_later)));
+    EXPECT_GT(problems[0].line, 0U);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Keys, ComesLater,
+    ::testing::Values(
+        Later{"manual_connection_string",
+              "[provisioning]\nsource = \"manual\"\nconnection_string = "
+              "\"HostName=h;DeviceId=d;SharedAccessKey=YQ==\"\n"},
+        Later{"manual_sas",
+              "[provisioning]\nsource = \"manual\"\niothub_hostname = \"h\"\ndevice_id = "
+              "\"d\"\n[provisioning.authentication]\nmethod = \"sas\"\ndevice_id_pk = { value = \"YQ==\" }\n"},
+        Later{"manual_x509",
+              "[provisioning]\nsource = \"manual\"\niothub_hostname = \"h\"\ndevice_id = "
+              "\"d\"\n[provisioning.authentication]\nmethod = \"x509\"\nidentity_cert = \"file:///c\"\nidentity_pk = "
+              "\"file:///k\"\n"},
+        Later{"none", "[provisioning]\nsource = \"none\"\n"},
+        Later{
+            "symmetric_key",
+            dps_with("method = \"symmetric_key\"\nregistration_id = \"d\"\nsymmetric_key = { uri = \"file:///k\" }\n")},
+        Later{"tpm", dps_with("method = \"tpm\"\nregistration_id = \"d\"\n")},
+        Later{
+            "pkcs11",
+            dps_with("method = \"x509\"\nidentity_cert = \"file:///c\"\nidentity_pk = \"pkcs11:token=t;object=o\"\n")},
+        Later{"issued_identity", dps_with("method = \"x509\"\nregistration_id = \"d\"\nidentity_cert = { method = "
+                                          "\"est\", url = \"https://est\" }\n")},
+        Later{"est", base_text +
+                         "[cert_issuance.est]\ntrusted_certs = [\"file:///r.pem\"]\n[cert_issuance.est.auth]\nusername "
+                         "= \"u\"\npassword = \"p\"\n[cert_issuance.est.urls]\ndefault = \"https://est\"\n"},
+        Later{"local_ca", base_text + "[cert_issuance.local_ca]\ncert = \"file:///c\"\npk = \"file:///k\"\n"},
+        Later{"edge_ca_by_est", base_text + "[edge_ca]\nmethod = \"est\"\n"},
+        Later{"aziot_keys",
+              base_text + "[aziot_keys]\npkcs11_lib_path = \"/l.so\"\npkcs11_base_slot = \"pkcs11:token=t\"\n"},
+        Later{"tpm_settings",
+              base_text +
+                  "[tpm]\ntcti = \"device\"\nauth_key_index = 256\n[tpm.hierarchy_authorization]\nowner = \"x\"\n"},
+        Later{"localid", base_text + "[localid]\ndomain = \"plant.example\"\n"},
+        Later{"master_key", "imported_master_encryption_key = \"/k\"\n" + base_text}),
+    [](const auto& info) { return info.param.name; });
+
+TEST(SuperConfig, NestedDevicesAreRefusedWithTheReason) {
+    EXPECT_THAT(below_top("parent_hostname = \"gateway\"\n"), ElementsAre(HasSubstr("nested edge")));
+    EXPECT_THAT(below_top("local_gateway_hostname = \"gateway\"\n"), ElementsAre(HasSubstr("nested edge")));
+}
+
+TEST(SuperConfig, EmptyTablesOfLaterKeysAreNoMatter) {
+    EXPECT_THAT(
+        with_base("[cert_issuance]\n[aziot_keys]\n[tpm]\n[preloaded_certs]\n[preloaded_keys]\n[agent]\n[edge_ca]\n"),
+        IsEmpty());
+}
+
+TEST(SuperConfig, ReprovisioningModeIsCaseSensitiveAndSaysSo) {
+    EXPECT_THAT(below_top("auto_reprovisioning_mode = \"dynamic\"\n"),
+                ElementsAre(HasSubstr("did you mean \"Dynamic\"?")));
+}
+
+TEST(SuperConfig, AutoRenewNeedsAllThree) {
+    EXPECT_THAT(with_base("[edge_ca.auto_renew]\nrotate_key = true\n"),
+                ElementsAre(HasSubstr("threshold: is missing"), HasSubstr("retry: is missing")));
+    EXPECT_THAT(with_base("[edge_ca.auto_renew]\nrotate_key = true\nthreshold = \"80\"\nretry = \"4%\"\n"),
+                ElementsAre(HasSubstr("must be \"N%\"")));
+}
+
+TEST(SuperConfig, QuickstartAndFilesDoNotMix) {
+    EXPECT_THAT(
+        with_base("[edge_ca]\ncert = \"file:///c\"\npk = \"file:///k\"\nauto_generated_edge_ca_expiry_days = 9\n"),
+        ElementsAre(HasSubstr("is understood only with an authority that the device makes itself")));
+}
+
+TEST(SuperConfig, UpstreamNeedsAParent) {
+    EXPECT_THAT(with_base("[agent.config]\nimage = \"$upstream/agent:1\"\n"), ElementsAre(HasSubstr("$upstream")));
+}
+
+TEST(SuperConfig, CarriedKeysAreTyped) {
+    EXPECT_THAT(
+        with_base(
+            "[agent]\ntype = \"podman\"\n[watchdog]\nmax_retries = \"never\"\n[image_garbage_collection]\n"
+            "cleanup_recurrence = \"36h\"\ncleanup_time = \"24:00\"\n[moby_runtime]\nuri = \"/run/docker.sock\"\n"),
+        ElementsAre(HasSubstr("agent.type: unknown value"), HasSubstr("watchdog.max_retries: unknown value"),
+                    HasSubstr("must be whole days"), HasSubstr("must be a time of day"),
+                    HasSubstr("must begin with unix://")));
+}
+
+TEST(SuperConfig, TheTpmIndexIsANumberAsTheDocumentsDoNotSay) {
+    EXPECT_THAT(with_base("[tpm]\nauth_key_index = \"0x000100\"\n"),
+                Contains(HasSubstr("must be an integer, not a string")));
+}
+
+TEST(SuperConfig, AMissingSourceDoesNotRainErrors) {
+    EXPECT_THAT(texts_of("[provisioning]\nsource = \"dsp\"\nglobal_endpoint = \"x\"\nanything = 1\n"),
+                ElementsAre(HasSubstr("did you mean \"dps\"?")));
+}
+
+}  // namespace
+}  // namespace muster::edge
