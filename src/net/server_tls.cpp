@@ -49,12 +49,9 @@ Result<> use_chain(SSL_CTX* context, std::string_view chain_pem) {
 }
 
 Result<> use_key(SSL_CTX* context, std::string_view key_pem) {
-    const auto bio = memory_bio(key_pem);
-    // No passphrase prompt: a service has no one to ask.
-    const pki::EvpKey key(
-        PEM_read_bio_PrivateKey(bio.get(), nullptr, [](char*, int, int, void*) { return -1; }, nullptr));
-    if (!key) return fail(Errc::invalid_argument, "the server key cannot be read: {}", tls_failure_text());
-    if (SSL_CTX_use_PrivateKey(context, key.get()) != 1 || SSL_CTX_check_private_key(context) != 1) {
+    const auto key = pki::PrivateKey::from_pem(key_pem);
+    if (!key) return std::unexpected(key.error().wrap(Errc::invalid_argument, "the server key cannot be read"));
+    if (SSL_CTX_use_PrivateKey(context, key->get()) != 1 || SSL_CTX_check_private_key(context) != 1) {
         return fail(Errc::invalid_argument, "the server key does not fit the server certificate: {}",
                     tls_failure_text());
     }

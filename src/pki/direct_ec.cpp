@@ -1,7 +1,10 @@
 #include "pki/direct_ec.h"
 
+#include <openssl/ec.h>
 #include <openssl/engine.h>
 #include <openssl/evp.h>
+
+#include <atomic>
 
 namespace muster::pki {
 
@@ -9,6 +12,10 @@ namespace muster::pki {
 
 bool use_direct_ec_keys() {
     return false;
+}
+
+EvpKey as_direct_key(EvpKey key) {
+    return key;
 }
 
 #else
@@ -27,6 +34,8 @@ int answer_for_ec(ENGINE* /*engine*/, EVP_PKEY_METHOD** method, const int** nids
     return *method != nullptr ? 1 : 0;
 }
 
+std::atomic<bool> engaged = false;
+
 bool register_engine() {
     EVP_PKEY_METHOD* method = nullptr;
     if (answer_for_ec(nullptr, &method, nullptr, EVP_PKEY_EC) != 1) return false;
@@ -41,7 +50,19 @@ bool register_engine() {
 
 bool use_direct_ec_keys() {
     static const bool registered = register_engine();
+    engaged = registered;
     return registered;
+}
+
+EvpKey as_direct_key(EvpKey key) {
+    if (!engaged || !key || EVP_PKEY_get_base_id(key.get()) != EVP_PKEY_EC) return key;
+    EC_KEY* inner = EVP_PKEY_get1_EC_KEY(key.get());
+    EvpKey direct(EVP_PKEY_new());
+    if (inner == nullptr || !direct || EVP_PKEY_assign_EC_KEY(direct.get(), inner) != 1) {
+        EC_KEY_free(inner);
+        return key;
+    }
+    return direct;
 }
 
 #endif

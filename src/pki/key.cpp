@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "base/text.h"
+#include "pki/direct_ec.h"
 #include "pki/openssl.h"
 
 namespace muster::pki {
@@ -122,7 +123,7 @@ Result<PrivateKey> PrivateKey::from_pem(std::string_view pem, std::string_view p
     const BioOwner input = reader_of(as_bytes(pem));
     PassphraseAsked state{passphrase};
     EvpKey key(PEM_read_bio_PrivateKey(input.get(), nullptr, give_passphrase, &state));
-    if (key) return PrivateKey(std::move(key));
+    if (key) return PrivateKey(as_direct_key(std::move(key)));
     if (state.asked && passphrase.empty()) {
         return fail(Errc::unauthorized, "the private key is encrypted and no passphrase was given");
     }

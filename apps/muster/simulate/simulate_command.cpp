@@ -9,6 +9,7 @@
 #include "muster/simulate/load.h"
 #include "muster/simulate/report.h"
 #include "net/address.h"
+#include "pki/direct_ec.h"
 
 namespace muster::cli {
 namespace {
@@ -134,6 +135,7 @@ void add_simulate_command(CLI::App& app, int& exit_code) {
     add_target_options(verb, *options);
     add_course_options(verb, *options);
     verb.callback([options, &exit_code] {
+        pki::use_direct_ec_keys();
         const auto io = process_io();
         const auto result = simulate(*options, io);
         if (!result) print_error(io, result.error());
