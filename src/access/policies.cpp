@@ -160,10 +160,10 @@ Result<const Policy*> Policies::authenticate(std::string_view authorization, con
         !(token.signed_by(policy->primary_key.bytes()) || token.signed_by(policy->secondary_key.bytes())))
         return fail(Errc::unauthorized, "the signature does not fit the access policy named by skn");
     if (token.expired(now))
-        return fail(Error(Errc::unauthorized,
-                          fmt::format("the shared access signature expired at {}",
-                                      format_utc_seconds(TimePoint(std::chrono::seconds(token.expiry)))))
-                        .with_hint("make a new one; check the clocks of both machines"));
+        return fail(
+            Error(Errc::unauthorized, fmt::format("the shared access signature expired at {}",
+                                                  format_utc_seconds(TimePoint(std::chrono::seconds(token.expiry)))))
+                .with_hint("make a new one; check the clocks of both machines"));
     const auto host = resource_host(token.resource);
     if (std::ranges::none_of(hosts, [&](const auto& name) { return resource_host(name) == host; }))
         return fail(Errc::unauthorized, "the shared access signature is for '{}', which is not this service",

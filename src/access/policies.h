@@ -49,8 +49,8 @@ public:
     const Policy* find(std::string_view name) const;
 
     // The policy that an Authorization header proves. `hosts` are the names this service answers to; the token's
-    // resource must be one of them, with or without a port and a path. Errc::unauthorized with a sentence that says what
-    // is wrong with the token (never which policies exist).
+    // resource must be one of them, with or without a port and a path. Errc::unauthorized with a sentence that says
+    // what is wrong with the token (never which policies exist).
     Result<const Policy*> authenticate(std::string_view authorization, const std::vector<std::string>& hosts,
                                        TimePoint now) const;
 

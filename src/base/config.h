@@ -1,8 +1,8 @@
 // Configuration files in TOML, read so that every mistake is found in one go.
 //
-// A Config remembers which keys were asked for. Whatever is in the file and was never asked for is a problem of its own,
-// with its line and the nearest key that would have been understood. Readers note their own problems the same way, so
-// that the user sees all of them at once, each with file, line, key and what mends it.
+// A Config remembers which keys were asked for. Whatever is in the file and was never asked for is a problem of its
+// own, with its line and the nearest key that would have been understood. Readers note their own problems the same way,
+// so that the user sees all of them at once, each with file, line, key and what mends it.
 #pragma once
 
 #include <cstdint>
@@ -78,9 +78,9 @@ public:
     // Names that a reader would understand here although this file was not asked for them: for the nearest-key hint.
     void also_known(const std::vector<std::string>& names) const;
 
-    std::string path() const;                              // dotted; empty for the root
-    std::string path(std::string_view name) const;         // path of a member
-    std::size_t line(std::string_view name = {}) const;    // of a member, or of this table
+    std::string path() const;                            // dotted; empty for the root
+    std::string path(std::string_view name) const;       // path of a member
+    std::size_t line(std::string_view name = {}) const;  // of a member, or of this table
     void problem(std::string_view name, std::string message, std::string hint = {}) const;
 
 private:

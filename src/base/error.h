@@ -13,20 +13,20 @@ namespace muster {
 
 // What kind of failure it is; callers branch on this, never on the text.
 enum class Errc {
-    invalid_argument,     // the caller's input is wrong
-    unauthorized,         // no or wrong credentials
-    forbidden,            // right credentials, no right to do this
+    invalid_argument,  // the caller's input is wrong
+    unauthorized,      // no or wrong credentials
+    forbidden,         // right credentials, no right to do this
     not_found,
     already_exists,
     precondition_failed,  // an ETag did not match
     conflict,             // the state of another record stands against it
     too_large,
-    unsupported,          // understood, but this version cannot do it
+    unsupported,  // understood, but this version cannot do it
     throttled,
     timeout,
-    unavailable,          // infrastructure: disk, database, network; trying again may help
-    io,                   // a file or socket operation failed
-    internal,             // a defect of ours
+    unavailable,  // infrastructure: disk, database, network; trying again may help
+    io,           // a file or socket operation failed
+    internal,     // a defect of ours
 };
 
 std::string_view to_string(Errc code);
@@ -88,9 +88,9 @@ Error errno_error(std::string what, int number);
 #define MUSTER_CONCAT_(a, b) a##b
 #define MUSTER_CONCAT(a, b) MUSTER_CONCAT_(a, b)
 
-#define MUSTER_TRY_(ret, holder, decl, ...)                         \
-    auto holder = (__VA_ARGS__);                                    \
-    if (!holder) ret std::unexpected(std::move(holder).error());    \
+#define MUSTER_TRY_(ret, holder, decl, ...)                      \
+    auto holder = (__VA_ARGS__);                                 \
+    if (!holder) ret std::unexpected(std::move(holder).error()); \
     decl = std::move(*holder)
 
 // MUSTER_TRY(auto key, read_key(path)); returns the error of the expression from the enclosing function.
@@ -98,13 +98,13 @@ Error errno_error(std::string what, int number);
 #define MUSTER_CO_TRY(decl, ...) MUSTER_TRY_(co_return, MUSTER_CONCAT(try_result_, __LINE__), decl, __VA_ARGS__)
 
 // MUSTER_CHECK(write(path)); the same for an expression whose value is not needed.
-#define MUSTER_CHECK(...)                                                            \
-    do {                                                                             \
-        if (auto check_result_ = (__VA_ARGS__); !check_result_)                      \
-            return std::unexpected(std::move(check_result_).error());                \
+#define MUSTER_CHECK(...)                                             \
+    do {                                                              \
+        if (auto check_result_ = (__VA_ARGS__); !check_result_)       \
+            return std::unexpected(std::move(check_result_).error()); \
     } while (false)
-#define MUSTER_CO_CHECK(...)                                                         \
-    do {                                                                             \
-        if (auto check_result_ = (__VA_ARGS__); !check_result_)                      \
-            co_return std::unexpected(std::move(check_result_).error());             \
+#define MUSTER_CO_CHECK(...)                                             \
+    do {                                                                 \
+        if (auto check_result_ = (__VA_ARGS__); !check_result_)          \
+            co_return std::unexpected(std::move(check_result_).error()); \
     } while (false)

@@ -77,7 +77,7 @@ std::filesystem::path temporary_beside(const std::filesystem::path& path) {
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t limit) {
     const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd.valid()) return io_failure("open", path);
-    struct stat status {};
+    struct stat status{};
     if (::fstat(fd.get(), &status) != 0) return io_failure("read", path);
     if (S_ISDIR(status.st_mode)) return fail(Errc::invalid_argument, "{} is a directory, not a file", path.string());
     std::string content;

@@ -13,7 +13,8 @@ namespace muster {
 
 namespace json = boost::json;
 
-// At most 32 levels deep, trailing bytes refused (Errc::invalid_argument). A name given twice counts once, the last time.
+// At most 32 levels deep, trailing bytes refused (Errc::invalid_argument). A name given twice counts once, the last
+// time.
 Result<json::value> parse_json(std::string_view text);
 Result<json::object> parse_json_object(std::string_view text);
 

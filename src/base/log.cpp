@@ -128,8 +128,8 @@ void flush() {
 void write(Level level, std::string_view event, std::initializer_list<Field> fields) {
     if (!enabled(level)) return;
     const auto now = SystemClock().now();
-    const auto line = current_format == Format::json ? json_line(level, event, fields, now)
-                                                     : text_line(level, event, fields, now);
+    const auto line =
+        current_format == Format::json ? json_line(level, event, fields, now) : text_line(level, event, fields, now);
     if (logger) {
         logger->log(level >= Level::warn ? spdlog::level::warn : spdlog::level::info, "{}", line);
     } else {

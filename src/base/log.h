@@ -47,9 +47,15 @@ struct Field {
 void write(Level level, std::string_view event, std::initializer_list<Field> fields);
 
 // log::info("device registered", {{"registrationId", rid}, {"trackingId", tracking}});
-inline void error(std::string_view event, std::initializer_list<Field> fields = {}) { write(Level::error, event, fields); }
-inline void warn(std::string_view event, std::initializer_list<Field> fields = {}) { write(Level::warn, event, fields); }
-inline void info(std::string_view event, std::initializer_list<Field> fields = {}) { write(Level::info, event, fields); }
+inline void error(std::string_view event, std::initializer_list<Field> fields = {}) {
+    write(Level::error, event, fields);
+}
+inline void warn(std::string_view event, std::initializer_list<Field> fields = {}) {
+    write(Level::warn, event, fields);
+}
+inline void info(std::string_view event, std::initializer_list<Field> fields = {}) {
+    write(Level::info, event, fields);
+}
 inline void debug(std::string_view event, std::initializer_list<Field> fields = {}) {
     if (enabled(Level::debug)) write(Level::debug, event, fields);
 }

@@ -54,9 +54,10 @@ void reset_twin(IdentityRecord& record, const Assignment& assignment, TimePoint 
 Result<> refresh(store::Tx& tx, IdentityRecord record, const Assignment& assignment, TimePoint now, Random& random) {
     const bool becomes_edge = assignment.edge && !record.edge;
     if (record.edge && !assignment.edge)
-        return fail(Error(Errc::conflict, fmt::format("the hub knows '{}' as an IoT Edge device, its enrollment does not",
-                                                      record.device_id))
-                        .with_hint("set capabilities.iotEdge in the enrollment, or delete the device from the hub"));
+        return fail(
+            Error(Errc::conflict,
+                  fmt::format("the hub knows '{}' as an IoT Edge device, its enrollment does not", record.device_id))
+                .with_hint("set capabilities.iotEdge in the enrollment, or delete the device from the hub"));
     if (same_credentials(record, assignment) && !becomes_edge && !assignment.reset_twin) return {};
 
     set_credentials(record, assignment);

@@ -11,19 +11,22 @@ namespace muster::hub {
 
 struct Assignment {
     std::string device_id;
-    std::string thumbprint;  // SHA-256, upper-case hex, of the leaf that registered: the device's credential from now on
+    std::string
+        thumbprint;  // SHA-256, upper-case hex, of the leaf that registered: the device's credential from now on
     bool edge = false;
-    std::string tags;        // initial twin, JSON objects as text; empty for {}
+    std::string tags;  // initial twin, JSON objects as text; empty for {}
     std::string desired;
     bool reset_twin = false;  // an existing identity gets the initial twin again (re-provisioning with reset)
 };
 
 // Creates the device with its first twin (and $edgeAgent and $edgeHub when it is an edge device), or refreshes the
-// credentials of the one there is. Errc::conflict when the existing identity cannot become what the enrollment asks for.
+// credentials of the one there is. Errc::conflict when the existing identity cannot become what the enrollment asks
+// for.
 Result<> assign_device(store::Tx& tx, const Assignment& assignment, TimePoint now, Random& random);
 
 // A device or module record with everything the server fills in on creation.
-store::IdentityRecord new_identity(std::string_view device_id, std::string_view module_id, TimePoint now, Random& random);
+store::IdentityRecord new_identity(std::string_view device_id, std::string_view module_id, TimePoint now,
+                                   Random& random);
 // The scope of an edge device, once it is one; and its two system modules.
 Result<> add_edge_parts(store::Tx& tx, store::IdentityRecord& device, TimePoint now, Random& random);
 bool is_system_module(std::string_view module_id);

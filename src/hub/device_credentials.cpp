@@ -13,7 +13,8 @@ using store::IdentityRecord;
 std::unexpected<Error> refused(std::string_view device_id, std::string_view reason) {
     // The caller hears one sentence for all of these; the operator reads which it was.
     log::warn("device refused by the hub", {{"deviceId", printable(device_id)}, {"reason", reason}});
-    return fail(Error(Errc::unauthorized, "the credentials do not fit a device of this hub").with_number(code::unauthorized));
+    return fail(
+        Error(Errc::unauthorized, "the credentials do not fit a device of this hub").with_number(code::unauthorized));
 }
 
 bool has_thumbprint(const IdentityRecord& device, const DeviceCredentials& credentials) {

@@ -11,7 +11,7 @@
 namespace muster::hub {
 
 struct DeviceCredentials {
-    std::string leaf_sha1;      // thumbprints of the TLS client certificate, upper-case hex; empty without one
+    std::string leaf_sha1;  // thumbprints of the TLS client certificate, upper-case hex; empty without one
     std::string leaf_sha256;
     std::string authorization;  // the Authorization header; empty without one
 };

@@ -19,7 +19,8 @@ std::string_view error_name(int number) {
         case code::precondition_failed: return "PreconditionFailed";
         case code::too_many_modules: return "TooManyModulesOnDevice";
         case code::service_unavailable: return "ServiceUnavailable";
-        default: return "ServerError";
+        // Wrong methods and paths share a number with the provisioning service; the hub's name for them is general.
+        default: return number < code::server_error ? "InvalidOperation" : "ServerError";
     }
 }
 
@@ -47,8 +48,8 @@ Error device_not_found(std::string_view device_id) {
 }
 
 Error module_not_found(std::string_view device_id, std::string_view module_id) {
-    return Error(Errc::not_found,
-                 fmt::format("module '{}' is not registered on device '{}'", printable(module_id), printable(device_id)))
+    return Error(Errc::not_found, fmt::format("module '{}' is not registered on device '{}'", printable(module_id),
+                                              printable(device_id)))
         .with_number(code::module_not_found);
 }
 

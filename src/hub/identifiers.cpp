@@ -10,15 +10,15 @@ constexpr std::size_t max_id = 128;
 
 Result<> check_id(std::string_view id, std::string_view what, std::string_view allowed) {
     if (id.empty() || id.size() > max_id)
-        return fail(Error(Errc::invalid_argument, fmt::format("a {} has 1 to {} characters, this one has {}", what,
-                                                              max_id, id.size()))
+        return fail(Error(Errc::invalid_argument,
+                          fmt::format("a {} has 1 to {} characters, this one has {}", what, max_id, id.size()))
                         .with_number(code::argument_invalid));
     for (const char c : id) {
         const bool alphanumeric = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
         if (!alphanumeric && allowed.find(c) == std::string_view::npos)
             return fail(Error(Errc::invalid_argument,
-                              fmt::format("the {} '{}' has the character '{}'; allowed are letters, digits and {}", what,
-                                          printable(id), printable({&c, 1}), allowed))
+                              fmt::format("the {} '{}' has the character '{}'; allowed are letters, digits and {}",
+                                          what, printable(id), printable({&c, 1}), allowed))
                             .with_number(code::argument_invalid));
     }
     return {};
@@ -52,7 +52,8 @@ std::string make_identity_etag(Random& random) {
 
 std::string twin_etag(std::int64_t version) {
     std::array<std::uint8_t, 8> bytes{};
-    for (std::size_t i = 0; i < 8; ++i) bytes[7 - i] = static_cast<std::uint8_t>(static_cast<std::uint64_t>(version) >> (8 * i));
+    for (std::size_t i = 0; i < 8; ++i)
+        bytes[7 - i] = static_cast<std::uint8_t>(static_cast<std::uint64_t>(version) >> (8 * i));
     return base64_encode(bytes);
 }
 

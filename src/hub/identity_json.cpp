@@ -111,8 +111,8 @@ Result<> set_authentication(const Authentication& given, IdentityRecord& record,
             "authentication of type certificateAuthority is not in this version of Muster: use selfSigned with the "
             "certificate's thumbprint, or an enrollment group");
     } else if (given.type != "none") {
-        return invalid(fmt::format("\"authentication.type\" must be sas, selfSigned or none, not '{}'",
-                                   printable(given.type)));
+        return invalid(
+            fmt::format("\"authentication.type\" must be sas, selfSigned or none, not '{}'", printable(given.type)));
     }
     return {};
 }

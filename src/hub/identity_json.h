@@ -10,7 +10,8 @@ namespace muster::hub {
 // How a caller wants module authentication named: identityd's api-version knows none, sas and x509 only.
 enum class AuthenticationNames { current, edge_2017 };
 
-json::object identity_to_json(const store::IdentityRecord& record, AuthenticationNames names = AuthenticationNames::current);
+json::object identity_to_json(const store::IdentityRecord& record,
+                              AuthenticationNames names = AuthenticationNames::current);
 
 // Writes what `body` says into `record`: status, authentication, capabilities, scopes; members that only the server
 // writes are ignored. Missing authentication on a new device means two random keys; on a module, none.

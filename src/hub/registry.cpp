@@ -114,4 +114,10 @@ Task<Result<json::object>> Registry::bulk(json::array items) {
     co_return json::object{{"isSuccessful", successful}, {"errors", std::move(errors)}, {"warnings", json::array()}};
 }
 
+Task<Result<>> Registry::authenticate(std::string device_id, DeviceCredentials credentials,
+                                      std::vector<std::string> hosts) {
+    co_return co_await authenticate_device(store_, std::move(device_id), std::move(credentials), std::move(hosts),
+                                           clock_.now());
+}
+
 }  // namespace muster::hub

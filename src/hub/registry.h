@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/random.h"
 #include "base/task.h"
+#include "hub/device_credentials.h"
 #include "hub/identity_json.h"
 #include "store/store.h"
 
@@ -49,6 +50,9 @@ public:
     // POST /devices: up to 100 items, each with its importMode; every item stands for itself. The result's isSuccessful
     // says whether the answer is 200 or 400.
     Task<Result<json::object>> bulk(json::array items);
+
+    // That a device's call about itself comes from that device (device_credentials.h).
+    Task<Result<>> authenticate(std::string device_id, DeviceCredentials credentials, std::vector<std::string> hosts);
 
 private:
     store::Store& store_;

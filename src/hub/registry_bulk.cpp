@@ -24,19 +24,17 @@ Result<ImportMode> parse_mode(const json::object& item) {
         ImportMode mode;
     };
     static constexpr std::array modes{
-        Named{"create", ImportMode::create},
-        Named{"createorupdate", ImportMode::create_or_update},
-        Named{"update", ImportMode::update},
-        Named{"updateifmatchetag", ImportMode::update_if_match},
-        Named{"delete", ImportMode::remove},
-        Named{"deleteifmatchetag", ImportMode::remove_if_match},
+        Named{"create", ImportMode::create}, Named{"createorupdate", ImportMode::create_or_update},
+        Named{"update", ImportMode::update}, Named{"updateifmatchetag", ImportMode::update_if_match},
+        Named{"delete", ImportMode::remove}, Named{"deleteifmatchetag", ImportMode::remove_if_match},
     };
     MUSTER_TRY(const auto text, required_string(item, "importMode"));
     const auto* found = std::ranges::find(modes, to_lower(text), &Named::name);
     if (found == modes.end())
-        return invalid(fmt::format("\"importMode\" must be create, createOrUpdate, update, updateIfMatchETag, delete or "
-                                   "deleteIfMatchETag, not '{}'",
-                                   printable(text)));
+        return invalid(
+            fmt::format("\"importMode\" must be create, createOrUpdate, update, updateIfMatchETag, delete or "
+                        "deleteIfMatchETag, not '{}'",
+                        printable(text)));
     return found->mode;
 }
 

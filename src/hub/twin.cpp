@@ -59,11 +59,13 @@ private:
     Result<> key(std::string_view name) {
         bytes_ += name.size();
         if (name.empty() || name.size() > max_key_bytes)
-            return invalid(fmt::format("{} has a key of {} bytes; allowed are 1 to {}", what_, name.size(), max_key_bytes));
+            return invalid(
+                fmt::format("{} has a key of {} bytes; allowed are 1 to {}", what_, name.size(), max_key_bytes));
         for (const char c : name)
             if (static_cast<unsigned char>(c) < 0x20 || c == '.' || c == '$' || c == ' ')
-                return invalid(fmt::format("{} has the key '{}': control characters, '.', '$' and space are not allowed",
-                                           what_, printable(name)));
+                return invalid(
+                    fmt::format("{} has the key '{}': control characters, '.', '$' and space are not allowed", what_,
+                                printable(name)));
         return {};
     }
 
@@ -77,8 +79,9 @@ private:
                                            max_string_bytes));
         } else if (item.is_number()) {
             bytes_ += 8;
-            const bool out_of_range = (item.is_int64() && (item.get_int64() > max_integer || item.get_int64() < -max_integer - 1)) ||
-                                      item.is_uint64();
+            const bool out_of_range =
+                (item.is_int64() && (item.get_int64() > max_integer || item.get_int64() < -max_integer - 1)) ||
+                item.is_uint64();
             if (out_of_range)
                 return invalid(fmt::format("'{}' in {} is an integer outside -4503599627370496 to 4503599627370495",
                                            printable(name), what_));
@@ -91,8 +94,7 @@ private:
     Result<> array(const json::array& list, std::size_t depth, std::string_view name) {
         if (depth > max_depth) return invalid(fmt::format("{} is nested deeper than {} levels", what_, max_depth));
         for (const auto& item : list) {
-            if (item.is_null())
-                return invalid(fmt::format("the array '{}' in {} holds null", printable(name), what_));
+            if (item.is_null()) return invalid(fmt::format("the array '{}' in {} holds null", printable(name), what_));
             MUSTER_CHECK(value(item, depth, name));
         }
         return {};
@@ -119,13 +121,15 @@ json::object twin_to_json(const store::IdentityRecord& record) {
     out["deviceEtag"] = record.etag;
     out["status"] = record.status;
     out["statusReason"] = record.status_reason.empty() ? json::value(nullptr) : json::value(record.status_reason);
-    out["statusUpdateTime"] = record.status_updated == TimePoint{} ? "0001-01-01T00:00:00Z" : format_utc(record.status_updated);
+    out["statusUpdateTime"] =
+        record.status_updated == TimePoint{} ? "0001-01-01T00:00:00Z" : format_utc(record.status_updated);
     out["connectionState"] = "Disconnected";
     out["lastActivityTime"] = "0001-01-01T00:00:00Z";
     out["cloudToDeviceMessageCount"] = 0;
     out["authenticationType"] = record.authentication;
     out["x509Thumbprint"] = {
-        {"primaryThumbprint", record.primary_thumbprint.empty() ? json::value(nullptr) : json::value(record.primary_thumbprint)},
+        {"primaryThumbprint",
+         record.primary_thumbprint.empty() ? json::value(nullptr) : json::value(record.primary_thumbprint)},
         {"secondaryThumbprint",
          record.secondary_thumbprint.empty() ? json::value(nullptr) : json::value(record.secondary_thumbprint)}};
     out["modelId"] = "";

@@ -26,7 +26,8 @@ void add_signing_certificate(const EnrollmentRecord& group, const Bytes& der, st
     anchors.push_back({std::move(*certificate), group.id, group.etag, {}, true});
 }
 
-Result<> add_ca_reference(Tx& tx, const EnrollmentRecord& group, const std::string& name, std::vector<Anchor>& anchors) {
+Result<> add_ca_reference(Tx& tx, const EnrollmentRecord& group, const std::string& name,
+                          std::vector<Anchor>& anchors) {
     MUSTER_TRY(const auto ca, tx.ca_certificates().find(name));
     if (!ca) {
         log::error("an enrollment group refers to a CA certificate that is gone",

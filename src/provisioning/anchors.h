@@ -36,7 +36,7 @@ public:
 
 private:
     std::vector<Anchor> anchors_;
-    std::unordered_map<std::string, std::vector<std::size_t>> by_subject_;     // subject as DER
+    std::unordered_map<std::string, std::vector<std::size_t>> by_subject_;  // subject as DER
     std::unordered_map<std::string, std::size_t> by_fingerprint_;
 };
 

@@ -17,9 +17,10 @@ std::string describe_leaf_fault(const pki::Certificate& leaf, TimePoint now) {
         return fmt::format("the certificate '{}' expired at {}", name, format_utc_seconds(leaf.not_after()));
     // Extended key usage, key usage and type, as OpenSSL judges a TLS client.
     if (X509_check_purpose(leaf.get(), X509_PURPOSE_SSL_CLIENT, 0) != 1)
-        return fmt::format("the certificate '{}' may not authenticate a client: its key usage or extended key usage "
-                           "does not allow it (clientAuth)",
-                           name);
+        return fmt::format(
+            "the certificate '{}' may not authenticate a client: its key usage or extended key usage "
+            "does not allow it (clientAuth)",
+            name);
     return {};
 }
 
@@ -48,7 +49,8 @@ ChainVerdict judge_chain(const pki::CertificateChain& chain, const AnchorIndex& 
         verdict.path_fault = describe_path_fault(result, anchors);
         return verdict;
     }
-    if (const auto* anchor = anchors.by_certificate(result.path.back()); anchor != nullptr) verdict.group_anchor = *anchor;
+    if (const auto* anchor = anchors.by_certificate(result.path.back()); anchor != nullptr)
+        verdict.group_anchor = *anchor;
     return verdict;
 }
 

@@ -14,15 +14,15 @@ namespace muster::provisioning {
 
 // What the chain alone says, before any record is read: the expensive part, done on the reactor.
 struct ChainVerdict {
-    std::string fingerprint;              // of the leaf
-    std::string leaf_fault;               // why the leaf may not be used at all; empty when it may
-    std::optional<Anchor> group_anchor;   // the group certificate that the path ended at
-    std::string path_fault;               // why it ended at none
+    std::string fingerprint;             // of the leaf
+    std::string leaf_fault;              // why the leaf may not be used at all; empty when it may
+    std::optional<Anchor> group_anchor;  // the group certificate that the path ended at
+    std::string path_fault;              // why it ended at none
 };
 
 // `chain` is not empty. CN against registration id is the caller's to check.
-ChainVerdict judge_chain(const pki::CertificateChain& chain, const AnchorIndex& anchors, pki::VerifiedSignatures& verified,
-                         TimePoint now);
+ChainVerdict judge_chain(const pki::CertificateChain& chain, const AnchorIndex& anchors,
+                         pki::VerifiedSignatures& verified, TimePoint now);
 
 // Whether the leaf is one of the two certificates of an individual enrollment.
 bool holds_leaf(const store::EnrollmentRecord& enrollment, const pki::Certificate& leaf);

@@ -29,23 +29,26 @@ Result<Bytes> read_certificate(const json::object& certificates, std::string_vie
     MUSTER_TRY(const auto* info, optional_object(*entry, "info"));
     if (info == nullptr) return fail(bad_body(fmt::format("{} needs a \"certificate\"", name)));
     if (existing == nullptr)
-        return fail(bad_body(fmt::format("{} has only the info of a certificate, and there is none stored to keep", name)));
+        return fail(
+            bad_body(fmt::format("{} has only the info of a certificate, and there is none stored to keep", name)));
     // The info may stand in the other slot than before: primary and secondary were exchanged.
     const auto wanted = to_upper(string_or(*info, "sha256Thumbprint"));
     for (const auto* stored : {&existing->primary_certificate, &existing->secondary_certificate})
         if (!stored->empty() && hex_encode_upper(pki::sha256(*stored)) == wanted) return *stored;
     const auto& same_slot = slot == "primary" ? existing->primary_certificate : existing->secondary_certificate;
     if (wanted.empty() && !same_slot.empty()) return same_slot;
-    return fail(bad_body(fmt::format("{} names a certificate by info.sha256Thumbprint that this enrollment does not hold", name)));
+    return fail(bad_body(
+        fmt::format("{} names a certificate by info.sha256Thumbprint that this enrollment does not hold", name)));
 }
 
 Result<> check_signing_certificate(const Bytes& der, std::string_view slot) {
     if (der.empty()) return {};
     MUSTER_TRY(const auto certificate, pki::Certificate::from_der(der));
     if (certificate.is_ca()) return {};
-    return fail(bad_body(fmt::format("attestation.x509.signingCertificates.{}: '{}' is not a CA certificate (basicConstraints "
-                                     "CA:TRUE is missing); devices' own certificates belong in an individual enrollment",
-                                     slot, certificate.subject())));
+    return fail(
+        bad_body(fmt::format("attestation.x509.signingCertificates.{}: '{}' is not a CA certificate (basicConstraints "
+                             "CA:TRUE is missing); devices' own certificates belong in an individual enrollment",
+                             slot, certificate.subject())));
 }
 
 Result<json::object> slots_to_json(const EnrollmentRecord& record) {
@@ -87,11 +90,11 @@ Result<std::string_view> x509_form(EnrollmentKind kind, const json::object& x509
     if (form.empty()) return fail(bad_body("attestation.x509 has no certificates"));
     const bool client = form == "clientCertificates";
     if (client != (kind == EnrollmentKind::individual))
-        return fail(bad_body(fmt::format(
-            "attestation.x509.{} does not fit {}: {}", form,
-            kind == EnrollmentKind::individual ? "an individual enrollment" : "an enrollment group",
-            kind == EnrollmentKind::individual ? "give \"clientCertificates\""
-                                               : "give \"signingCertificates\" or \"caReferences\"")));
+        return fail(bad_body(
+            fmt::format("attestation.x509.{} does not fit {}: {}", form,
+                        kind == EnrollmentKind::individual ? "an individual enrollment" : "an enrollment group",
+                        kind == EnrollmentKind::individual ? "give \"clientCertificates\""
+                                                           : "give \"signingCertificates\" or \"caReferences\"")));
     return form;
 }
 

@@ -16,15 +16,17 @@ using store::Tx;
 constexpr std::size_t max_name = 256;
 
 Error no_such(std::string_view name) {
-    return Error(Errc::not_found, fmt::format("there is no CA certificate '{}'", printable(name))).with_number(code::not_found);
+    return Error(Errc::not_found, fmt::format("there is no CA certificate '{}'", printable(name)))
+        .with_number(code::not_found);
 }
 
 Result<> check_name(std::string_view name) {
-    if (!name.empty() && name.size() <= max_name &&
-        std::ranges::all_of(name, [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '.' || c == '_'; }))
+    if (!name.empty() && name.size() <= max_name && std::ranges::all_of(name, [](char c) {
+            return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '.' || c == '_';
+        }))
         return {};
-    return fail(bad_body(fmt::format("the certificate name '{}' must have 1 to {} letters, digits or -._", printable(name),
-                                     max_name)));
+    return fail(bad_body(
+        fmt::format("the certificate name '{}' must have 1 to {} letters, digits or -._", printable(name), max_name)));
 }
 
 Result<json::object> to_json(const CaCertificateRecord& record) {
@@ -61,8 +63,8 @@ Result<std::vector<std::string>> referring_groups(Tx& tx, std::string_view name)
 Result<> check_unused(Tx& tx, std::string_view name, std::string_view doing) {
     MUSTER_TRY(const auto groups, referring_groups(tx, name));
     if (groups.empty()) return {};
-    return fail(Error(Errc::conflict, fmt::format("cannot {} the CA certificate '{}': it is referred to by {}", doing, name,
-                                                  join(groups, ", ")))
+    return fail(Error(Errc::conflict, fmt::format("cannot {} the CA certificate '{}': it is referred to by {}", doing,
+                                                  name, join(groups, ", ")))
                     .with_hint("change or delete these enrollment groups first")
                     .with_number(code::certificate_in_use));
 }
@@ -80,11 +82,13 @@ Result<CaCertificateRecord> read_body(std::string_view name, const json::object&
     MUSTER_TRY(const auto verified, optional_bool(properties, "isVerified"));
     auto certificate = pki::Certificate::from_any(text);
     if (!certificate)
-        return fail(certificate.error().wrap(Errc::invalid_argument, "\"certificate\"").with_number(code::invalid_body));
+        return fail(
+            certificate.error().wrap(Errc::invalid_argument, "\"certificate\"").with_number(code::invalid_body));
     if (!certificate->is_ca())
         return fail(bad_body(fmt::format("'{}' is not a CA certificate: basicConstraints CA:TRUE is missing",
                                          printable(certificate->subject()))));
-    return CaCertificateRecord{.name = std::string(name), .certificate = certificate->der(), .verified = verified.value_or(false)};
+    return CaCertificateRecord{
+        .name = std::string(name), .certificate = certificate->der(), .verified = verified.value_or(false)};
 }
 
 }  // namespace

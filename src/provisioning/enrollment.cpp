@@ -14,15 +14,16 @@ namespace {
 using store::EnrollmentRecord;
 
 // Members that are kept as they are: they have their effect in another component, or none on where a device goes.
-constexpr std::array<std::string_view, 3> carried_objects{"optionalDeviceInformation", "clientCertificateIssuancePolicy",
-                                                          "customAllocationDefinition"};
+constexpr std::array<std::string_view, 3> carried_objects{
+    "optionalDeviceInformation", "clientCertificateIssuancePolicy", "customAllocationDefinition"};
 constexpr std::array<std::string_view, 2> carried_strings{"credentialPolicyName", "trustBundleId"};
 
 Result<std::string> provisioning_status(const json::object& body) {
     MUSTER_TRY(const auto status, optional_string(body, "provisioningStatus"));
     const auto name = to_lower(status.value_or("enabled"));
     if (name != "enabled" && name != "disabled")
-        return fail(bad_body(fmt::format("\"provisioningStatus\" must be enabled or disabled, not '{}'", printable(*status))));
+        return fail(
+            bad_body(fmt::format("\"provisioningStatus\" must be enabled or disabled, not '{}'", printable(*status))));
     return name;
 }
 
@@ -78,8 +79,9 @@ Result<json::array> hubs(const json::object& body, const ServiceFacts& facts) {
     json::array out;
     const auto add = [&](std::string_view name) -> Result<> {
         if (!equals_ignore_case(name, facts.hub))
-            return fail(not_in_this_version(fmt::format(
-                "hub '{}' is not linked: this version of Muster serves its own hub, '{}', alone", printable(name), facts.hub)));
+            return fail(not_in_this_version(
+                fmt::format("hub '{}' is not linked: this version of Muster serves its own hub, '{}', alone",
+                            printable(name), facts.hub)));
         out.emplace_back(facts.hub);
         return {};
     };
@@ -140,7 +142,8 @@ Result<> add_device_id(const json::object& body, EnrollmentKind kind, json::obje
     MUSTER_TRY(const auto device_id, optional_string(body, "deviceId"));
     if (!device_id || device_id->empty()) return {};
     if (kind == EnrollmentKind::group)
-        return fail(bad_body("\"deviceId\" belongs to individual enrollments: a group's devices are named by their registration id"));
+        return fail(bad_body(
+            "\"deviceId\" belongs to individual enrollments: a group's devices are named by their registration id"));
     MUSTER_CHECK(check_id(*device_id, "device id"));
     out["deviceId"] = *device_id;
     return {};
@@ -173,7 +176,8 @@ Result<EnrollmentRecord> enrollment_from_json(EnrollmentKind kind, std::string_v
     MUSTER_CHECK(check_id(id, id_member(kind)));
     MUSTER_TRY(const auto body_id, required_string(body, id_member(kind)));
     if (!equals_ignore_case(body_id, id))
-        return fail(bad_body(fmt::format("\"{}\" is '{}', the path says '{}'", id_member(kind), printable(body_id), id)));
+        return fail(
+            bad_body(fmt::format("\"{}\" is '{}', the path says '{}'", id_member(kind), printable(body_id), id)));
     MUSTER_TRY(const auto* attestation, optional_object(body, "attestation"));
     if (attestation == nullptr) return fail(bad_body("\"attestation\" is missing"));
 
@@ -234,7 +238,9 @@ Result<EnrollmentRules> enrollment_rules(const EnrollmentRecord& record) {
         const auto* found = find_member(from, name);
         return found != nullptr && found->is_bool() ? found->as_bool() : otherwise;
     };
-    const auto text = [&](const json::object& section) { return section.empty() ? std::string() : json::serialize(section); };
+    const auto text = [&](const json::object& section) {
+        return section.empty() ? std::string() : json::serialize(section);
+    };
 
     const auto& twin = object(body, "initialTwin");
     const auto& policy = object(body, "reprovisionPolicy");

@@ -23,8 +23,8 @@ struct ServiceFacts {
 };
 
 // Reads a PUT body into a record. `existing` is what the id holds now: a certificate that the body mentions by its info
-// alone is kept from there, and so are symmetric keys that the body leaves out. Everything else is as the body says, with
-// the defaults filled in; what the service API does not know is left out. Errors name the member.
+// alone is kept from there, and so are symmetric keys that the body leaves out. Everything else is as the body says,
+// with the defaults filled in; what the service API does not know is left out. Errors name the member.
 Result<store::EnrollmentRecord> enrollment_from_json(EnrollmentKind kind, std::string_view id, const json::object& body,
                                                      const store::EnrollmentRecord* existing, const ServiceFacts& facts,
                                                      Random& random);
@@ -43,11 +43,11 @@ std::vector<std::string> ca_references(const store::EnrollmentRecord& record);
 struct EnrollmentRules {
     std::string attestation;  // x509, symmetricKey, tpm
     bool enabled = true;
-    std::string device_id;    // empty: the registration id
+    std::string device_id;  // empty: the registration id
     bool edge = false;
-    std::string tags;         // JSON text; empty for none
+    std::string tags;  // JSON text; empty for none
     std::string desired;
-    bool migrate_data = true;          // reprovisionPolicy
+    bool migrate_data = true;  // reprovisionPolicy
     bool update_hub_assignment = true;
 };
 Result<EnrollmentRules> enrollment_rules(const store::EnrollmentRecord& record);

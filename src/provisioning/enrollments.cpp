@@ -17,7 +17,8 @@ store::EnrollmentTable table(Tx& tx, EnrollmentKind kind) {
 }
 
 Error no_such(EnrollmentKind kind, std::string_view id) {
-    return Error(Errc::not_found, fmt::format("there is no {} '{}'", noun(kind), printable(id))).with_number(code::not_found);
+    return Error(Errc::not_found, fmt::format("there is no {} '{}'", noun(kind), printable(id)))
+        .with_number(code::not_found);
 }
 
 // The certificates that mark a group: its own, or those its CA references name.
@@ -28,9 +29,11 @@ Result<std::vector<std::string>> group_fingerprints(Tx& tx, const EnrollmentReco
     for (const auto& name : ca_references(group)) {
         MUSTER_TRY(const auto ca, tx.ca_certificates().find(name));
         if (!ca)
-            return fail(bad_body(fmt::format("attestation.x509.caReferences names the CA certificate '{}', which is not "
-                                             "uploaded", printable(name)))
-                            .with_hint("upload it first: PUT /certificates/{name}"));
+            return fail(
+                bad_body(fmt::format("attestation.x509.caReferences names the CA certificate '{}', which is not "
+                                     "uploaded",
+                                     printable(name)))
+                    .with_hint("upload it first: PUT /certificates/{name}"));
         prints.push_back(hex_encode_upper(pki::sha256(ca->certificate)));
     }
     return prints;
@@ -41,8 +44,10 @@ Result<> check_query(const json::object& body) {
     MUSTER_TRY(const auto text, optional_string(body, "query"));
     if (!text) return {};
     const auto query = to_lower(trim(*text));
-    if ((query.starts_with("*") || query.starts_with("select *")) && query.find(" where ") == std::string::npos) return {};
-    return fail(bad_body(fmt::format("the query '{}' is not understood: this API knows \"SELECT *\" alone", printable(*text))));
+    if ((query.starts_with("*") || query.starts_with("select *")) && query.find(" where ") == std::string::npos)
+        return {};
+    return fail(
+        bad_body(fmt::format("the query '{}' is not understood: this API knows \"SELECT *\" alone", printable(*text))));
 }
 
 Result<std::string> read_continuation(const std::string& token) {
@@ -66,8 +71,8 @@ std::size_t page_size(const PageRequest& page) {
 
 }  // namespace
 
-Result<EnrollmentRecord> Enrollments::write(Tx& tx, EnrollmentKind kind, const std::string& id, const json::object& body,
-                                            const std::optional<std::string>& if_match) {
+Result<EnrollmentRecord> Enrollments::write(Tx& tx, EnrollmentKind kind, const std::string& id,
+                                            const json::object& body, const std::optional<std::string>& if_match) {
     MUSTER_TRY(const auto existing, table(tx, kind).find(id));
     if (if_match) {
         if (!existing) return fail(no_such(kind, id));
@@ -117,8 +122,7 @@ Task<Result<>> Enrollments::remove(EnrollmentKind kind, std::string id, std::opt
     MUSTER_CO_CHECK(co_await store_.transact([&](Tx& tx) -> Result<> {
         MUSTER_TRY(const auto existing, table(tx, kind).find(id));
         if (!existing) return fail(no_such(kind, id));
-        if (if_match)
-            MUSTER_CHECK(check_if_match(*if_match, existing->etag, fmt::format("{} '{}'", noun(kind), id)));
+        if (if_match) MUSTER_CHECK(check_if_match(*if_match, existing->etag, fmt::format("{} '{}'", noun(kind), id)));
         MUSTER_CHECK(table(tx, kind).erase(id));
         if (kind == EnrollmentKind::group) return tx.group_certificates().replace(id, {});
         // The record of an individual enrollment goes with it (facts/dps.md 3.5).
@@ -152,8 +156,9 @@ Task<Result<json::object>> Enrollments::get_registration(std::string registratio
     co_return co_await store_.read([&](Tx& tx) -> Result<json::object> {
         MUSTER_TRY(const auto record, tx.registrations().find(registration_id));
         if (!record)
-            return fail(Error(Errc::not_found, fmt::format("there is no registration of '{}'", printable(registration_id)))
-                            .with_number(code::not_found));
+            return fail(
+                Error(Errc::not_found, fmt::format("there is no registration of '{}'", printable(registration_id)))
+                    .with_number(code::not_found));
         return registration_state(*record);
     });
 }
@@ -162,10 +167,12 @@ Task<Result<>> Enrollments::remove_registration(std::string registration_id, std
     co_return co_await store_.transact([&](Tx& tx) -> Result<> {
         MUSTER_TRY(const auto record, tx.registrations().find(registration_id));
         if (!record)
-            return fail(Error(Errc::not_found, fmt::format("there is no registration of '{}'", printable(registration_id)))
-                            .with_number(code::not_found));
+            return fail(
+                Error(Errc::not_found, fmt::format("there is no registration of '{}'", printable(registration_id)))
+                    .with_number(code::not_found));
         if (if_match)
-            MUSTER_CHECK(check_if_match(*if_match, record->etag, fmt::format("the registration of '{}'", registration_id)));
+            MUSTER_CHECK(
+                check_if_match(*if_match, record->etag, fmt::format("the registration of '{}'", registration_id)));
         MUSTER_CHECK(tx.registrations().erase(registration_id));
         return {};
     });

@@ -15,8 +15,8 @@
 namespace muster::provisioning {
 
 struct PageRequest {
-    std::size_t limit = 100;    // items wanted; cut to max_page
-    std::string continuation;   // as the page before gave it; empty for the first
+    std::size_t limit = 100;   // items wanted; cut to max_page
+    std::string continuation;  // as the page before gave it; empty for the first
 };
 inline constexpr std::size_t max_page = 1000;
 

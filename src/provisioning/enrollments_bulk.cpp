@@ -47,7 +47,8 @@ Task<Result<json::object>> Enrollments::bulk(EnrollmentKind kind, json::object b
         co_return fail(bad_body(fmt::format("\"{}\" must be an array", list_member(kind))));
     const auto& items = list->as_array();
     if (items.empty() || items.size() > max_items)
-        co_return fail(bad_body(fmt::format("a bulk operation has 1 to {} items, this one has {}", max_items, items.size())));
+        co_return fail(
+            bad_body(fmt::format("a bulk operation has 1 to {} items, this one has {}", max_items, items.size())));
 
     json::array errors;
     for (const auto& item : items) {

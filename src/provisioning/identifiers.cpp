@@ -43,9 +43,10 @@ std::string make_registration_etag(Random& random) {
 Result<> check_if_match(std::string_view if_match, std::string_view etag, std::string_view what) {
     const auto wanted = without_quotes(trim(if_match));
     if (wanted == "*" || wanted == without_quotes(etag)) return {};
-    return fail(Error(Errc::precondition_failed, fmt::format("{} has changed since it was read: its etag is {}", what, etag))
-                    .with_hint("read it again and repeat the change")
-                    .with_number(code::precondition_failed));
+    return fail(
+        Error(Errc::precondition_failed, fmt::format("{} has changed since it was read: its etag is {}", what, etag))
+            .with_hint("read it again and repeat the change")
+            .with_number(code::precondition_failed));
 }
 
 std::string fingerprint(const pki::Certificate& certificate) {

@@ -1,7 +1,7 @@
 // Operation ids: unguessable, bound to scope, registration id and credential, and valid on every node that has the key.
 //
-// "4.{16 hex}.{guid}": the hex digits are a MAC over the guid and what the id is bound to, so nothing is stored for them:
-// the state that an operation id gives access to is the registration's record.
+// "4.{16 hex}.{guid}": the hex digits are a MAC over the guid and what the id is bound to, so nothing is stored for
+// them: the state that an operation id gives access to is the registration's record.
 #pragma once
 
 #include <string>

@@ -52,13 +52,14 @@ void log_outcome(const DeviceRequest& request, const RegistrationRecord& record)
 }
 
 void log_refusal(const DeviceRequest& request, const Error& error, std::string_view step) {
-    log::warn("device refused", {{"registrationId", printable(request.registration_id)},
-                                 {"step", step},
-                                 {"reason", error.chain()},
-                                 {"presented", request.chain.empty() ? "nothing" : printable(request.chain.front().subject())},
-                                 {"certificates", request.chain.size()},
-                                 {"peer", request.peer},
-                                 {"trackingId", request.tracking_id}});
+    log::warn("device refused",
+              {{"registrationId", printable(request.registration_id)},
+               {"step", step},
+               {"reason", error.chain()},
+               {"presented", request.chain.empty() ? "nothing" : printable(request.chain.front().subject())},
+               {"certificates", request.chain.size()},
+               {"peer", request.peer},
+               {"trackingId", request.tracking_id}});
 }
 
 }  // namespace
@@ -72,8 +73,9 @@ Result<> Registrations::check_request(const DeviceRequest& request) const {
     MUSTER_CHECK(check_id(request.registration_id, "registration id"));
     if (request.chain.empty()) {
         if (request.has_authorization)
-            return fail(unauthorized("symmetric key attestation is not in this version of Muster: present an X.509 "
-                                     "client certificate"));
+            return fail(
+                unauthorized("symmetric key attestation is not in this version of Muster: present an X.509 "
+                             "client certificate"));
         return fail(unauthorized("no client certificate was presented")
                         .with_hint("connect with the device identity certificate, its chain and its key"));
     }
@@ -96,11 +98,12 @@ Result<std::optional<Registrations::Decision>> Registrations::decide(Tx& tx, con
         const bool known_by_group = verdict.group_anchor && verdict.leaf_fault.empty();
         if (known_by_group && !rules.enabled) return Decision{std::move(*individual), std::move(rules), {}};
         if (known_by_group)
-            return fail(unauthorized(fmt::format("the individual enrollment '{}' holds another certificate than the one "
-                                                 "presented (SHA-256 {})",
-                                                 individual->id, verdict.fingerprint))
-                            .with_hint("put the new certificate into the enrollment, or delete the enrollment so that "
-                                       "the group decides"));
+            return fail(
+                unauthorized(fmt::format("the individual enrollment '{}' holds another certificate than the one "
+                                         "presented (SHA-256 {})",
+                                         individual->id, verdict.fingerprint))
+                    .with_hint("put the new certificate into the enrollment, or delete the enrollment so that "
+                               "the group decides"));
         return unknown_device(leaf, verdict);
     }
     if (!verdict.group_anchor || !verdict.leaf_fault.empty()) return unknown_device(leaf, verdict);
@@ -172,7 +175,8 @@ Task<Result<json::object>> Registrations::register_device(DeviceRequest request,
         co_return fail(bad_body(fmt::format("\"registrationId\" is '{}', the path says '{}'", printable(*body_id),
                                             request.registration_id)));
     if (find_member(body, "csr") != nullptr || find_member(body, "clientCertificateCsr") != nullptr)
-        co_return fail(not_in_this_version("a certificate request in the registration is not in this version of Muster"));
+        co_return fail(
+            not_in_this_version("a certificate request in the registration is not in this version of Muster"));
 
     constexpr int attempts = 3;
     for (int attempt = 1;; ++attempt) {
@@ -193,8 +197,7 @@ Task<Result<json::object>> Registrations::register_device(DeviceRequest request,
         const auto operation_id = make_operation_id(
             identity_.operation_key.bytes(), {identity_.scope, request.registration_id, verdict.fingerprint}, random_);
         // Always "assigning" first: some clients take nothing else (facts 1.9). The result waits in the record.
-        co_return operation_json(operation_id,
-                                 {{"registrationId", request.registration_id}, {"status", "assigning"}});
+        co_return operation_json(operation_id, {{"registrationId", request.registration_id}, {"status", "assigning"}});
     }
 }
 
@@ -205,11 +208,11 @@ Task<Result<json::object>> Registrations::operation_status(DeviceRequest request
     if (!is_operation_id(identity_.operation_key.bytes(), {identity_.scope, request.registration_id, credential},
                          operation_id))
         co_return fail(Error(Errc::not_found, "this certificate has no such operation").with_number(code::not_found));
-    MUSTER_CO_TRY(const auto record, co_await store_.read([&](Tx& tx) {
-        return tx.registrations().find(request.registration_id);
-    }));
+    MUSTER_CO_TRY(const auto record,
+                  co_await store_.read([&](Tx& tx) { return tx.registrations().find(request.registration_id); }));
     if (!record)
-        co_return fail(Error(Errc::not_found, "the registration was deleted; register again").with_number(code::not_found));
+        co_return fail(
+            Error(Errc::not_found, "the registration was deleted; register again").with_number(code::not_found));
     co_return operation_json(operation_id, registration_result(*record));
 }
 

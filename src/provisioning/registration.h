@@ -18,9 +18,9 @@ namespace muster::provisioning {
 struct DeviceRequest {
     std::string scope;
     std::string registration_id;
-    pki::CertificateChain chain;  // as presented in TLS; possession of the leaf's key proven
+    pki::CertificateChain chain;     // as presented in TLS; possession of the leaf's key proven
     bool has_authorization = false;  // a SAS token came
-    std::string tracking_id;      // ties log, error and record together
+    std::string tracking_id;         // ties log, error and record together
     std::string peer;
 };
 
@@ -49,7 +49,8 @@ private:
     Result<> check_request(const DeviceRequest& request) const;
     ChainVerdict judge(const DeviceRequest& request);
     // Nothing when the groups have changed since the verdict.
-    Result<std::optional<Decision>> decide(store::Tx& tx, const DeviceRequest& request, const ChainVerdict& verdict) const;
+    Result<std::optional<Decision>> decide(store::Tx& tx, const DeviceRequest& request,
+                                           const ChainVerdict& verdict) const;
     Result<std::optional<store::RegistrationRecord>> settle(store::Tx& tx, const DeviceRequest& request,
                                                             const ChainVerdict& verdict);
     Result<> assign(store::Tx& tx, const Decision& decision, store::RegistrationRecord& record,

@@ -3,10 +3,11 @@
 namespace muster::store {
 namespace {
 
-#define MUSTER_IDENTITY_COLUMNS                                                                                     \
+#define MUSTER_IDENTITY_COLUMNS                                                                                       \
     "device_id, module_id, generation_id, etag, status, status_reason, status_updated, authentication, primary_key, " \
-    "secondary_key, primary_thumbprint, secondary_thumbprint, edge, device_scope, parent_scopes, managed_by, created, " \
-    "twin_version, twin_etag, tags, desired, desired_version, desired_updated, reported, reported_version, "        \
+    "secondary_key, primary_thumbprint, secondary_thumbprint, edge, device_scope, parent_scopes, managed_by, "        \
+    "created, "                                                                                                       \
+    "twin_version, twin_etag, tags, desired, desired_version, desired_updated, reported, reported_version, "          \
     "reported_updated"
 
 IdentityRecord read(const Row& row) {
@@ -42,20 +43,43 @@ IdentityRecord read(const Row& row) {
 
 Result<std::optional<IdentityRecord>> IdentityTable::find(std::string_view device_id, std::string_view module_id) {
     std::optional<IdentityRecord> found;
-    MUSTER_CHECK(session_.query("SELECT " MUSTER_IDENTITY_COLUMNS " FROM identity WHERE device_id = $1 AND module_id = $2",
+    MUSTER_CHECK(session_.query("SELECT " MUSTER_IDENTITY_COLUMNS
+                                " FROM identity WHERE device_id = $1 AND module_id = $2",
                                 {device_id, module_id}, [&](const Row& row) { found = read(row); }));
     return found;
 }
 
 Result<> IdentityTable::insert(const IdentityRecord& r) {
-    MUSTER_CHECK(session_.execute(
-        "INSERT INTO identity (" MUSTER_IDENTITY_COLUMNS
-        ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, "
-        "$23, $24, $25, $26)",
-        {r.device_id, r.module_id, r.generation_id, r.etag, r.status, r.status_reason, r.status_updated,
-         r.authentication, r.primary_key, r.secondary_key, r.primary_thumbprint, r.secondary_thumbprint, r.edge,
-         r.device_scope, r.parent_scopes, r.managed_by, r.created, r.twin_version, r.twin_etag, r.tags, r.desired,
-         r.desired_version, r.desired_updated, r.reported, r.reported_version, r.reported_updated}));
+    MUSTER_CHECK(session_.execute("INSERT INTO identity (" MUSTER_IDENTITY_COLUMNS
+                                  ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, "
+                                  "$17, $18, $19, $20, $21, $22, "
+                                  "$23, $24, $25, $26)",
+                                  {r.device_id,
+                                   r.module_id,
+                                   r.generation_id,
+                                   r.etag,
+                                   r.status,
+                                   r.status_reason,
+                                   r.status_updated,
+                                   r.authentication,
+                                   r.primary_key,
+                                   r.secondary_key,
+                                   r.primary_thumbprint,
+                                   r.secondary_thumbprint,
+                                   r.edge,
+                                   r.device_scope,
+                                   r.parent_scopes,
+                                   r.managed_by,
+                                   r.created,
+                                   r.twin_version,
+                                   r.twin_etag,
+                                   r.tags,
+                                   r.desired,
+                                   r.desired_version,
+                                   r.desired_updated,
+                                   r.reported,
+                                   r.reported_version,
+                                   r.reported_updated}));
     return {};
 }
 
@@ -68,10 +92,30 @@ Result<> IdentityTable::update(const IdentityRecord& r) {
                    "twin_version = $14, twin_etag = $15, tags = $16, desired = $17, desired_version = $18, "
                    "desired_updated = $19, reported = $20, reported_version = $21, reported_updated = $22 "
                    "WHERE device_id = $23 AND module_id = $24",
-                   {r.etag, r.status, r.status_reason, r.status_updated, r.authentication, r.primary_key,
-                    r.secondary_key, r.primary_thumbprint, r.secondary_thumbprint, r.edge, r.device_scope,
-                    r.parent_scopes, r.managed_by, r.twin_version, r.twin_etag, r.tags, r.desired, r.desired_version,
-                    r.desired_updated, r.reported, r.reported_version, r.reported_updated, r.device_id, r.module_id}));
+                   {r.etag,
+                    r.status,
+                    r.status_reason,
+                    r.status_updated,
+                    r.authentication,
+                    r.primary_key,
+                    r.secondary_key,
+                    r.primary_thumbprint,
+                    r.secondary_thumbprint,
+                    r.edge,
+                    r.device_scope,
+                    r.parent_scopes,
+                    r.managed_by,
+                    r.twin_version,
+                    r.twin_etag,
+                    r.tags,
+                    r.desired,
+                    r.desired_version,
+                    r.desired_updated,
+                    r.reported,
+                    r.reported_version,
+                    r.reported_updated,
+                    r.device_id,
+                    r.module_id}));
     if (rows != 1) return fail(Errc::not_found, "no identity {}/{}", r.device_id, r.module_id);
     return {};
 }
@@ -112,9 +156,9 @@ Result<std::map<std::string, std::int64_t>> IdentityTable::count_devices() {
 
 Result<std::int64_t> IdentityTable::count_modules() {
     std::int64_t count = 0;
-    MUSTER_CHECK(session_.query(
-        "SELECT (SELECT COUNT(*) FROM identity) - (SELECT COUNT(*) FROM identity WHERE module_id = '')", {},
-        [&](const Row& row) { count = row.integer(0); }));
+    MUSTER_CHECK(
+        session_.query("SELECT (SELECT COUNT(*) FROM identity) - (SELECT COUNT(*) FROM identity WHERE module_id = '')",
+                       {}, [&](const Row& row) { count = row.integer(0); }));
     return count;
 }
 

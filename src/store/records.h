@@ -16,9 +16,9 @@ struct EnrollmentRecord {
     std::string id;  // registrationId or enrollmentGroupId, as given
     std::string etag;
     std::string body;
-    Bytes primary_certificate;    // DER; empty for none
+    Bytes primary_certificate;  // DER; empty for none
     Bytes secondary_certificate;
-    std::string primary_key;      // base64; empty for none
+    std::string primary_key;  // base64; empty for none
     std::string secondary_key;
     TimePoint created{};
     TimePoint updated{};
@@ -38,14 +38,14 @@ struct CaCertificateRecord {
 struct RegistrationRecord {
     std::string id;  // registrationId as the device gave it
     std::string etag;
-    std::string group_id;        // empty for an individual enrollment
-    std::string status;          // assigning, assigned, failed, disabled
+    std::string group_id;  // empty for an individual enrollment
+    std::string status;    // assigning, assigned, failed, disabled
     std::string substatus;
     std::string assigned_hub;
     std::string device_id;
     std::int64_t error_code = 0;
     std::string error_message;
-    std::string payload;         // JSON returned to the device; empty for none
+    std::string payload;           // JSON returned to the device; empty for none
     std::string leaf_fingerprint;  // SHA-256, upper-case hex, of the certificate that registered
     TimePoint created{};
     TimePoint updated{};
@@ -63,7 +63,7 @@ struct IdentityRecord {
     std::string authentication = "none";  // sas, selfSigned, certificateAuthority, none
     std::string primary_key;              // base64
     std::string secondary_key;
-    std::string primary_thumbprint;       // upper-case hex
+    std::string primary_thumbprint;  // upper-case hex
     std::string secondary_thumbprint;
     bool edge = false;
     std::string device_scope;

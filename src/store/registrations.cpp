@@ -4,8 +4,8 @@
 namespace muster::store {
 namespace {
 
-#define MUSTER_REGISTRATION_COLUMNS                                                                     \
-    "registration_id, etag, group_id, status, substatus, assigned_hub, device_id, error_code, "         \
+#define MUSTER_REGISTRATION_COLUMNS                                                             \
+    "registration_id, etag, group_id, status, substatus, assigned_hub, device_id, error_code, " \
     "error_message, payload, leaf_fingerprint, created, updated"
 
 RegistrationRecord read(const Row& row) {
@@ -51,8 +51,8 @@ Result<> RegistrationTable::put(const RegistrationRecord& record) {
 }
 
 Result<bool> RegistrationTable::erase(std::string_view registration_id) {
-    MUSTER_TRY(const auto rows, session_.execute("DELETE FROM registration WHERE registration_key = $1",
-                                                 {to_lower(registration_id)}));
+    MUSTER_TRY(const auto rows,
+               session_.execute("DELETE FROM registration WHERE registration_key = $1", {to_lower(registration_id)}));
     return rows > 0;
 }
 
@@ -69,9 +69,9 @@ Result<std::vector<RegistrationRecord>> RegistrationTable::list_group(std::strin
 
 Result<std::vector<RegistrationRecord>> RegistrationTable::latest(std::size_t limit) {
     std::vector<RegistrationRecord> records;
-    MUSTER_CHECK(session_.query("SELECT " MUSTER_REGISTRATION_COLUMNS " FROM registration ORDER BY updated DESC LIMIT $1",
-                                {static_cast<std::int64_t>(limit)},
-                                [&](const Row& row) { records.push_back(read(row)); }));
+    MUSTER_CHECK(
+        session_.query("SELECT " MUSTER_REGISTRATION_COLUMNS " FROM registration ORDER BY updated DESC LIMIT $1",
+                       {static_cast<std::int64_t>(limit)}, [&](const Row& row) { records.push_back(read(row)); }));
     return records;
 }
 

@@ -125,8 +125,8 @@ Result<> migrate(Driver& driver) {
     constexpr auto newest = static_cast<std::int64_t>(steps.size());
     if (version > newest)
         return fail(Error(Errc::unsupported,
-                          fmt::format("the database has schema version {}, this musterd knows versions up to {}", version,
-                                      newest))
+                          fmt::format("the database has schema version {}, this musterd knows versions up to {}",
+                                      version, newest))
                         .with_hint("start the version of musterd that wrote it, or a later one"));
     while (version < newest) {
         ++version;

@@ -16,7 +16,8 @@ public:
     std::string_view text(int column) const override {
         const auto* data = sqlite3_column_text(statement_, column);
         if (data == nullptr) return {};
-        return {reinterpret_cast<const char*>(data), static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
+        return {reinterpret_cast<const char*>(data),
+                static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
     }
     ByteView bytes(int column) const override {
         const auto* data = static_cast<const std::uint8_t*>(sqlite3_column_blob(statement_, column));
@@ -52,9 +53,9 @@ int bind_value(sqlite3_stmt* statement, int index, const Value& value) {
                                        SQLITE_UTF8);
         case Value::Kind::bytes:
             // A null pointer would bind NULL; the empty blob is not NULL.
-            return value.view().empty() ? sqlite3_bind_zeroblob(statement, index, 0)
-                                        : sqlite3_bind_blob64(statement, index, value.view().data(),
-                                                              value.view().size(), SQLITE_STATIC);
+            return value.view().empty()
+                       ? sqlite3_bind_zeroblob(statement, index, 0)
+                       : sqlite3_bind_blob64(statement, index, value.view().data(), value.view().size(), SQLITE_STATIC);
     }
     return SQLITE_MISUSE;
 }
@@ -77,9 +78,11 @@ Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open(const std::file
     sqlite3_busy_timeout(raw, busy_timeout_ms);
     if (!read_only) {
         // FULL: the WAL is synced at every commit, so what was answered survives a power cut.
-        MUSTER_CHECK(connection->script("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;"));
+        MUSTER_CHECK(
+            connection->script("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;"));
     }
-    MUSTER_CHECK(connection->script("PRAGMA cache_size=-65536; PRAGMA mmap_size=1073741824; PRAGMA temp_store=MEMORY;"));
+    MUSTER_CHECK(
+        connection->script("PRAGMA cache_size=-65536; PRAGMA mmap_size=1073741824; PRAGMA temp_store=MEMORY;"));
     return connection;
 }
 
@@ -93,8 +96,9 @@ std::unexpected<Error> SqliteConnection::failure(int code, std::string_view doin
     Errc kind = Errc::unavailable;
     if (primary == SQLITE_CONSTRAINT) kind = Errc::already_exists;
     if (primary == SQLITE_MISUSE || primary == SQLITE_ERROR || primary == SQLITE_RANGE) kind = Errc::internal;
-    auto error = Error(kind, fmt::format("cannot {} the database {}: {} (SQLite {})", doing, file_.string(),
-                                         database_ != nullptr ? sqlite3_errmsg(database_) : sqlite3_errstr(code), code));
+    auto error =
+        Error(kind, fmt::format("cannot {} the database {}: {} (SQLite {})", doing, file_.string(),
+                                database_ != nullptr ? sqlite3_errmsg(database_) : sqlite3_errstr(code), code));
     if (primary == SQLITE_FULL) return fail(std::move(error).with_hint("free space on its file system"));
     if (primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB)
         return fail(std::move(error).with_hint("restore the database from a backup"));

@@ -119,7 +119,8 @@ void SqliteDriver::State::commit(std::deque<Job>& jobs) {
                 log::error("a failed transaction could not be rolled back", {{"error", undone.error().chain()}});
         }
     }
-    if (!batch) log::error("the database refused a commit", {{"error", batch.error().chain()}, {"transactions", jobs.size()}});
+    if (!batch)
+        log::error("the database refused a commit", {{"error", batch.error().chain()}, {"transactions", jobs.size()}});
     for (std::size_t i = 0; i < jobs.size(); ++i)
         jobs[i].done(batch ? std::move(results[i]) : Result<>(std::unexpected(batch.error())));
     ++commits;

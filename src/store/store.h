@@ -51,8 +51,8 @@ private:
         auto initiate = [&](auto handler) {
             auto executor = boost::asio::get_associated_executor(handler);
             (driver_.get()->*submit)(
-                std::move(work),
-                [handler = std::move(handler), guard = boost::asio::make_work_guard(executor)](Result<> result) mutable {
+                std::move(work), [handler = std::move(handler),
+                                  guard = boost::asio::make_work_guard(executor)](Result<> result) mutable {
                     boost::asio::post(guard.get_executor(),
                                       [handler = std::move(handler), result = std::move(result)]() mutable {
                                           std::move(handler)(std::move(result));

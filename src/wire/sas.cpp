@@ -93,7 +93,8 @@ Result<ConnectionString> ConnectionString::parse(std::string_view text) {
         if (part.empty()) continue;
         const auto equals = part.find('=');
         if (equals == std::string_view::npos)
-            return fail(Errc::invalid_argument, "the connection string has a part without '=': expected "
+            return fail(Errc::invalid_argument,
+                        "the connection string has a part without '=': expected "
                         "HostName=...;SharedAccessKeyName=...;SharedAccessKey=...");
         const auto name = trim(part.substr(0, equals));
         const auto value = part.substr(equals + 1);

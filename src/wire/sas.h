@@ -18,9 +18,9 @@ struct SasToken {
     std::string resource_as_presented;  // what was signed, still encoded
     std::string resource;               // percent-decoded
     Bytes signature;
-    std::int64_t expiry = 0;            // seconds since the epoch
+    std::int64_t expiry = 0;  // seconds since the epoch
     std::string expiry_as_presented;
-    std::string policy;                 // decoded `skn`; empty when absent
+    std::string policy;  // decoded `skn`; empty when absent
 
     // The parameters may come in any order; unknown ones are ignored. Errc::unauthorized when it is not a token.
     static Result<SasToken> parse(std::string_view text);
@@ -33,10 +33,10 @@ struct SasToken {
 std::string make_sas(std::string_view resource, ByteView key, std::string_view policy, TimePoint expiry);
 
 struct ConnectionString {
-    std::string host;         // "muster.example" or "muster.example:8443"
-    std::string policy;       // SharedAccessKeyName
-    Secret key;               // decoded
-    std::string device_id;    // of a device's string
+    std::string host;       // "muster.example" or "muster.example:8443"
+    std::string policy;     // SharedAccessKeyName
+    Secret key;             // decoded
+    std::string device_id;  // of a device's string
     std::string module_id;
 
     // "HostName=h;SharedAccessKeyName=p;SharedAccessKey=k" in any order, names without case. The error names the part

@@ -1,0 +1,84 @@
+// musterd: the service. Arguments in, rooms wired, exit code out: 0 stopped as asked, 1 could not run, 2 wrong usage.
+#include <csignal>
+#include <cstdio>
+
+#include <CLI/CLI.hpp>
+
+#include "base/version.h"
+#include "service.h"
+
+namespace {
+
+using namespace muster;
+using namespace muster::musterd;
+
+void print_error(const Error& error) {
+    fmt::print(stderr, "musterd: {}\n", error.chain());
+    if (!error.hint().empty()) fmt::print(stderr, "         {}\n", error.hint());
+}
+
+// Blocked before any thread starts, so that only sigwait below sees them.
+sigset_t block_signals() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, number);
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+    return signals;
+}
+
+void wait_for_end(const sigset_t& signals, Service& service) {
+    for (;;) {
+        int number = 0;
+        if (sigwait(&signals, &number) != 0) return;
+        if (number != SIGHUP) return;
+        service.reload_certificate();
+    }
+}
+
+int run(const Options& options) {
+    const auto loaded = load_settings(options);
+    if (!loaded) {
+        print_error(loaded.error());
+        return 1;
+    }
+    if (!loaded->problems.empty()) {
+        for (const auto& problem : loaded->problems) fmt::print(stderr, "{}\n", problem.text());
+        return 1;
+    }
+    const auto signals = block_signals();
+    log::start(loaded->settings.log_level, loaded->settings.log_format);
+    auto service = Service::start(loaded->settings);
+    if (!service) {
+        log::flush();
+        print_error(service.error());
+        return 1;
+    }
+    fmt::print("{}", (*service)->welcome());
+    std::fflush(stdout);
+    wait_for_end(signals, **service);
+    (*service)->stop();
+    log::flush();
+    return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    CLI::App app(
+        "Gives a fleet of edge devices its identity: a provisioning service and a hub's registry on your own ground.",
+        "musterd");
+    app.set_version_flag("--version", fmt::format("musterd {}", version()));
+    Options options;
+    app.add_option("--config", options.config,
+                   fmt::format("Configuration file; default {} if it is there", default_config));
+    app.add_option("--data-dir", options.data_dir, "Where keys, certificates and records are; default /var/lib/muster");
+    app.add_option("--log-format", options.log_format, "text or json");
+    app.add_option("--log-level", options.log_level, "error, warn, info, debug or trace");
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : 2;
+    }
+    return run(options);
+}

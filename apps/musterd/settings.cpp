@@ -1,0 +1,123 @@
+#include "settings.h"
+
+#include <unistd.h>
+
+#include "base/text.h"
+
+namespace muster::musterd {
+namespace {
+
+std::string machine_name() {
+    char name[256] = {};
+    if (::gethostname(name, sizeof name - 1) != 0 || name[0] == '\0') return "localhost";
+    return to_lower(name);
+}
+
+void read_listen(const ConfigSection& root, Settings& settings) {
+    const auto listen = root.table("listen");
+    if (!listen) return;
+    if (const auto https = listen->string("https")) {
+        settings.https = *https == "off" ? std::nullopt : https;
+        if (*https != "off" && https->find(':') == std::string::npos)
+            listen->problem("https", fmt::format("'{}' is not an address with a port", *https),
+                            "write \"0.0.0.0:443\", \"[::]:443\", \"127.0.0.1:8443\" or \"off\"");
+    }
+    for (const auto* later : {"mqtts", "amqps", "metrics"})
+        if (const auto address = listen->string(later); address && *address != "off")
+            listen->problem(later, "this listener is not in this version of Muster",
+                            "remove the line, or set it to \"off\"");
+}
+
+void read_tls(const ConfigSection& root, Settings& settings) {
+    const auto tls = root.table("tls");
+    if (!tls) return;
+    settings.certificate = tls->string("certificate");
+    settings.key = tls->string("key");
+    if (settings.certificate.has_value() != settings.key.has_value())
+        tls->problem(settings.key ? "certificate" : "key", "is missing",
+                     "give both certificate and key, or neither to let musterd make its own");
+}
+
+void read_log(const ConfigSection& root, Settings& settings) {
+    const auto section = root.table("log");
+    if (!section) return;
+    if (const auto level = section->choice("level", {"error", "warn", "info", "debug", "trace"}))
+        settings.log_level = *log::parse_level(*level);
+    if (const auto format = section->choice("format", {"text", "json"}))
+        settings.log_format = *log::parse_format(*format);
+}
+
+void read_limits(const ConfigSection& root, Settings& settings) {
+    const auto limits = root.table("limits");
+    if (!limits) return;
+    if (const auto n = limits->integer("threads", 1, 1024)) settings.threads = static_cast<unsigned>(*n);
+    if (const auto n = limits->integer("connections", 1, 10'000'000))
+        settings.limits.connections = static_cast<std::size_t>(*n);
+    if (const auto n = limits->integer("body_bytes", 1024, 64 * 1024 * 1024))
+        settings.limits.body_bytes = static_cast<std::size_t>(*n);
+    if (const auto n = limits->integer("header_bytes", 1024, 1024 * 1024))
+        settings.limits.header_bytes = static_cast<std::size_t>(*n);
+    if (const auto n = limits->integer("idle_seconds", 1, 86'400)) settings.limits.idle = std::chrono::seconds(*n);
+    if (const auto n = limits->integer("request_seconds", 1, 3'600)) settings.limits.request = std::chrono::seconds(*n);
+    if (const auto n = limits->integer("handshake_seconds", 1, 600))
+        settings.limits.handshake = std::chrono::seconds(*n);
+}
+
+bool is_scope(std::string_view text) {
+    return !text.empty() && text.size() <= 64 && std::ranges::all_of(text, [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    });
+}
+
+void read_root(const ConfigSection& root, Settings& settings) {
+    if (const auto name = root.string("host_name")) {
+        settings.host_name = to_lower(*name);
+        if (name->empty() || name->find_first_of(" /:") != std::string::npos)
+            root.problem("host_name", fmt::format("'{}' is not a host name", *name),
+                         "write the name without port or scheme");
+    }
+    settings.id_scope = root.string("id_scope");
+    if (settings.id_scope && !is_scope(*settings.id_scope))
+        root.problem("id_scope", "has 1 to 64 letters and digits, nothing else");
+    if (const auto dir = root.string("data_dir")) settings.data_dir = *dir;
+    read_listen(root, settings);
+    read_tls(root, settings);
+    read_log(root, settings);
+    read_limits(root, settings);
+}
+
+Result<> apply_options(const Options& options, Settings& settings) {
+    if (options.data_dir) settings.data_dir = *options.data_dir;
+    if (options.log_level) {
+        const auto level = log::parse_level(*options.log_level);
+        if (!level)
+            return fail(Errc::invalid_argument, "--log-level is error, warn, info, debug or trace, not '{}'",
+                        *options.log_level);
+        settings.log_level = *level;
+    }
+    if (options.log_format) {
+        const auto format = log::parse_format(*options.log_format);
+        if (!format || *format == log::Format::syslog)
+            return fail(Errc::invalid_argument, "--log-format is text or json, not '{}'", *options.log_format);
+        settings.log_format = *format;
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<Loaded> load_settings(const Options& options) {
+    Loaded loaded;
+    loaded.settings.host_name = machine_name();
+    const std::filesystem::path path = options.config.value_or(std::string(default_config));
+    std::error_code ignored;
+    if (options.config || std::filesystem::exists(path, ignored)) {
+        MUSTER_TRY(auto config, Config::load(path));
+        read_root(config.root(), loaded.settings);
+        loaded.problems = config.problems();
+    }
+    MUSTER_CHECK(apply_options(options, loaded.settings));
+    return loaded;
+}
+
+}  // namespace muster::musterd

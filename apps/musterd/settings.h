@@ -1,0 +1,44 @@
+// musterd's configuration file and command line, read.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/config.h"
+#include "base/log.h"
+#include "net/http_server.h"
+
+namespace muster::musterd {
+
+struct Options {
+    std::optional<std::string> config;    // --config; otherwise the default path, if it is there
+    std::optional<std::string> data_dir;  // --data-dir
+    std::optional<std::string> log_format;
+    std::optional<std::string> log_level;
+};
+
+struct Settings {
+    std::filesystem::path data_dir = "/var/lib/muster";
+    std::string host_name;
+    std::optional<std::string> id_scope;               // otherwise made once and kept in the data directory
+    std::optional<std::string> https = "0.0.0.0:443";  // nothing: off
+    std::optional<std::string> certificate;            // the operator's own, PEM paths; both or neither
+    std::optional<std::string> key;
+    log::Level log_level = log::Level::info;
+    log::Format log_format = log::Format::human;
+    unsigned threads = 0;  // reactors; 0: one per core
+    net::HttpLimits limits;
+};
+
+inline constexpr std::string_view default_config = "/etc/muster/config.toml";
+
+// All problems at once; an empty list means that `settings` is complete.
+struct Loaded {
+    Settings settings;
+    std::vector<ConfigProblem> problems;
+};
+Result<Loaded> load_settings(const Options& options);
+
+}  // namespace muster::musterd

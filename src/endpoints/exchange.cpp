@@ -1,0 +1,152 @@
+#include "endpoints/exchange.h"
+
+#include <fmt/chrono.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "hub/errors.h"
+#include "provisioning/errors.h"
+
+namespace muster::endpoints {
+namespace {
+
+constexpr int first_server_error = 500;
+
+// What a caller may read of an error: its own mistakes in full, our troubles by their tracking id alone.
+std::string wire_message(const Exchange& exchange, const Error& error, int status) {
+    if (status >= first_server_error) {
+        log::error("request failed", {{"path", printable(exchange.request.path())},
+                                      {"error", error.chain()},
+                                      {"trackingId", exchange.tracking_id}});
+        if (error.code() == Errc::unavailable || error.code() == Errc::timeout)
+            return "the service cannot do this at the moment; try again";
+        return fmt::format("internal error; the service's log says more under tracking id {}", exchange.tracking_id);
+    }
+    return error.hint().empty() ? error.chain() : fmt::format("{} ({})", error.chain(), error.hint());
+}
+
+net::HttpResponse answer(const Exchange& exchange, int status) {
+    net::HttpResponse response;
+    response.status = status;
+    response.headers.add("x-ms-request-id", exchange.tracking_id);
+    return response;
+}
+
+// "Tracking ID:{hex32}-G:0-TimeStamp:MM/DD/YYYY HH:MM:SS", as the hub's clients log it.
+std::string hub_tracking(const Exchange& exchange) {
+    std::string hex;
+    for (const char c : exchange.tracking_id)
+        if (c != '-') hex += c;
+    const auto now = std::chrono::system_clock::to_time_t(exchange.services.clock.now());
+    return fmt::format("Tracking ID:{}-G:0-TimeStamp:{:%m/%d/%Y %H:%M:%S}", hex, fmt::gmtime(now));
+}
+
+}  // namespace
+
+Exchange::Exchange(const Services& all, const net::HttpRequest& http_request, const net::Peer& http_peer)
+    : services(all), request(http_request), peer(http_peer), tracking_id(all.random.guid()) {
+    auto segments = net::path_segments(request.path());
+    path_is_broken_ = !segments;
+    if (segments) segments_ = std::move(*segments);
+}
+
+bool Exchange::segment_is(std::size_t index, std::string_view word) const {
+    return index < segments_.size() && equals_ignore_case(segments_[index], word);
+}
+
+std::string Exchange::api_version() const {
+    return request.parameter("api-version").value_or("");
+}
+
+std::optional<std::string> Exchange::if_match() const {
+    const auto* header = request.headers.find("If-Match");
+    return header == nullptr ? std::nullopt : std::optional(*header);
+}
+
+Result<json::object> Exchange::body() const {
+    if (trim(request.body).empty()) return json::object();
+    auto parsed = parse_json_object(request.body);
+    if (!parsed) return fail(parsed.error().wrap("the request body"));
+    return parsed;
+}
+
+std::vector<std::string> Exchange::hosts() const {
+    return {services.host_name, std::string(request.headers.get("Host"))};
+}
+
+Result<const access::Policy*> Exchange::authenticate() const {
+    return services.policies.authenticate(request.headers.get("Authorization"), hosts(), services.clock.now());
+}
+
+Result<const access::Policy*> Exchange::authorize(access::Right right) const {
+    MUSTER_TRY(const auto* policy, authenticate());
+    if (policy->may(right)) return policy;
+    return fail(Error(Errc::unauthorized,
+                      fmt::format("the access policy '{}' lacks the right {}", policy->name, access::to_string(right)))
+                    .with_hint("use a policy that has it"));
+}
+
+net::HttpResponse json_answer(const Exchange& exchange, int status, const json::value& body) {
+    auto response = answer(exchange, status);
+    response.headers.add("Content-Type", "application/json; charset=utf-8");
+    response.body = json::serialize(body);
+    return response;
+}
+
+net::HttpResponse empty_answer(const Exchange& exchange, int status) {
+    return answer(exchange, status);
+}
+
+net::HttpResponse provisioning_error(const Exchange& exchange, const Error& error) {
+    const int number = provisioning::error_number(error);
+    const int status = number / 1000;
+    auto response = json_answer(exchange, status,
+                                json::object{{"errorCode", number},
+                                             {"trackingId", exchange.tracking_id},
+                                             {"message", wire_message(exchange, error, status)},
+                                             {"timestampUtc", format_utc(exchange.services.clock.now())}});
+    response.headers.add("x-ms-error-code", fmt::format("{}", number));
+    if (number == provisioning::code::unavailable) response.headers.add("Retry-After", "5");
+    return response;
+}
+
+net::HttpResponse hub_error(const Exchange& exchange, const Error& error) {
+    const int number = hub::error_number(error);
+    const auto name = hub::error_name(number);
+    const int status = number / 1000;
+    auto response = json_answer(
+        exchange, status,
+        json::object{{"Message", fmt::format("ErrorCode:{};{}", name, wire_message(exchange, error, status))},
+                     {"ExceptionMessage", hub_tracking(exchange)}});
+    response.headers.add("iothub-errorcode", std::string(name));
+    return response;
+}
+
+Error missing_api_version() {
+    return Error(Errc::invalid_argument, "the query parameter api-version is missing")
+        .with_hint("add ?api-version=2021-10-01")
+        .with_number(provisioning::code::missing_api_version);
+}
+
+Error method_not_allowed(const Exchange& exchange, std::string_view allowed) {
+    return Error(Errc::invalid_argument,
+                 fmt::format("{} is not possible here; possible: {}", printable(exchange.request.method), allowed))
+        .with_number(provisioning::code::method_not_allowed);
+}
+
+Error no_such_path(const Exchange& exchange) {
+    return Error(Errc::not_found, fmt::format("there is nothing at {}", printable(exchange.request.path())))
+        .with_number(provisioning::code::not_found);
+}
+
+void log_change(const Exchange& exchange, const access::Policy& policy, std::string_view what,
+                const Result<>& outcome) {
+    log::write(outcome ? log::Level::info : log::Level::warn, what,
+               {{"path", printable(exchange.request.path())},
+                {"policy", policy.name},
+                {"outcome", outcome ? "done" : outcome.error().chain()},
+                {"peer", exchange.peer.address},
+                {"trackingId", exchange.tracking_id}});
+}
+
+}  // namespace muster::endpoints

@@ -1,0 +1,50 @@
+#include "base/version.h"
+#include "endpoints/fronts.h"
+
+namespace muster::endpoints {
+namespace {
+
+constexpr std::size_t latest_shown = 10;
+
+Task<Result<json::object>> status(const Services& services) {
+    MUSTER_CO_TRY(auto counts, co_await services.enrollments.counts());
+    MUSTER_CO_TRY(auto latest, co_await services.enrollments.latest_registrations(latest_shown));
+    MUSTER_CO_TRY(auto devices, co_await services.registry.device_statistics());
+    MUSTER_CO_TRY(const auto modules, co_await services.registry.count_modules());
+    counts["devices"] = devices["totalDeviceCount"];
+    counts["modules"] = modules;
+    co_return json::object{{"hostName", services.host_name},
+                           {"idScope", services.scope},
+                           {"version", version()},
+                           {"startedUtc", format_utc(services.started)},
+                           {"listeners", {{"https", services.https}}},
+                           {"counts", std::move(counts)},
+                           {"lastRegistrations", std::move(latest)}};
+}
+
+// What a client must trust, for whoever asks: it is public, and useless without checking it by another way.
+net::HttpResponse trust(const Exchange& exchange) {
+    if (exchange.services.ca_pem.empty())
+        return provisioning_error(exchange, Error(Errc::not_found,
+                                                  "the service's certificate is its operator's own: ask "
+                                                  "the operator what to trust"));
+    auto response = empty_answer(exchange, 200);
+    response.headers.add("Content-Type", "application/x-pem-file");
+    response.body = exchange.services.ca_pem;
+    return response;
+}
+
+}  // namespace
+
+Task<net::HttpResponse> operator_front(const Exchange& exchange) {
+    if (exchange.segments().size() != 2) co_return provisioning_error(exchange, no_such_path(exchange));
+    if (!exchange.is("GET")) co_return provisioning_error(exchange, method_not_allowed(exchange, "GET"));
+    if (exchange.segment_is(1, "trust")) co_return trust(exchange);
+    if (!exchange.segment_is(1, "status")) co_return provisioning_error(exchange, no_such_path(exchange));
+    if (exchange.api_version().empty()) co_return provisioning_error(exchange, missing_api_version());
+    if (auto policy = exchange.authenticate(); !policy) co_return provisioning_error(exchange, policy.error());
+    auto result = co_await status(exchange.services);
+    co_return result ? json_answer(exchange, 200, *result) : provisioning_error(exchange, result.error());
+}
+
+}  // namespace muster::endpoints

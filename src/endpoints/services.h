@@ -1,0 +1,33 @@
+// What the protocol fronts speak to: the services of one musterd, and what it says of itself.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "access/policies.h"
+#include "base/clock.h"
+#include "base/random.h"
+#include "hub/registry.h"
+#include "provisioning/ca_certificates.h"
+#include "provisioning/enrollments.h"
+#include "provisioning/registration.h"
+
+namespace muster::endpoints {
+
+struct Services {
+    provisioning::Registrations& registrations;
+    provisioning::Enrollments& enrollments;
+    provisioning::CaCertificates& ca_certificates;
+    hub::Registry& registry;
+    const access::Policies& policies;
+    const Clock& clock;
+    Random& random;
+
+    std::string host_name;
+    std::string scope;
+    std::string https;  // the address that is really bound
+    TimePoint started;
+    std::string ca_pem;  // what a client must trust; empty when the certificate is the operator's own
+};
+
+}  // namespace muster::endpoints
