@@ -32,7 +32,7 @@ struct Heading {
 
 const std::vector<Heading>& headings() {
     static const std::vector<Heading> all = {
-        {"Provisioning", {"enrollment", "enrollment-group", "registration"}},
+        {"Provisioning", {"enrollment", "enrollment-group", "ca-certificate", "registration"}},
         {"Hub", {"device", "module", "twin"}},
         {"Service", {"status", "connection-string", "trust"}},
         {"Tools", {}},
@@ -58,6 +58,7 @@ Application::Application(Io io)
     app_->footer(first_steps);
     add_enrollment_command(*app_, *context_);
     add_enrollment_group_command(*app_, *context_);
+    add_ca_certificate_command(*app_, *context_);
     add_registration_command(*app_, *context_);
     add_device_command(*app_, *context_);
     add_module_command(*app_, *context_);

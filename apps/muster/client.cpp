@@ -164,9 +164,11 @@ Result<std::string> ServiceClient::text(const Call& call) {
     return std::move(response.body);
 }
 
-Result<net::HttpResponse> ServiceClient::send_page(const Call& call, const std::string& continuation,
+Result<net::HttpResponse> ServiceClient::send_page(const Listing& listing, const std::string& continuation,
                                                    std::size_t& wanted) {
     for (;;) {
+        auto call = listing.call;
+        if (listing.page_as_top) call.path += fmt::format("?top={}", wanted);
         net::Headers headers;
         headers.set("x-ms-max-item-count", fmt::format("{}", wanted));
         if (!continuation.empty()) headers.set("x-ms-continuation", continuation);
@@ -184,7 +186,7 @@ Result<ListingResult> ServiceClient::list(const Listing& listing,
     std::string continuation;
     for (;;) {
         page_size = std::min(page_size, top - result.items);
-        MUSTER_TRY(const auto response, send_page(listing.call, continuation, page_size));
+        MUSTER_TRY(const auto response, send_page(listing, continuation, page_size));
         MUSTER_TRY(const auto page, page_of(response, listing.call));
         for (const auto& item : page) {
             if (result.items == top) return ListingResult{top, true};

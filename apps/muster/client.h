@@ -32,6 +32,7 @@ struct Call {
 struct Listing {
     Call call;
     std::optional<std::size_t> top = std::nullopt;  // stop after so many; nothing for all
+    bool page_as_top = false;                       // the hub's listing takes its page as ?top=
     std::size_t page = 250;                         // items asked for at a time; fewer when they are large
 };
 
@@ -58,7 +59,7 @@ private:
     ServiceClient(Target target, TimePoint now) : target_(std::move(target)), now_(now) {}
     Result<net::HttpResponse> send(const Call& call, net::Headers headers);
     // The next page of at most `wanted` items, by halves when that many are more than one answer may hold.
-    Result<net::HttpResponse> send_page(const Call& call, const std::string& continuation, std::size_t& wanted);
+    Result<net::HttpResponse> send_page(const Listing& listing, const std::string& continuation, std::size_t& wanted);
 
     Target target_;
     TimePoint now_;

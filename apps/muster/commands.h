@@ -11,6 +11,7 @@ struct Context;
 
 void add_enrollment_command(CLI::App& app, Context& context);
 void add_enrollment_group_command(CLI::App& app, Context& context);
+void add_ca_certificate_command(CLI::App& app, Context& context);
 void add_registration_command(CLI::App& app, Context& context);
 void add_device_command(CLI::App& app, Context& context);
 void add_module_command(CLI::App& app, Context& context);

@@ -73,6 +73,7 @@ ListView list_view(const Context& context) {
 
 Result<> list(Context& context, Listing listing) {
     listing.call = {.what = "list devices", .path = "/devices", .api_version = hub_api};
+    listing.page_as_top = true;
     MUSTER_TRY(auto client, context.connect());
     return print_listing(context, client, listing, list_view(context));
 }

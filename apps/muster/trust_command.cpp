@@ -12,13 +12,23 @@ constexpr const char* how_to_install =
     "For Node.js besides: export NODE_EXTRA_CA_CERTS=/usr/local/share/ca-certificates/muster.crt\n"
     "For Python (requests, az): export REQUESTS_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt\n";
 
+Result<std::string> local_ca_pem(const std::filesystem::path& data_dir) {
+    auto pem = read_data_file(data_dir, server_ca_file);
+    std::error_code ignored;
+    if (pem || pem.error().code() != Errc::not_found ||
+        !std::filesystem::exists(data_dir / "access-policies.json", ignored))
+        return pem;
+    return fail(Errc::not_found,
+                "this musterd was given its certificate (section [tls] of its configuration), so there is no CA of its "
+                "own: clients must trust the CA that issued that certificate");
+}
+
 // On the server the file itself: it needs no running service. From elsewhere what the service hands out.
 Result<std::string> ca_pem(const Context& context) {
     const bool remote = !context.connection.connection_string.empty() ||
                         (context.connection.data_dir.empty() && context.io.environment("MUSTER_CONNECTION_STRING"));
     if (!remote) {
-        return read_data_file(context.connection.data_dir.empty() ? default_data_dir : context.connection.data_dir,
-                              server_ca_file);
+        return local_ca_pem(context.connection.data_dir.empty() ? default_data_dir : context.connection.data_dir);
     }
     MUSTER_TRY(auto client, context.connect());
     return client.text({.what = "fetch the service's CA", .path = "/muster/trust", .api_version = muster_api});
