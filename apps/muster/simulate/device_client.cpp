@@ -14,7 +14,7 @@
 #include "net/http_parser.h"
 #include "net/tls_error.h"
 
-namespace muster::cli {
+namespace muster::cli::simulate {
 namespace {
 
 // The server shows the same certificate to every device: verified once, it is recognised afterwards, so that the client
@@ -153,4 +153,4 @@ void DeviceClient::give_up() {
     if (stream_) stream_->cancel();
 }
 
-}  // namespace muster::cli
+}  // namespace muster::cli::simulate

@@ -14,7 +14,7 @@
 #include "net/http.h"
 #include "net/stream.h"
 
-namespace muster::cli {
+namespace muster::cli::simulate {
 
 // Where the devices go, made once for all of them.
 struct Destination {
@@ -52,4 +52,4 @@ private:
     bool given_up_ = false;
 };
 
-}  // namespace muster::cli
+}  // namespace muster::cli::simulate

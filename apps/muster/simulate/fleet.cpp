@@ -3,7 +3,7 @@
 #include "base/file.h"
 #include "pki/issue.h"
 
-namespace muster::cli {
+namespace muster::cli::simulate {
 
 Result<Fleet> Fleet::issued_by(const Files& authority, std::string prefix) {
     Fleet fleet;
@@ -62,4 +62,4 @@ Result<DeviceIdentity> Fleet::read(const std::string& name) const {
     return DeviceIdentity{name, std::move(chain), pki::share(key->get())};
 }
 
-}  // namespace muster::cli
+}  // namespace muster::cli::simulate

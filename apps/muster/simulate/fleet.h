@@ -11,7 +11,7 @@
 #include "pki/certificate.h"
 #include "pki/key.h"
 
-namespace muster::cli {
+namespace muster::cli::simulate {
 
 struct DeviceIdentity {
     std::string name;  // registration id and common name
@@ -45,4 +45,4 @@ private:
     SystemRandom random_;
 };
 
-}  // namespace muster::cli
+}  // namespace muster::cli::simulate

@@ -10,7 +10,7 @@
 #include "base/json.h"
 #include "base/text.h"
 
-namespace muster::cli {
+namespace muster::cli::simulate {
 namespace {
 
 namespace asio = boost::asio;
@@ -184,4 +184,4 @@ Result<LoadResult> run_load(const Destination& destination, Fleet& fleet, const 
     return result;
 }
 
-}  // namespace muster::cli
+}  // namespace muster::cli::simulate

@@ -11,7 +11,7 @@
 #include "muster/simulate/device_client.h"
 #include "muster/simulate/fleet.h"
 
-namespace muster::cli {
+namespace muster::cli::simulate {
 
 struct LoadOptions {
     std::size_t devices = 1;
@@ -40,4 +40,4 @@ struct LoadResult {
 Result<LoadResult> run_load(const Destination& destination, Fleet& fleet, const LoadOptions& options,
                             const std::function<void(std::size_t)>& progress);
 
-}  // namespace muster::cli
+}  // namespace muster::cli::simulate

@@ -5,7 +5,7 @@
 
 #include "base/text.h"
 
-namespace muster::cli {
+namespace muster::cli::simulate {
 namespace {
 
 struct Percentile {
@@ -70,4 +70,4 @@ std::string report_text(const LoadResult& result) {
     return text;
 }
 
-}  // namespace muster::cli
+}  // namespace muster::cli::simulate

@@ -6,9 +6,9 @@
 #include "base/json.h"
 #include "muster/simulate/load.h"
 
-namespace muster::cli {
+namespace muster::cli::simulate {
 
 json::object report_json(const LoadResult& result);
 std::string report_text(const LoadResult& result);
 
-}  // namespace muster::cli
+}  // namespace muster::cli::simulate

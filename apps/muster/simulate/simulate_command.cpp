@@ -12,6 +12,7 @@
 #include "pki/direct_ec.h"
 
 namespace muster::cli {
+namespace simulate {
 namespace {
 
 struct Options {
@@ -77,7 +78,7 @@ Result<Fleet> find_fleet(const Options& options) {
 }
 
 // 0 when every device got its answer.
-Result<int> simulate(Options& options, const Io& io) {
+Result<int> run(Options& options, const Io& io) {
     if (options.poll_after >= 0) options.load.poll_after = std::chrono::milliseconds(options.poll_after);
     options.load.patience = std::chrono::seconds(options.patience);
     MUSTER_TRY(auto fleet, find_fleet(options));
@@ -126,8 +127,10 @@ void add_course_options(CLI::App& verb, Options& options) {
 }
 
 }  // namespace
+}  // namespace simulate
 
 void add_simulate_command(CLI::App& app, int& exit_code) {
+    using namespace simulate;
     auto options = std::make_shared<Options>();
     auto& verb =
         add_verb(app, "simulate", "Register a simulated fleet: to try a service out, or to measure it", examples);
@@ -137,7 +140,7 @@ void add_simulate_command(CLI::App& app, int& exit_code) {
     verb.callback([options, &exit_code] {
         pki::use_direct_ec_keys();
         const auto io = process_io();
-        const auto result = simulate(*options, io);
+        const auto result = run(*options, io);
         if (!result) print_error(io, result.error());
         exit_code = result ? *result : exit_failed;
     });
