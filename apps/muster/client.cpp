@@ -14,8 +14,7 @@ constexpr auto token_life = std::chrono::hours(1);
 constexpr std::size_t longest_message = 2000;
 constexpr std::size_t largest_answer = 16 * 1024 * 1024;
 
-// {"errorCode", "message", "trackingId"} of the provisioning service, {"Message": "ErrorCode:Name;text",
-// "ExceptionMessage": "Tracking ID:x-TimeStamp:..."} of the hub.
+// {"errorCode", "message", "trackingId"} of the provisioning service, {"Message": "ErrorCode:Name;text"} of the hub.
 struct Refusal {
     std::string message;
     std::string code;
@@ -34,12 +33,9 @@ Refusal read_refusal(const net::HttpResponse& response) {
         refusal.code = refusal.message.substr(10, end == std::string::npos ? end : end - 10);
         refusal.message = end == std::string::npos ? std::string() : refusal.message.substr(end + 1);
     }
-    if (refusal.tracking_id.empty()) {
-        const auto exception = string_or(*body, "ExceptionMessage");
-        std::string_view tracking = exception;
-        if (starts_with_ignore_case(tracking, "Tracking ID:")) tracking.remove_prefix(12);
-        refusal.tracking_id = std::string(tracking.substr(0, tracking.find("-TimeStamp")));
-    }
+    // The hub's own text for it ("Tracking ID:...") leaves out what the log writes; the header is the same in both
+    // planes.
+    if (refusal.tracking_id.empty()) refusal.tracking_id = std::string(response.headers.get("x-ms-request-id"));
     return refusal;
 }
 

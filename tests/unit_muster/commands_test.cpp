@@ -114,13 +114,15 @@ TEST(Commands, ARefusalIsSaidWithCodeAndTrackingId) {
 
 TEST(Commands, TheHubsRefusalsAreUnderstoodToo) {
     const ScriptedService service([](const net::HttpRequest&) {
-        return json_answer(409, R"({"Message":"ErrorCode:DeviceAlreadyExists;device 'd' exists",)"
-                                R"("ExceptionMessage":"Tracking ID:abc-G:1-TimeStamp:11/24/2026 07:00:00"})");
+        auto answer = json_answer(409, R"({"Message":"ErrorCode:DeviceAlreadyExists;device 'd' exists",)"
+                                       R"("ExceptionMessage":"Tracking ID:abc-G:1-TimeStamp:11/24/2026 07:00:00"})");
+        answer.headers.set("x-ms-request-id", "a-b-c");
+        return answer;
     });
     const auto ran = service.run({"device", "create", "d"});
     EXPECT_EQ(ran.code, 1);
     EXPECT_THAT(ran.err, HasSubstr("cannot create device 'd': device 'd' exists\n"));
-    EXPECT_THAT(ran.err, HasSubstr("HTTP 409, errorCode DeviceAlreadyExists, trackingId abc-G:1\n"));
+    EXPECT_THAT(ran.err, HasSubstr("HTTP 409, errorCode DeviceAlreadyExists, trackingId a-b-c\n"));
 }
 
 TEST(Commands, AnAnswerThatIsNoJsonIsAFailureAndIsMadeHarmless) {
