@@ -6,6 +6,7 @@
 #include <ctime>
 #include <iterator>
 
+#include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "net/server_tls.h"
@@ -155,6 +156,7 @@ Task<> Connection::serve_requests() {
         switch (co_await read_request(parser)) {
             case Got::nothing: co_return;
             case Got::refused: co_return co_await refuse(parser.error_status(), parser.error_text());
+            case Got::late: co_return co_await refuse(408, "the request did not arrive in time");
             case Got::request: break;
         }
         ++shard_->common->requests;
@@ -181,10 +183,15 @@ ParseState Connection::feed_pending(RequestParser& parser) {
     return step.state;
 }
 
+Connection::Got Connection::interrupted(bool begun) const {
+    return begun && Monotonic::now() >= deadline_ ? Got::late : Got::nothing;
+}
+
 Task<Connection::Got> Connection::read_request(RequestParser& parser) {
     const auto& limits = shard_->common->limits;
     auto state = ParseState::need_more;
-    if (pending_.empty()) {
+    bool begun = !pending_.empty();
+    if (!begun) {
         become_idle();
         if (shard_->draining) co_return Got::nothing;
     } else {
@@ -204,10 +211,11 @@ Task<Connection::Got> Connection::read_request(RequestParser& parser) {
         const auto step = stream_.try_read(shard_->scratch);
         if (step.state == Io::want_read || step.state == Io::want_write) {
             state = ParseState::need_more;  // the 100 is sent once
-            if (!co_await stream_.wait(step.state)) co_return Got::nothing;
+            if (!co_await stream_.wait(step.state)) co_return interrupted(begun);
             continue;
         }
         if (step.state != Io::done) co_return Got::nothing;
+        begun = true;
         if (is_idle_) become_busy(limits.request);
         const std::string_view bytes(shard_->scratch.data(), step.bytes);
         state = pending_.empty() ? feed(parser, bytes) : (pending_.append(bytes), feed_pending(parser));
@@ -237,8 +245,9 @@ Task<> Connection::refuse(int status, std::string_view text) {
     become_busy(shard_->common->limits.write);
     HttpResponse response;
     response.status = status;
-    response.headers.add("Content-Type", "text/plain; charset=utf-8");
-    response.body = fmt::format("{}\n", text);
+    // JSON, as every API behind this server answers: there are clients that fall over anything else.
+    response.headers.add("Content-Type", "application/json; charset=utf-8");
+    response.body = boost::json::serialize(boost::json::object{{"message", text}});
     log::debug("request refused", {{"peer", peer_.address}, {"status", status}, {"reason", text}});
     if (!co_await stream_.write_all(serialize(response, shard_->date(), false, false))) co_return;
     co_await linger();

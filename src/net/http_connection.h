@@ -74,12 +74,14 @@ public:
     Monotonic::time_point deadline() const { return deadline_; }
 
 private:
-    enum class Got { request, nothing, refused };
+    enum class Got { request, nothing, refused, late };
 
     Task<bool> handshake(ServerTls& tls);
     void note_failed_handshake();
     Task<> serve_requests();
     Task<Got> read_request(RequestParser& parser);
+    // Why a wait for more of a request ended: its time is over, or the peer or we are leaving.
+    Got interrupted(bool begun) const;
     ParseState feed(RequestParser& parser, std::string_view bytes);
     ParseState feed_pending(RequestParser& parser);
     Task<HttpResponse> handle(const HttpRequest& request);
