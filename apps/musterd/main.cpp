@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include "base/version.h"
+#include "pki/direct_ec.h"
 #include "service.h"
 
 namespace {
@@ -47,6 +48,7 @@ int run(const Options& options) {
         return 1;
     }
     const auto signals = block_signals();
+    pki::use_direct_ec_keys();
     log::start(loaded->settings.log_level, loaded->settings.log_format);
     auto service = Service::start(loaded->settings);
     if (!service) {
