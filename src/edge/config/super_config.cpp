@@ -21,14 +21,15 @@ void read_parent(const ConfigSection& root) {
 }
 
 void read_cloud(const ConfigSection& root, SuperConfig& config) {
-    if (const auto seconds = root.integer("cloud_timeout_sec", 0, 86400)) {
+    if (const auto seconds = root.integer("cloud_timeout_sec", 0, 3600)) {
         if (*seconds < 70)
             root.problem("cloud_timeout_sec", fmt::format("must be at least 70 seconds, not {}", *seconds),
                          "comment it out with #: 70 is what it is without");
         else
             config.cloud_timeout_sec = static_cast<std::uint64_t>(*seconds);
     }
-    config.cloud_retries = number(root, "cloud_retries");
+    if (const auto retries = root.integer("cloud_retries", 0, 100))
+        config.cloud_retries = static_cast<std::uint32_t>(*retries);
     config.prefer_module_identity_cache = root.boolean("prefer_module_identity_cache");
 }
 

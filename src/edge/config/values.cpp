@@ -192,16 +192,16 @@ Result<std::string> path_of_file_uri(std::string_view text) {
     if (text.starts_with("/"))
         return fail(Error(Errc::invalid_argument, "must be a URI, not a plain path")
                         .with_hint(fmt::format("\"file://{}\"", printable(text))));
-    if (!starts_with_ignore_case(text, "file:"))
+    if (!text.starts_with("file:"))
         return fail(Error(Errc::invalid_argument, fmt::format("must be a URI of a file, not \"{}\"", printable(text)))
                         .with_hint("\"file:///var/aziot/...\""));
     auto rest = text.substr(5);
-    const bool three_slashes = rest.starts_with("///");
-    if (!three_slashes && !rest.starts_with("//localhost/"))
+    if (!rest.starts_with("///")) {
+        const auto path = rest.substr(std::min(rest.find_first_not_of('/'), rest.size()));
         return fail(Error(Errc::invalid_argument, "needs three slashes and an absolute path after \"file:\"")
-                        .with_hint(fmt::format("\"file:///{}\"", printable(rest.substr(std::min(
-                                                                     rest.find_first_not_of('/'), rest.size()))))));
-    rest.remove_prefix(three_slashes ? 2 : std::string_view("//localhost").size());
+                        .with_hint(fmt::format("\"file:///{}\"", printable(path))));
+    }
+    rest.remove_prefix(2);
     if (rest.find_first_of("?#") != std::string_view::npos)
         return fail(Errc::invalid_argument, "must not have a query or fragment (write ? as %3F and # as %23)");
     auto path = percent_decode(rest);
