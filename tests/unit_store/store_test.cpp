@@ -1,0 +1,211 @@
+#include "store/store.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <thread>
+
+#include "net/reactor.h"
+#include "store/sqlite_connection.h"
+#include "store/sqlite_driver.h"
+
+namespace muster::store {
+namespace {
+
+class TemporaryDirectory {
+public:
+    TemporaryDirectory() {
+        std::string pattern = (std::filesystem::temp_directory_path() / "muster-store-XXXXXX").string();
+        path_ = ::mkdtemp(pattern.data());
+    }
+    ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
+    std::filesystem::path operator/(std::string_view name) const { return path_ / name; }
+
+private:
+    std::filesystem::path path_;
+};
+
+std::unique_ptr<Store> open_store(const std::filesystem::path& file) {
+    auto driver = SqliteDriver::open(file);
+    EXPECT_TRUE(driver) << driver.error().chain();
+    auto store = Store::open(std::move(*driver));
+    EXPECT_TRUE(store) << store.error().chain();
+    return std::move(*store);
+}
+
+EnrollmentRecord enrollment(std::string id, std::string body = "{}") {
+    return {.id = std::move(id), .etag = "\"1\"", .body = std::move(body), .primary_certificate = {1, 2, 3},
+            .created = TimePoint(Micros(1)), .updated = TimePoint(Micros(2))};
+}
+
+TEST(Store, KeepsWhatWasWrittenAcrossAReopen) {
+    const TemporaryDirectory dir;
+    {
+        auto store = open_store(dir / "muster.db");
+        auto written = net::run_blocking(store->transact([](Tx& tx) { return tx.enrollments().put(enrollment("Dev-1")); }));
+        ASSERT_TRUE(written) << written.error().chain();
+    }
+    auto store = open_store(dir / "muster.db");
+    auto found = net::run_blocking(store->read([](Tx& tx) { return tx.enrollments().find("dEV-1"); }));
+    ASSERT_TRUE(found && *found);
+    EXPECT_EQ((*found)->id, "Dev-1");
+    EXPECT_EQ((*found)->primary_certificate, Bytes({1, 2, 3}));
+    EXPECT_TRUE((*found)->secondary_certificate.empty());
+    EXPECT_EQ((*found)->updated, TimePoint(Micros(2)));
+}
+
+TEST(Store, TheDatabaseIsForItsOwnerAlone) {
+    const TemporaryDirectory dir;
+    auto store = open_store(dir / "muster.db");
+    using std::filesystem::perms;
+    EXPECT_EQ(std::filesystem::status(dir / "muster.db").permissions(), perms::owner_read | perms::owner_write);
+}
+
+TEST(Store, AFailedTransactionRollsBackAlone) {
+    const TemporaryDirectory dir;
+    auto store = open_store(dir / "muster.db");
+    auto failed = net::run_blocking(store->transact([](Tx& tx) -> Result<int> {
+        MUSTER_CHECK(tx.enrollments().put(enrollment("gone")));
+        return fail(Errc::conflict, "no");
+    }));
+    ASSERT_FALSE(failed);
+    EXPECT_EQ(failed.error().code(), Errc::conflict);
+    auto count = net::run_blocking(store->read([](Tx& tx) { return tx.enrollments().count(); }));
+    EXPECT_EQ(*count, 0);
+}
+
+// Several threads at once, every third transaction failing: what succeeded is there, what failed is not.
+TEST(Store, ManyTransactionsShareCommitsAndStayApart) {
+    const TemporaryDirectory dir;
+    auto driver = SqliteDriver::open(dir / "muster.db");
+    ASSERT_TRUE(driver);
+    const auto* statistics = driver->get();
+    auto opened = Store::open(std::move(*driver));
+    ASSERT_TRUE(opened);
+    auto& store = **opened;
+    constexpr int threads = 4;
+    constexpr int each = 200;
+    std::atomic<int> succeeded{0};
+    std::vector<std::thread> workers;
+    for (int t = 0; t < threads; ++t)
+        workers.emplace_back([&, t] {
+            net::run_blocking([&]() -> Task<int> {
+                for (int i = 0; i < each; ++i) {
+                    auto done = co_await store.transact([&](Tx& tx) -> Result<> {
+                        MUSTER_CHECK(tx.enrollments().put(enrollment(fmt::format("dev-{}-{}", t, i))));
+                        if (i % 3 == 0) return fail(Errc::conflict, "every third");
+                        return {};
+                    });
+                    if (done) ++succeeded;
+                }
+                co_return 0;
+            }());
+        });
+    for (auto& worker : workers) worker.join();
+    auto count = net::run_blocking(store.read([](Tx& tx) { return tx.enrollments().count(); }));
+    EXPECT_EQ(*count, succeeded.load());
+    EXPECT_EQ(succeeded.load(), threads * (each - (each + 2) / 3));
+    EXPECT_LE(statistics->statistics().commits, statistics->statistics().transactions);
+}
+
+TEST(Store, ListsByKeyInPages) {
+    const TemporaryDirectory dir;
+    auto store = open_store(dir / "muster.db");
+    ASSERT_TRUE(store->transact_now([](Tx& tx) -> Result<> {
+        for (const auto* id : {"b", "A", "c"}) MUSTER_CHECK(tx.enrollments().put(enrollment(id)));
+        return {};
+    }));
+    auto first = net::run_blocking(store->read([](Tx& tx) { return tx.enrollments().list({.after = "", .limit = 2}); }));
+    ASSERT_EQ(first->size(), 2u);
+    EXPECT_EQ((*first)[0].id, "A");
+    auto second = net::run_blocking(store->read([](Tx& tx) { return tx.enrollments().list({.after = "B", .limit = 2}); }));
+    ASSERT_EQ(second->size(), 1u);
+    EXPECT_EQ((*second)[0].id, "c");
+}
+
+TEST(Store, OneSigningCertificateServesOneGroup) {
+    const TemporaryDirectory dir;
+    auto store = open_store(dir / "muster.db");
+    ASSERT_TRUE(store->transact_now([](Tx& tx) { return tx.group_certificates().replace("One", {"AA", "AA", "BB"}); }));
+    auto taken = store->transact_now([](Tx& tx) { return tx.group_certificates().replace("two", {"BB"}); });
+    ASSERT_FALSE(taken);
+    EXPECT_EQ(taken.error().code(), Errc::conflict);
+    EXPECT_NE(taken.error().message().find("one"), std::string::npos);
+    // Free again once its group lets go of it.
+    ASSERT_TRUE(store->transact_now([](Tx& tx) { return tx.group_certificates().replace("one", {"AA"}); }));
+    EXPECT_TRUE(store->transact_now([](Tx& tx) { return tx.group_certificates().replace("two", {"BB"}); }));
+}
+
+TEST(Store, ADeviceTakesItsModulesWithIt) {
+    const TemporaryDirectory dir;
+    auto store = open_store(dir / "muster.db");
+    ASSERT_TRUE(store->transact_now([](Tx& tx) -> Result<> {
+        for (const auto* module : {"", "$edgeAgent", "m"}) {
+            IdentityRecord record;
+            record.device_id = "d";
+            record.module_id = module;
+            MUSTER_CHECK(tx.identities().insert(record));
+        }
+        return {};
+    }));
+    auto twice = store->transact_now([](Tx& tx) {
+        IdentityRecord record;
+        record.device_id = "d";
+        return tx.identities().insert(record);
+    });
+    ASSERT_FALSE(twice);
+    EXPECT_EQ(twice.error().code(), Errc::already_exists);
+    ASSERT_TRUE(store->transact_now([](Tx& tx) -> Result<> {
+        MUSTER_TRY(const auto modules, tx.identities().list_modules("d"));
+        EXPECT_EQ(modules.size(), 2u);
+        MUSTER_TRY(const auto erased, tx.identities().erase("d"));
+        EXPECT_TRUE(erased);
+        MUSTER_TRY(const auto left, tx.identities().count_modules());
+        EXPECT_EQ(left, 0);
+        return {};
+    }));
+}
+
+TEST(Store, RefusesADatabaseOfALaterVersion) {
+    const TemporaryDirectory dir;
+    open_store(dir / "muster.db").reset();
+    {
+        auto connection = SqliteConnection::open(dir / "muster.db", false);
+        ASSERT_TRUE(connection);
+        ASSERT_TRUE((*connection)->script("UPDATE schema_version SET version = 9999"));
+    }
+    auto driver = SqliteDriver::open(dir / "muster.db");
+    ASSERT_TRUE(driver);
+    const auto store = Store::open(std::move(*driver));
+    ASSERT_FALSE(store);
+    EXPECT_EQ(store.error().code(), Errc::unsupported);
+    EXPECT_NE(store.error().message().find("9999"), std::string::npos);
+}
+
+TEST(Store, AFullDatabaseIsUnavailableAndLosesNothing) {
+    const TemporaryDirectory dir;
+    {
+        auto connection = SqliteConnection::open(dir / "full.db", false);
+        ASSERT_TRUE(connection);
+        ASSERT_TRUE((*connection)->script("CREATE TABLE t (x TEXT); PRAGMA max_page_count=10;"));
+        auto filled = Result<std::int64_t>(0);
+        for (int i = 0; i < 100 && filled; ++i)
+            filled = (*connection)->execute("INSERT INTO t (x) VALUES ($1)", {std::string(2000, 'x')});
+        ASSERT_FALSE(filled);
+        EXPECT_EQ(filled.error().code(), Errc::unavailable);
+        EXPECT_FALSE(filled.error().hint().empty());
+    }
+}
+
+TEST(Store, ParametersOutOfOrderAreADefectThatShows) {
+    const TemporaryDirectory dir;
+    auto connection = SqliteConnection::open(dir / "x.db", false);
+    ASSERT_TRUE(connection);
+    const auto wrong = (*connection)->execute("SELECT $2, $1", {1, 2});
+    ASSERT_FALSE(wrong);
+    EXPECT_EQ(wrong.error().code(), Errc::internal);
+}
+
+}  // namespace
+}  // namespace muster::store
