@@ -64,7 +64,8 @@ Result<> list(Context& context) {
         print_json(context, answer);
         return {};
     }
-    Table table({{"NAME", ColumnKind::id}, {"VERIFIED"}, {"SUBJECT"}, {"EXPIRES"}}, context.io.columns, context.io.out);
+    Table table({{"NAME", ColumnKind::id}, {"VERIFIED", ColumnKind::word}, {"SUBJECT"}, {"EXPIRES", ColumnKind::word}},
+                context.io.columns, context.io.out);
     const auto* certificates = find_member(answer, "value");
     if (certificates == nullptr || !certificates->is_array() || certificates->as_array().empty()) {
         context.io.err("There are no CA certificates.\n");

@@ -13,9 +13,10 @@ struct ConnectionStringOptions {
 };
 
 void print_policies(const Context& context, const std::vector<AccessPolicy>& policies) {
-    Table table({{"POLICY", ColumnKind::id}, {"RIGHTS"}}, context.io.columns, context.io.out);
-    for (const auto& policy : policies) table.add({policy.name, join(policy.rights, ", ")});
-    table.finish();
+    FactSheet facts;
+    for (const auto& policy : policies)
+        facts.add(policy.name, policy.rights.empty() ? "no rights" : join(policy.rights, ", "));
+    facts.print(context.io);
 }
 
 void print_policies_as_json(Context& context, const std::vector<AccessPolicy>& policies) {

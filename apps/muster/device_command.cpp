@@ -58,17 +58,21 @@ void print_device(const Context& context, const json::object& device) {
 
 ListView list_view(const Context& context) {
     const auto now = context.io.now;
-    return {
-        {{"DEVICE ID", ColumnKind::id}, {"STATUS"}, {"EDGE"}, {"AUTHENTICATION"}, {"CONNECTION"}, {"LAST ACTIVITY"}},
-        [now](const json::object& device) -> std::vector<std::string> {
-            return {string_or(device, "deviceId"),
-                    string_or(device, "status"),
-                    text_at(device, "capabilities.iotEdge") == "true" ? "yes" : "no",
-                    authentication_text(device),
-                    string_or(device, "connectionState"),
-                    short_time(device, "lastActivityTime", now)};
-        },
-        "There are no devices."};
+    return {{{"DEVICE ID", ColumnKind::id},
+             {"STATUS", ColumnKind::word},
+             {"EDGE", ColumnKind::word},
+             {"AUTHENTICATION"},
+             {"CONNECTION", ColumnKind::word},
+             {"LAST ACTIVITY", ColumnKind::word}},
+            [now](const json::object& device) -> std::vector<std::string> {
+                return {string_or(device, "deviceId"),
+                        string_or(device, "status"),
+                        text_at(device, "capabilities.iotEdge") == "true" ? "yes" : "no",
+                        authentication_text(device),
+                        string_or(device, "connectionState"),
+                        short_time(device, "lastActivityTime", now)};
+            },
+            "There are no devices."};
 }
 
 Result<> list(Context& context, Listing listing) {

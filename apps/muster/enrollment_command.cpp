@@ -24,9 +24,9 @@ Call call_of(const Noun& noun, const char* verb, const char* method, const std::
             .not_found_hint = fmt::format("`muster {} list` shows those there are.", noun.command)};
 }
 
-void print_answer(Context& context, const Noun& noun, const json::object& enrollment) {
+void print_answer(Context& context, const Noun& noun, const json::object& enrollment, EnrollmentDetail detail) {
     if (context.json()) return print_json(context, enrollment);
-    print_enrollment(context, noun.kind, enrollment);
+    print_enrollment(context, noun.kind, enrollment, detail);
 }
 
 // The API's PUT would replace an existing one; a command called "create" must not.
@@ -47,14 +47,14 @@ Result<> create(Context& context, const Noun& noun, const EnrollmentOptions& opt
     auto call = call_of(noun, "create", "PUT", options.id);
     call.body = std::move(body);
     MUSTER_TRY(const auto created, client.call_object(call));
-    print_answer(context, noun, created);
+    print_answer(context, noun, created, EnrollmentDetail::as_written);
     return {};
 }
 
 Result<> show(Context& context, const Noun& noun, const std::string& id) {
     MUSTER_TRY(auto client, context.connect());
     MUSTER_TRY(const auto enrollment, client.call_object(call_of(noun, "show", "GET", id)));
-    print_answer(context, noun, enrollment);
+    print_answer(context, noun, enrollment, EnrollmentDetail::with_registration);
     return {};
 }
 
@@ -66,7 +66,7 @@ Result<> update(Context& context, const Noun& noun, const EnrollmentOptions& opt
     MUSTER_CHECK(apply_options(options, noun.kind, body));
     call.body = std::move(body);
     MUSTER_TRY(const auto updated, client.call_object(call));
-    print_answer(context, noun, updated);
+    print_answer(context, noun, updated, EnrollmentDetail::as_written);
     return {};
 }
 

@@ -91,7 +91,11 @@ void add_twin(FactSheet& facts, const json::object& enrollment) {
 ListView enrollment_list_view(const Context& context, EnrollmentKind kind) {
     const auto now = context.io.now;
     if (kind == EnrollmentKind::group) {
-        return {{{"GROUP", ColumnKind::id}, {"STATUS"}, {"ATTESTATION"}, {"EDGE"}, {"UPDATED"}},
+        return {{{"GROUP", ColumnKind::id},
+                 {"STATUS", ColumnKind::word},
+                 {"ATTESTATION"},
+                 {"EDGE", ColumnKind::word},
+                 {"UPDATED", ColumnKind::word}},
                 [now](const json::object& group) -> std::vector<std::string> {
                     return {string_or(group, "enrollmentGroupId"), string_or(group, "provisioningStatus"),
                             attestation_summary(group), yes_if_true(text_at(group, "capabilities.iotEdge")),
@@ -100,11 +104,11 @@ ListView enrollment_list_view(const Context& context, EnrollmentKind kind) {
                 "There are no enrollment groups."};
     }
     return {{{"REGISTRATION ID", ColumnKind::id},
-             {"STATUS"},
+             {"STATUS", ColumnKind::word},
              {"ATTESTATION"},
              {"DEVICE ID", ColumnKind::id},
-             {"EDGE"},
-             {"UPDATED"}},
+             {"EDGE", ColumnKind::word},
+             {"UPDATED", ColumnKind::word}},
             [now](const json::object& enrollment) -> std::vector<std::string> {
                 return {string_or(enrollment, "registrationId"),
                         string_or(enrollment, "provisioningStatus"),
@@ -116,7 +120,8 @@ ListView enrollment_list_view(const Context& context, EnrollmentKind kind) {
             "There are no individual enrollments."};
 }
 
-void print_enrollment(const Context& context, EnrollmentKind kind, const json::object& enrollment) {
+void print_enrollment(const Context& context, EnrollmentKind kind, const json::object& enrollment,
+                      EnrollmentDetail detail) {
     const auto now = context.io.now;
     FactSheet facts;
     facts.add(kind == EnrollmentKind::group ? "Group" : "Registration id",
@@ -138,7 +143,7 @@ void print_enrollment(const Context& context, EnrollmentKind kind, const json::o
     facts.add("ETag", string_or(enrollment, "etag"));
     if (const auto* registration = object_at(enrollment, "registrationState")) {
         add_registration(facts, *registration, now);
-    } else if (kind == EnrollmentKind::individual) {
+    } else if (detail == EnrollmentDetail::with_registration && kind == EnrollmentKind::individual) {
         facts.add("Registration", "none: the device has not registered yet");
     }
     facts.print(context.io);
@@ -154,10 +159,10 @@ std::string registration_detail(const json::object& registration) {
 ListView registration_list_view(const Context& context) {
     const auto now = context.io.now;
     return {{{"REGISTRATION ID", ColumnKind::id},
-             {"STATUS"},
+             {"STATUS", ColumnKind::word},
              {"DEVICE ID", ColumnKind::id},
              {"HUB"},
-             {"UPDATED"},
+             {"UPDATED", ColumnKind::word},
              {"DETAIL"}},
             [now](const json::object& registration) -> std::vector<std::string> {
                 return {string_or(registration, "registrationId"),

@@ -8,7 +8,10 @@
 namespace muster::cli {
 
 ListView enrollment_list_view(const Context& context, EnrollmentKind kind);
-void print_enrollment(const Context& context, EnrollmentKind kind, const json::object& enrollment);
+// The answers to changes say nothing of the registration; only a GET tells that there is none.
+enum class EnrollmentDetail { as_written, with_registration };
+void print_enrollment(const Context& context, EnrollmentKind kind, const json::object& enrollment,
+                      EnrollmentDetail detail);
 
 ListView registration_list_view(const Context& context);
 void print_registration(const Context& context, const json::object& registration);

@@ -11,21 +11,6 @@ namespace {
 constexpr std::size_t text_column = 30;
 constexpr std::size_t help_width = 100;
 
-std::vector<std::string> wrap(std::string_view text, std::size_t width) {
-    std::vector<std::string> lines(1);
-    for (const auto word : split(text, ' ')) {
-        auto& line = lines.back();
-        if (line.empty()) {
-            line = word;
-        } else if (display_width(line) + 1 + display_width(word) <= width) {
-            line += fmt::format(" {}", word);
-        } else {
-            lines.emplace_back(word);
-        }
-    }
-    return lines;
-}
-
 // A name at the left and its text beside it, or below when the name is long.
 std::string entry(const std::string& name, std::string_view text) {
     const std::string margin(text_column, ' ');
@@ -35,7 +20,7 @@ std::string entry(const std::string& name, std::string_view text) {
         out = left + '\n';
         left.clear();
     }
-    for (const auto& line : wrap(text, help_width - text_column)) {
+    for (const auto& line : wrap_words(text, help_width - text_column)) {
         out += pad_to_width(left, text_column) + line + '\n';
         left.clear();
     }

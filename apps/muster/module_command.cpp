@@ -8,7 +8,11 @@ namespace {
 
 ListView list_view(const Context& context, const std::string& device) {
     const auto now = context.io.now;
-    return {{{"MODULE ID", ColumnKind::id}, {"AUTHENTICATION"}, {"MANAGED BY"}, {"CONNECTION"}, {"LAST ACTIVITY"}},
+    return {{{"MODULE ID", ColumnKind::id},
+             {"AUTHENTICATION"},
+             {"MANAGED BY", ColumnKind::word},
+             {"CONNECTION", ColumnKind::word},
+             {"LAST ACTIVITY", ColumnKind::word}},
             [now](const json::object& module) -> std::vector<std::string> {
                 return {string_or(module, "moduleId"), text_at(module, "authentication.type"),
                         string_or(module, "managedBy"), string_or(module, "connectionState"),

@@ -42,7 +42,15 @@ void FactSheet::add(std::string label, std::string value) {
 void FactSheet::print(const Io& io) const {
     std::size_t widest = 0;
     for (const auto& [label, value] : facts_) widest = std::max(widest, display_width(label));
-    for (const auto& [label, value] : facts_) io.out(pad_to_width(label, widest + 2) + value + '\n');
+    const auto margin = widest + 2;
+    const auto room = io.columns && *io.columns > 2 * margin ? *io.columns - margin : std::string::npos;
+    for (const auto& [label, value] : facts_) {
+        auto left = label;
+        for (const auto& line : wrap_words(value, room)) {
+            io.out(pad_to_width(left, margin) + line + '\n');
+            left.clear();
+        }
+    }
 }
 
 std::string relative_time(TimePoint time, TimePoint now) {

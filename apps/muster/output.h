@@ -29,7 +29,7 @@ private:
     bool first_ = true;
 };
 
-// Labelled values under each other; those that are empty are left out.
+// Labelled values under each other, wrapped to the terminal; those that are empty are left out.
 class FactSheet {
 public:
     void add(std::string label, std::string value);

@@ -24,6 +24,11 @@ std::string registration_counts(const json::object& status) {
     return parts.empty() ? "0" : join(parts, ", ");
 }
 
+std::string counted(const json::object& status, std::string_view path, std::string_view noun) {
+    const auto number = text_at(status, path);
+    return fmt::format("{} {}{}", number, noun, number == "1" ? "" : "s");
+}
+
 std::string listeners(const json::object& status) {
     std::vector<std::string> parts;
     if (const auto* list = object_at(status, "listeners")) {
@@ -54,11 +59,11 @@ void print_status(const Context& context, const json::object& status) {
     facts.add("ID scope", string_or(status, "idScope"));
     facts.add("Running", uptime(status, context.io.now));
     facts.add("Listening", listeners(status));
-    facts.add("Enrollments", fmt::format("{} individual, {} groups", text_at(status, "counts.enrollments"),
-                                         text_at(status, "counts.enrollmentGroups")));
+    facts.add("Enrollments", fmt::format("{} individual, {}", text_at(status, "counts.enrollments"),
+                                         counted(status, "counts.enrollmentGroups", "group")));
     facts.add("Registrations", registration_counts(status));
-    facts.add("Devices",
-              fmt::format("{}, with {} modules", text_at(status, "counts.devices"), text_at(status, "counts.modules")));
+    facts.add("Devices", fmt::format("{}, with {}", text_at(status, "counts.devices"),
+                                     counted(status, "counts.modules", "module")));
     facts.print(context.io);
     print_last_registrations(context, status);
 }

@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::size_t rows_that_decide = 200;
 constexpr std::size_t gap = 2;
-constexpr std::size_t shortest_text = 6;
+constexpr std::size_t shortest_text = 8;
 constexpr std::size_t shortest_id = 12;
 constexpr std::size_t longest_cell = 4096;
 
@@ -29,6 +29,21 @@ std::string cut_to_width(std::string_view text, std::size_t width) {
         if (starts_code_point(text[end]) && shown++ == width - 1) break;
     }
     return std::string(text.substr(0, end)) + "…";
+}
+
+std::vector<std::string> wrap_words(std::string_view text, std::size_t width) {
+    std::vector<std::string> lines(1);
+    for (const auto word : split(text, ' ')) {
+        auto& line = lines.back();
+        if (line.empty()) {
+            line = word;
+        } else if (display_width(line) + 1 + display_width(word) <= width) {
+            line += fmt::format(" {}", word);
+        } else {
+            lines.emplace_back(word);
+        }
+    }
+    return lines;
 }
 
 std::string pad_to_width(std::string_view text, std::size_t width) {
@@ -54,30 +69,38 @@ void Table::finish() {
 void Table::start() {
     started_ = true;
     std::vector<std::string> titles;
-    for (const auto& column : columns_) {
-        titles.push_back(column.title);
-        widths_.push_back(display_width(column.title));
-    }
-    for (const auto& row : waiting_) {
-        for (std::size_t i = 0; i < row.size(); ++i) widths_[i] = std::max(widths_[i], display_width(row[i]));
-    }
-    if (width_) {
-        while (total_width() > *width_ && shrink(ColumnKind::text, shortest_text)) {
-        }
-        while (total_width() > *width_ && shrink(ColumnKind::id, shortest_id)) {
-        }
-        // Narrower still: better fewer columns than lines that wrap; what matters most comes first.
-        while (total_width() > *width_ && widths_.size() > 1) widths_.pop_back();
-    }
+    for (const auto& column : columns_) titles.push_back(column.title);
+    fit();
     print(titles);
     for (const auto& row : waiting_) print(row);
     waiting_.clear();
 }
 
-std::size_t Table::total_width() const {
-    std::size_t total = gap * (widths_.size() - 1);
-    for (const auto width : widths_) total += width;
-    return total;
+void Table::fit() {
+    std::vector<std::size_t> natural;
+    for (const auto& column : columns_) natural.push_back(display_width(column.title));
+    for (const auto& row : waiting_) {
+        for (std::size_t i = 0; i < row.size(); ++i) natural[i] = std::max(natural[i], display_width(row[i]));
+    }
+    widths_ = natural;
+    do {
+        // What is still shown may be as wide as it likes again.
+        for (std::size_t i = 0; i < widths_.size(); ++i) widths_[i] = widths_[i] == 0 ? 0 : natural[i];
+        while (too_wide() && shrink(ColumnKind::text, shortest_text)) {
+        }
+    } while (too_wide() && drop_column());
+    while (too_wide() && shrink(ColumnKind::id, shortest_id)) {
+    }
+}
+
+// Leaves out the last column that is no id; what matters most comes first. False when only ids are left.
+bool Table::drop_column() {
+    for (std::size_t i = columns_.size(); i-- > 0;) {
+        if (columns_[i].kind == ColumnKind::id || widths_[i] == 0) continue;
+        widths_[i] = 0;
+        return true;
+    }
+    return false;
 }
 
 // Takes one from the widest column of that kind; false when all are as short as they may be.
@@ -92,10 +115,18 @@ bool Table::shrink(ColumnKind kind, std::size_t floor) {
     return true;
 }
 
+bool Table::too_wide() const {
+    if (!width_) return false;
+    std::size_t total = 0;
+    for (const auto width : widths_) total += width == 0 ? 0 : width + (total == 0 ? 0 : gap);
+    return total > *width_;
+}
+
 void Table::print(const std::vector<std::string>& cells) {
     std::string line;
     for (std::size_t i = 0; i < widths_.size(); ++i) {
-        if (i > 0) line += std::string(gap, ' ');
+        if (widths_[i] == 0) continue;
+        if (!line.empty()) line += std::string(gap, ' ');
         // Without a limit a later, longer cell pushes its line out of step rather than losing its end.
         line += pad_to_width(width_ ? cut_to_width(cells[i], widths_[i]) : cells[i], widths_[i]);
     }

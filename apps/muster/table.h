@@ -1,4 +1,5 @@
-// Tables on a terminal: columns as wide as their content, cut to the terminal's width where they must be.
+// Tables on a terminal: columns as wide as their content; where the line is too short for all of them, texts are cut
+// first, then the columns at the right are left out.
 //
 // The first rows decide the widths; what follows is printed as it comes, so that a listing of a whole fleet takes no
 // more memory than its first page.
@@ -17,12 +18,15 @@ namespace muster::cli {
 std::size_t display_width(std::string_view text);
 // At most `width` code points; what was cut off ends in an ellipsis.
 std::string cut_to_width(std::string_view text, std::size_t width);
+// Lines of at most `width`, broken at spaces; a longer word stays whole.
+std::vector<std::string> wrap_words(std::string_view text, std::size_t width);
 // Spaces after the text up to `width`; a longer text stays whole.
 std::string pad_to_width(std::string_view text, std::size_t width);
 
 enum class ColumnKind {
-    text,  // may be cut to fit
-    id,    // is copied into the next command: cut last
+    text,  // is cut where the line would be too long
+    word,  // a state, a time: whole or not at all
+    id,    // is copied into the next command: stays whole as long as it can
 };
 
 struct Column {
@@ -44,15 +48,17 @@ public:
 
 private:
     void start();
-    void print(const std::vector<std::string>& cells);
-    std::size_t total_width() const;
+    void fit();
+    bool drop_column();
     bool shrink(ColumnKind kind, std::size_t floor);
+    bool too_wide() const;
+    void print(const std::vector<std::string>& cells);
 
     std::vector<Column> columns_;
     std::optional<std::size_t> width_;
     Sink sink_;
     std::vector<std::vector<std::string>> waiting_;
-    std::vector<std::size_t> widths_;
+    std::vector<std::size_t> widths_;  // 0: not shown
     bool started_ = false;
 };
 

@@ -176,7 +176,7 @@ TEST(Commands, StatusIsOneScreen) {
               "ID scope       0ne0000ABCD\n"
               "Running        since 2026-11-24 04:00:00 UTC (3 h ago)\n"
               "Listening      https 127.0.0.1:443\n"
-              "Enrollments    2 individual, 1 groups\n"
+              "Enrollments    2 individual, 1 group\n"
               "Registrations  2 assigned, 1 failed\n"
               "Devices        2, with 4 modules\n"
               "\n"

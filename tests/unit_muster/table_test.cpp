@@ -47,10 +47,25 @@ TEST(Table, IdsAreCutWhenNothingElseHelps) {
     for (const auto line : split(out, '\n')) EXPECT_LE(display_width(line), 30u) << line;
 }
 
-TEST(Table, TheLastColumnsGoWhenAllAreAsShortAsTheyMayBe) {
+TEST(Table, TheLastColumnsGoBeforeIdsAreCut) {
+    const auto out = print(
+        {{"ID", ColumnKind::id}, {"STATUS", ColumnKind::word}, {"HUB"}, {"UPDATED", ColumnKind::word}, {"DETAIL"}}, 40,
+        {{std::string(20, 'i'), "assigned", "a.hub.example", "3 min ago", "initialAssignment"}});
+    EXPECT_EQ(out,
+              "ID                    STATUS    HUB\n"
+              "iiiiiiiiiiiiiiiiiiii  assigned  a.hub.e…\n");
+}
+
+TEST(Table, OnlyIdsRemainOnTheNarrowest) {
     const auto out =
-        print({{"ID", ColumnKind::id}, {"STATUS"}, {"DETAIL"}}, 20, {{std::string(64, 'i'), "assigned", "d"}});
-    EXPECT_EQ(out, "ID            STATUS\niiiiiiiiiii…  assig…\n");
+        print({{"ID", ColumnKind::id}, {"STATUS", ColumnKind::word}}, 20, {{std::string(64, 'i'), "assigned"}});
+    EXPECT_EQ(out, "ID\niiiiiiiiiiiiiiiiiii…\n");
+}
+
+TEST(WrapWords, BreaksAtSpaces) {
+    EXPECT_THAT(wrap_words("one two three", 7), testing::ElementsAre("one two", "three"));
+    EXPECT_THAT(wrap_words("averylongword x", 5), testing::ElementsAre("averylongword", "x"));
+    EXPECT_THAT(wrap_words("", 5), testing::ElementsAre(""));
 }
 
 TEST(Table, WidthIsInCharactersNotBytes) {
