@@ -4,6 +4,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/random.h"
@@ -46,6 +47,9 @@ struct Issuer {
     const Certificate& certificate;
     const PrivateKey& key;
 };
+
+// Whether a CN may stand in a certificate: 1 to 64 characters; the refusal says which limit. `issue` asks too.
+Result<> check_common_name(std::string_view name);
 
 // Self-signed (`issuer` absent) or signed by `issuer`. Serial: 128 random bits, positive. SKI by RFC 5280 method 1,
 // AKI.

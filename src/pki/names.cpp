@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "pki/issue.h"
 
 namespace muster::pki {
 
@@ -14,16 +15,6 @@ constexpr std::size_t kMaxDnsName = 253;
 std::size_t characters(std::string_view utf8) {
     return static_cast<std::size_t>(
         std::ranges::count_if(utf8, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
-}
-
-Result<> check_common_name(std::string_view name) {
-    if (name.empty()) return fail(Errc::invalid_argument, "the common name (CN) is empty");
-    if (const std::size_t count = characters(name); count > kMaxCommonName) {
-        return fail(Errc::invalid_argument,
-                    "the common name \"{}\" has {} characters; X.509 allows a CN at most {} (RFC 5280 ub-common-name)",
-                    printable(name), count, kMaxCommonName);
-    }
-    return {};
 }
 
 bool is_dns_name(std::string_view name) {
@@ -47,6 +38,16 @@ Result<> add_name(GENERAL_NAMES* names, int type, ASN1_STRING* value) {
 }
 
 }  // namespace
+
+Result<> check_common_name(std::string_view name) {
+    if (name.empty()) return fail(Errc::invalid_argument, "the common name (CN) is empty");
+    if (const std::size_t count = characters(name); count > kMaxCommonName) {
+        return fail(Errc::invalid_argument,
+                    "the common name \"{}\" has {} characters; X.509 allows a CN at most {} (RFC 5280 ub-common-name)",
+                    printable(name), count, kMaxCommonName);
+    }
+    return {};
+}
 
 Result<X509NameOwner> make_name(const Subject& subject) {
     const ErrorScope errors;

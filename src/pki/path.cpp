@@ -115,7 +115,7 @@ private:
 
     // path_ is complete, its signatures are good: do the rules hold?
     bool judge() {
-        if (auto fault = first_fault(path_, options_.now)) {
+        if (auto fault = first_fault(path_, options_.now, options_.purpose)) {
             note(Reach::complete, fault->kind, fault->at, std::move(fault->explanation));
             return false;
         }

@@ -60,19 +60,23 @@ private:
     std::unique_ptr<State> state_;
 };
 
+// What the leaf must be good for: the extended key usage along the path and the leaf's digitalSignature.
+enum class Purpose { tls_client, tls_server, any };
+
 // An anchor's own dates are checked, its signature and issuer are not.
 struct PathOptions {
     TimePoint now;
     std::size_t max_length = 8;              // certificates, leaf and anchor included
     VerifiedSignatures* verified = nullptr;  // may be null; only issuers' signatures on CA certificates are remembered
+    Purpose purpose = Purpose::tls_client;
 };
 
 // Finds the issuer candidates of a certificate among the anchors (by subject name; several may share one).
 using FindAnchors = std::function<std::vector<Certificate>(const Certificate& subject)>;
 
-// Validates presented[0] (the leaf, a TLS client) towards the nearest anchor. The other presented certificates may come
-// in any order and may hold strangers; only those that fit are used. At each step an anchor is preferred over a
-// presented certificate, so the path ends at the anchor nearest to the leaf.
+// Validates presented[0] (the leaf, a TLS client unless options say otherwise) towards the nearest anchor. The other
+// presented certificates may come in any order and may hold strangers; only those that fit are used. At each step an
+// anchor is preferred over a presented certificate, so the path ends at the anchor nearest to the leaf.
 PathResult validate_client_path(const CertificateChain& presented, const FindAnchors& anchors,
                                 const PathOptions& options);
 

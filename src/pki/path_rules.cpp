@@ -95,12 +95,14 @@ std::optional<Fault> check_strength(const Subject& subject) {
     return std::nullopt;
 }
 
-std::optional<Fault> check_extended_key_usage(const Subject& subject) {
+std::optional<Fault> check_extended_key_usage(const Subject& subject, Purpose purpose) {
     const std::uint32_t flags = X509_get_extension_flags(subject.x509());
     if ((flags & EXFLAG_XKUSAGE) == 0) return std::nullopt;
-    if ((X509_get_extended_key_usage(subject.x509()) & (XKU_SSL_CLIENT | XKU_ANYEKU)) != 0) return std::nullopt;
-    return fault(PathFault::wrong_extended_key_usage, subject,
-                 "is not for TLS clients: its extendedKeyUsage lacks clientAuth");
+    const bool client = purpose == Purpose::tls_client;
+    const std::uint32_t wanted = (client ? XKU_SSL_CLIENT : XKU_SSL_SERVER) | XKU_ANYEKU;
+    if ((X509_get_extended_key_usage(subject.x509()) & wanted) != 0) return std::nullopt;
+    return fault(PathFault::wrong_extended_key_usage, subject, "is not for TLS {}: its extendedKeyUsage lacks {}",
+                 client ? "clients" : "servers", client ? "clientAuth" : "serverAuth");
 }
 
 std::optional<Fault> check_leaf_usage(const Subject& subject) {
@@ -145,13 +147,14 @@ std::optional<Fault> check_issuer_role(const Subject& subject) {
     return std::nullopt;
 }
 
-std::optional<Fault> check_certificate(const Subject& subject, TimePoint now) {
+std::optional<Fault> check_certificate(const Subject& subject, TimePoint now, Purpose purpose) {
     if (auto found = check_form(subject)) return found;
     if (auto found = check_dates(subject, now)) return found;
     if (auto found = check_strength(subject)) return found;
     if (auto found = check_issuer_role(subject)) return found;
+    if (purpose == Purpose::any) return std::nullopt;
     if (auto found = check_leaf_usage(subject)) return found;
-    return check_extended_key_usage(subject);
+    return check_extended_key_usage(subject, purpose);
 }
 
 bool has_dns_name(X509* x509) {
@@ -222,9 +225,9 @@ std::string describe(const CertificateChain& path, std::size_t at, bool last_is_
     return "intermediate " + subject;
 }
 
-std::optional<Fault> first_fault(const CertificateChain& path, TimePoint now) {
+std::optional<Fault> first_fault(const CertificateChain& path, TimePoint now, Purpose purpose) {
     for (std::size_t at = 0; at < path.size(); ++at) {
-        if (auto found = check_certificate({path, at}, now)) return found;
+        if (auto found = check_certificate({path, at}, now, purpose)) return found;
     }
     for (std::size_t at = path.size(); at-- > 1;) {
         if (auto found = check_name_constraints({path, at})) return found;

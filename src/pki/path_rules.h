@@ -16,7 +16,7 @@ struct Fault {
 
 // The first rule that `path` (leaf first, anchor last) breaks, looking from the leaf up; nothing when it is sound.
 // `now` may equal notBefore and any moment of the second notAfter: both ends belong to the validity (4.1.2.5).
-std::optional<Fault> first_fault(const CertificateChain& path, TimePoint now);
+std::optional<Fault> first_fault(const CertificateChain& path, TimePoint now, Purpose purpose);
 
 // Why the key of `certificate` must not verify anything here, or nothing: RSA of 2048 to 8192 bits and the curves
 // P-224, P-256, P-384 and P-521 are taken. The upper bound keeps a hostile key from costing milliseconds.
