@@ -1,0 +1,57 @@
+// A store in a directory of its own, a clock that stands still and seeded randomness: what service tests begin with.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/random.h"
+#include "net/reactor.h"
+#include "store/sqlite_driver.h"
+#include "store/store.h"
+
+namespace muster::test {
+
+class ServiceFixture : public ::testing::Test {
+protected:
+    ServiceFixture() {
+        std::string pattern = (std::filesystem::temp_directory_path() / "muster-service-XXXXXX").string();
+        directory_ = ::mkdtemp(pattern.data());
+        auto driver = store::SqliteDriver::open(directory_ / "muster.db");
+        EXPECT_TRUE(driver) << driver.error().chain();
+        auto opened = store::Store::open(std::move(*driver));
+        EXPECT_TRUE(opened) << opened.error().chain();
+        store_ = std::move(*opened);
+    }
+    ~ServiceFixture() override {
+        store_.reset();
+        std::filesystem::remove_all(directory_);
+    }
+
+    // Runs one call of a service to its end.
+    template <class T>
+    T run(Task<T> task) {
+        return net::run_blocking(std::move(task));
+    }
+
+    std::filesystem::path directory_;
+    std::unique_ptr<store::Store> store_;
+    ManualClock clock_{*parse_utc("2026-11-24T06:00:00Z")};
+    SeededRandom random_{7};
+};
+
+inline json::object object(std::string_view text) {
+    auto parsed = parse_json_object(text);
+    EXPECT_TRUE(parsed) << text;
+    return parsed ? *parsed : json::object();
+}
+
+inline std::string text_at(const json::value& value, std::string_view pointer) {
+    boost::system::error_code missing;
+    const auto* found = value.find_pointer(pointer, missing);
+    if (missing || found == nullptr) return "(absent)";
+    return found->is_string() ? std::string(found->as_string()) : json::serialize(*found);
+}
+
+}  // namespace muster::test
