@@ -12,6 +12,17 @@ namespace {
 
 constexpr int first_server_error = 500;
 
+// A date, perhaps with a suffix: "2021-10-01", "2025-07-01-preview". Any such version is served alike.
+bool is_api_version(std::string_view text) {
+    constexpr std::string_view form = "dddd-dd-dd";
+    if (text.size() < form.size() || text.size() > 40) return false;
+    for (std::size_t i = 0; i < form.size(); ++i) {
+        const bool digit = text[i] >= '0' && text[i] <= '9';
+        if (form[i] == 'd' ? !digit : text[i] != form[i]) return false;
+    }
+    return text.size() == form.size() || text[form.size()] == '-';
+}
+
 // What a caller may read of an error: its own mistakes in full, our troubles by their tracking id alone.
 std::string wire_message(const Exchange& exchange, const Error& error, int status) {
     if (status >= first_server_error) {
@@ -55,7 +66,8 @@ bool Exchange::segment_is(std::size_t index, std::string_view word) const {
 }
 
 std::string Exchange::api_version() const {
-    return request.parameter("api-version").value_or("");
+    const auto version = request.parameter("api-version").value_or("");
+    return is_api_version(version) ? version : "";
 }
 
 std::optional<std::string> Exchange::if_match() const {
@@ -123,7 +135,7 @@ net::HttpResponse hub_error(const Exchange& exchange, const Error& error) {
 }
 
 Error missing_api_version() {
-    return Error(Errc::invalid_argument, "the query parameter api-version is missing")
+    return Error(Errc::invalid_argument, "the query parameter api-version is missing or no date like 2021-10-01")
         .with_hint("add ?api-version=2021-10-01")
         .with_number(provisioning::code::missing_api_version);
 }

@@ -26,7 +26,7 @@ public:
     // A fixed word of the path, compared without case; false when the path is shorter.
     bool segment_is(std::size_t index, std::string_view word) const;
 
-    std::string api_version() const;  // empty when missing
+    std::string api_version() const;  // empty when missing or not of the form of one
     std::optional<std::string> if_match() const;
     // The JSON object of the body; an empty body is {}.
     Result<json::object> body() const;
