@@ -204,7 +204,7 @@ describe('enrollment group', () => {
     const query = service.createEnrollmentGroupDeviceRegistrationStateQuery({ query: '*' }, 'fleet', 1);
     const seen = [];
     while (query.hasMoreResults) {
-      const page = (await query.next()).responseBody;
+      const page = (await query.next(query.continuationToken)).responseBody;
       assert.ok(page.length <= 1);
       seen.push(...page);
       assert.ok(seen.length < 20);

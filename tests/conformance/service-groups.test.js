@@ -104,7 +104,7 @@ describe('enrollment groups', () => {
     const query = client.createEnrollmentGroupQuery({ query: 'SELECT * FROM enrollmentGroups' }, 1);
     const seen = [];
     while (query.hasMoreResults) {
-      const page = (await query.next()).responseBody;
+      const page = (await query.next(query.continuationToken)).responseBody;
       assert.ok(page.length <= 1);
       seen.push(...page.map((g) => g.enrollmentGroupId));
       assert.ok(seen.length < 50);
