@@ -18,8 +18,10 @@ protected:
     Result<Written> put(std::string id, std::string_view body, std::optional<std::string> if_match = std::nullopt) {
         return run(registry_.put_device(std::move(id), object(body), std::move(if_match)));
     }
-    Result<Written> put_module(std::string id, std::string_view body, std::optional<std::string> if_match = std::nullopt) {
-        return run(registry_.put_module("d1", std::move(id), object(body), std::move(if_match), AuthenticationNames::current));
+    Result<Written> put_module(std::string id, std::string_view body,
+                               std::optional<std::string> if_match = std::nullopt) {
+        return run(
+            registry_.put_module("d1", std::move(id), object(body), std::move(if_match), AuthenticationNames::current));
     }
     static int number(const auto& result) { return result ? 0 : error_number(result.error()); }
 
@@ -81,7 +83,9 @@ TEST_F(RegistryTest, ModulesKeepTheirGenerationOverUpdates) {
     EXPECT_EQ(text_at(created->identity, "/authentication/type"), "none");
     EXPECT_EQ(number(put_module("m", "{}")), code::module_already_exists);
     const auto updated = put_module(
-        "m", R"({"authentication":{"type":"sas","symmetricKey":{"primaryKey":"MDEyMzQ1Njc4OWFiY2RlZg==","secondaryKey":"MDEyMzQ1Njc4OWFiY2RlZg=="}}})", "*");
+        "m",
+        R"({"authentication":{"type":"sas","symmetricKey":{"primaryKey":"MDEyMzQ1Njc4OWFiY2RlZg==","secondaryKey":"MDEyMzQ1Njc4OWFiY2RlZg=="}}})",
+        "*");
     ASSERT_TRUE(updated) << updated.error().chain();
     EXPECT_EQ(text_at(updated->identity, "/generationId"), text_at(created->identity, "/generationId"));
     EXPECT_EQ(text_at(updated->identity, "/authentication/symmetricKey/primaryKey"), "MDEyMzQ1Njc4OWFiY2RlZg==");
@@ -97,11 +101,14 @@ TEST_F(RegistryTest, ADeviceHasAtMostFiftyModules) {
 
 TEST_F(RegistryTest, ThumbprintsAreNormalized) {
     const std::string sha1 = "aa:bb:cc:dd:ee:ff:00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd";
-    const auto written = put("d1", fmt::format(R"({{"authentication":{{"x509Thumbprint":{{"primaryThumbprint":"{}"}}}}}})", sha1));
+    const auto written =
+        put("d1", fmt::format(R"({{"authentication":{{"x509Thumbprint":{{"primaryThumbprint":"{}"}}}}}})", sha1));
     ASSERT_TRUE(written) << written.error().chain();
     EXPECT_EQ(text_at(written->identity, "/authentication/type"), "selfSigned");
-    EXPECT_EQ(text_at(written->identity, "/authentication/x509Thumbprint/primaryThumbprint"), "AABBCCDDEEFF00112233445566778899AABBCCDD");
-    EXPECT_EQ(number(put("d2", R"({"authentication":{"x509Thumbprint":{"primaryThumbprint":"abcd"}}})")), code::argument_invalid);
+    EXPECT_EQ(text_at(written->identity, "/authentication/x509Thumbprint/primaryThumbprint"),
+              "AABBCCDDEEFF00112233445566778899AABBCCDD");
+    EXPECT_EQ(number(put("d2", R"({"authentication":{"x509Thumbprint":{"primaryThumbprint":"abcd"}}})")),
+              code::argument_invalid);
 }
 
 TEST_F(RegistryTest, BadBodiesNameTheirMember) {
@@ -152,7 +159,8 @@ TEST_F(RegistryTest, ListsInPages) {
 
 TEST_F(RegistryTest, ADeviceProvesItselfByCertificateOrKey) {
     const std::string thumbprint(64, 'A');
-    ASSERT_TRUE(put("x", fmt::format(R"({{"authentication":{{"x509Thumbprint":{{"secondaryThumbprint":"{}"}}}}}})", thumbprint)));
+    ASSERT_TRUE(put(
+        "x", fmt::format(R"({{"authentication":{{"x509Thumbprint":{{"secondaryThumbprint":"{}"}}}}}})", thumbprint)));
     const auto sas_device = put("s", "{}");
     const auto key = *base64_decode(text_at(sas_device->identity, "/authentication/symmetricKey/secondaryKey"));
     const std::vector<std::string> hosts{"hub.example"};
@@ -180,9 +188,14 @@ TEST_F(RegistryTest, ADeviceProvesItselfByCertificateOrKey) {
 
 TEST_F(RegistryTest, AnAssignmentCreatesThenRefreshes) {
     const auto assign = [&](Assignment assignment) {
-        return store_->transact_now([&](store::Tx& tx) { return assign_device(tx, assignment, clock_.now(), random_); });
+        return store_->transact_now(
+            [&](store::Tx& tx) { return assign_device(tx, assignment, clock_.now(), random_); });
     };
-    Assignment first{.device_id = "d1", .thumbprint = std::string(64, 'A'), .edge = true, .tags = R"({"site":"a"})", .desired = R"({"x":1})"};
+    Assignment first{.device_id = "d1",
+                     .thumbprint = std::string(64, 'A'),
+                     .edge = true,
+                     .tags = R"({"site":"a"})",
+                     .desired = R"({"x":1})"};
     ASSERT_TRUE(assign(first));
     json::value twin = *run(registry_.get_twin("d1", ""));
     EXPECT_EQ(text_at(twin, "/tags/site"), "a");
@@ -194,7 +207,8 @@ TEST_F(RegistryTest, AnAssignmentCreatesThenRefreshes) {
     second.thumbprint = std::string(64, 'B');
     second.tags = R"({"site":"b"})";
     ASSERT_TRUE(assign(second));
-    EXPECT_EQ(text_at(*run(registry_.get_device("d1")), "/authentication/x509Thumbprint/primaryThumbprint"), second.thumbprint);
+    EXPECT_EQ(text_at(*run(registry_.get_device("d1")), "/authentication/x509Thumbprint/primaryThumbprint"),
+              second.thumbprint);
     EXPECT_EQ(text_at(*run(registry_.get_twin("d1", "")), "/tags/site"), "a");
 
     // Reset: the twin begins again, its versions go on.

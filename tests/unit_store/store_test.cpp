@@ -35,15 +35,20 @@ std::unique_ptr<Store> open_store(const std::filesystem::path& file) {
 }
 
 EnrollmentRecord enrollment(std::string id, std::string body = "{}") {
-    return {.id = std::move(id), .etag = "\"1\"", .body = std::move(body), .primary_certificate = {1, 2, 3},
-            .created = TimePoint(Micros(1)), .updated = TimePoint(Micros(2))};
+    return {.id = std::move(id),
+            .etag = "\"1\"",
+            .body = std::move(body),
+            .primary_certificate = {1, 2, 3},
+            .created = TimePoint(Micros(1)),
+            .updated = TimePoint(Micros(2))};
 }
 
 TEST(Store, KeepsWhatWasWrittenAcrossAReopen) {
     const TemporaryDirectory dir;
     {
         auto store = open_store(dir / "muster.db");
-        auto written = net::run_blocking(store->transact([](Tx& tx) { return tx.enrollments().put(enrollment("Dev-1")); }));
+        auto written =
+            net::run_blocking(store->transact([](Tx& tx) { return tx.enrollments().put(enrollment("Dev-1")); }));
         ASSERT_TRUE(written) << written.error().chain();
     }
     auto store = open_store(dir / "muster.db");
@@ -116,10 +121,12 @@ TEST(Store, ListsByKeyInPages) {
         for (const auto* id : {"b", "A", "c"}) MUSTER_CHECK(tx.enrollments().put(enrollment(id)));
         return {};
     }));
-    auto first = net::run_blocking(store->read([](Tx& tx) { return tx.enrollments().list({.after = "", .limit = 2}); }));
+    auto first =
+        net::run_blocking(store->read([](Tx& tx) { return tx.enrollments().list({.after = "", .limit = 2}); }));
     ASSERT_EQ(first->size(), 2u);
     EXPECT_EQ((*first)[0].id, "A");
-    auto second = net::run_blocking(store->read([](Tx& tx) { return tx.enrollments().list({.after = "B", .limit = 2}); }));
+    auto second =
+        net::run_blocking(store->read([](Tx& tx) { return tx.enrollments().list({.after = "B", .limit = 2}); }));
     ASSERT_EQ(second->size(), 1u);
     EXPECT_EQ((*second)[0].id, "c");
 }

@@ -27,8 +27,8 @@ TEST(Sas, WhatWeMakeWeAccept) {
 
 // Computed with: printf 'h\n1800000000' | openssl dgst -sha256 -hmac 0123456789abcdef0123456789abcdef -binary | base64
 TEST(Sas, ASignatureThatOpensslMade) {
-    const auto token = SasToken::parse(
-        "SharedAccessSignature sig=mxD9dEB6cNHJHIrsW2gG7SrOXI0Nicej6yqr8dCJIZQ%3D&se=1800000000&sr=h");
+    const auto token =
+        SasToken::parse("SharedAccessSignature sig=mxD9dEB6cNHJHIrsW2gG7SrOXI0Nicej6yqr8dCJIZQ%3D&se=1800000000&sr=h");
     ASSERT_TRUE(token);
     EXPECT_TRUE(token->signed_by(key()));
 }
@@ -60,7 +60,8 @@ TEST(Sas, AnExpiryOfAnySizeIsCompared) {
 }
 
 TEST(ConnectionString, ReadsItsPartsInAnyOrder) {
-    const auto string = ConnectionString::parse("SharedAccessKey=MDEyMzQ1Njc4OWFiY2RlZg==;hostname=h:8443;SharedAccessKeyName=p");
+    const auto string =
+        ConnectionString::parse("SharedAccessKey=MDEyMzQ1Njc4OWFiY2RlZg==;hostname=h:8443;SharedAccessKeyName=p");
     ASSERT_TRUE(string) << string.error().chain();
     EXPECT_EQ(string->host, "h:8443");
     EXPECT_EQ(string->policy, "p");
@@ -68,7 +69,8 @@ TEST(ConnectionString, ReadsItsPartsInAnyOrder) {
 }
 
 TEST(ConnectionString, NamesWhatIsWrongAndNeverTheKey) {
-    for (const auto* text : {"", "HostName=h", "SharedAccessKey=MDEyMw==", "HostName=h;SharedAccessKey=s3cret!", "nonsense"}) {
+    for (const auto* text :
+         {"", "HostName=h", "SharedAccessKey=MDEyMw==", "HostName=h;SharedAccessKey=s3cret!", "nonsense"}) {
         const auto string = ConnectionString::parse(text);
         ASSERT_FALSE(string) << text;
         EXPECT_EQ(string.error().chain().find("s3cret"), std::string::npos);
@@ -103,7 +105,8 @@ TEST_F(PoliciesTest, SurviveTheirFile) {
 
 TEST_F(PoliciesTest, AcceptTheHostWithPortPathAndCase) {
     for (const auto* resource : {"muster.example", "Muster.Example:443", "muster.example/devices/d"}) {
-        const auto policy = policies_.authenticate(token("service", resource, std::chrono::hours(1)), {"muster.example"}, now_);
+        const auto policy =
+            policies_.authenticate(token("service", resource, std::chrono::hours(1)), {"muster.example"}, now_);
         ASSERT_TRUE(policy) << resource << ": " << policy.error().chain();
         EXPECT_EQ((*policy)->name, "service");
     }
@@ -130,8 +133,10 @@ TEST_F(PoliciesTest, AFileWithMistakesNamesThem) {
     };
     EXPECT_NE(error("[]").find("object"), std::string::npos);
     EXPECT_NE(error(text(R"({"keyName":"a","primaryKey":"!"})")).find("primaryKey"), std::string::npos);
-    EXPECT_NE(error(text(fmt::format(R"({{"keyName":"a","primaryKey":"{0}","secondaryKey":"{0}","rights":["Fly"]}})", key))).find("Fly"),
-              std::string::npos);
+    EXPECT_NE(
+        error(text(fmt::format(R"({{"keyName":"a","primaryKey":"{0}","secondaryKey":"{0}","rights":["Fly"]}})", key)))
+            .find("Fly"),
+        std::string::npos);
     EXPECT_NE(error(text(R"({"keyName":"a","primaryKey":"AAAA"})")).find("bytes"), std::string::npos);
 }
 
