@@ -1,6 +1,7 @@
 // `iotedge`: the device's command line.
 #include <CLI/CLI.hpp>
 
+#include "base/text.h"
 #include "base/version.h"
 #include "commands.h"
 
@@ -68,6 +69,19 @@ void add_later(CLI::App& app, int& code) {
     add(*config, "import", "config import", "the conversion of 1.1 configurations");
 }
 
+// The parser would only say that a subcommand is missing.
+bool names_a_command(const CLI::App& app, std::string_view word) {
+    std::vector<std::string> names;
+    for (const auto* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+        if (command->get_name() == word) return true;
+        names.push_back(command->get_name());
+    }
+    const auto meant = nearest(word, names);
+    fmt::print(stderr, "iotedge: there is no command \"{}\"{}\n", printable(word),
+               meant ? fmt::format(" (did you mean \"{}\"?)", *meant) : std::string());
+    return false;
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -83,6 +97,7 @@ int main(int count, char** arguments) {
         fmt::print("iotedge {}\n", version());
     });
     add_later(app, code);
+    if (count > 1 && arguments[1][0] != '-' && !names_a_command(app, arguments[1])) return wrong_usage;
     try {
         app.parse(count, arguments);
     } catch (const CLI::ParseError& error) {

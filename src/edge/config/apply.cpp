@@ -100,6 +100,14 @@ Result<> write_all(const Paths& paths, const Users& users, const ServiceFiles& f
     return write_file_set(journal_of(paths), set, before_step);
 }
 
+Result<Config> load(const Paths& paths, const std::string& source) {
+    auto file = Config::load(source);
+    if (file || file.error().code() != Errc::not_found) return file;
+    return fail(
+        Error(file.error())
+            .with_hint(fmt::format("cp {} {}", paths.under("/etc/aziot/config.toml.edge.template").string(), source)));
+}
+
 struct Examined {
     Findings findings;
     Users users;
@@ -108,7 +116,7 @@ struct Examined {
 
 Result<Examined> examine(const Paths& paths, const ApplyOptions& options, const ApplyWorld& world) {
     const auto source = options.file.string();
-    MUSTER_TRY(auto file, Config::load(source));
+    MUSTER_TRY(auto file, load(paths, source));
     const auto config = understand(file);
     Examined out;
     out.findings.problems = file.problems();

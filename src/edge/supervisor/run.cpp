@@ -74,7 +74,7 @@ Result<> supervise(const Paths& paths) {
     finish(loop, supervisor->stop());
     server.drain(std::chrono::seconds(1));
     reactors.stop();
-    return {};
+    return remove_file(paths.supervisor_socket());
 }
 
 }  // namespace

@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# The device as it is installed: no MUSTER_DEVICE_ROOT, every service under its own user, files readable by the right
+# one alone. In a mount namespace with copies of /etc and empty /var/lib/aziot, /run/aziot: the machine sees nothing.
+# usage: real_users.sh BIN_DIR
+set -euo pipefail
+if [ "${1:-}" != --inside ]; then
+    if [ "$(id -u)" != 0 ] || ! unshare --mount --pid --fork true 2>/dev/null; then
+        echo "SKIPPED: needs root and mount namespaces"
+        exit 77
+    fi
+    exec unshare --mount --pid --fork --mount-proc "$0" --inside "$1"
+fi
+bin=$2
+mount --make-rprivate /
+scratch=$(mktemp -d /tmp/muster-users-XXXXXX)
+mount -t tmpfs tmpfs "$scratch"
+trap 'cd /; umount -l "$scratch" && rmdir "$scratch"' EXIT
+cp -a /etc "$scratch/etc"
+rm -rf "$scratch/etc/aziot"
+mkdir -p "$scratch/etc/aziot" "$scratch/var-lib" "$scratch/run" "$scratch/log" "$scratch/files/certs" "$scratch/files/secrets"
+chmod 755 "$scratch" "$scratch/files"
+mount --bind "$scratch/etc" /etc
+mkdir -p /var/lib/aziot /run/aziot /var/log/aziot
+mount --bind "$scratch/var-lib" /var/lib/aziot
+mount --bind "$scratch/run" /run/aziot
+mount --bind "$scratch/log" /var/log/aziot
+unset MUSTER_DEVICE_ROOT https_proxy HTTPS_PROXY
+
+failures=0
+expect() { # what, pattern, file
+    if grep -qE -- "$2" "$3"; then echo "ok: $1"; else echo "FAILED: $1: no \"$2\" in:"; cat "$3"; failures=$((failures + 1)); fi
+}
+says() { "$bin/iotedge" "$@" >"$scratch/out" 2>&1 && code=0 || code=$?; }
+is() { [ "$code" = "$1" ] && echo "ok: exit code $1" || { echo "FAILED: exit code $code, not $1"; cat "$scratch/out"; failures=$((failures + 1)); }; }
+
+files=$scratch/files
+openssl ecparam -name prime256v1 -genkey -noout -out "$files/secrets/k.pem"
+openssl req -x509 -new -key "$files/secrets/k.pem" -subj /CN=press-7 -days 30 -out "$files/certs/c.pem" -addext basicConstraints=critical,CA:FALSE
+chmod 0600 "$files/secrets/k.pem" "$files/certs/c.pem"
+chmod 0700 "$files/secrets" "$files/certs"
+cat >/etc/aziot/config.toml <<END
+hostname = "press-7"
+[provisioning]
+source = "dps"
+global_endpoint = "https://127.0.0.1:9"
+id_scope = "0ne00ABCDEF"
+[provisioning.attestation]
+method = "x509"
+registration_id = "press-7"
+identity_cert = "file://$files/certs/c.pem"
+identity_pk = "file://$files/secrets/k.pem"
+END
+
+echo "== without the users"
+says config apply; is 1
+expect "every missing user is named" "the service user aziotks does not exist" "$scratch/out"
+expect "with the command" "useradd --system --user-group .* iotedge" "$scratch/out"
+grep -oE 'useradd .*' "$scratch/out" | bash -e
+
+echo "== without the groups, files unreadable"
+says config apply; is 1
+expect "groups" "usermod -aG aziotks aziotid" "$scratch/out"
+expect "certificate" "aziotcs may not pass through the directory $files/certs" "$scratch/out"
+expect "key" "aziotks may not pass through the directory $files/secrets" "$scratch/out"
+[ ! -e /etc/aziot/keyd ] || { echo "FAILED: something was written"; failures=$((failures + 1)); }
+# Doing what it says, until it is content.
+for _ in 1 2 3 4 5; do
+    sed -n 's/^    to mend it: //p' "$scratch/out" | bash -e
+    says config apply --check
+    [ "$code" = 0 ] && break
+done
+is 0
+expect "the printed commands mend it" "is good" "$scratch/out"
+
+echo "== applied and running"
+"$bin/aziotd" run 2>"$scratch/aziotd.log" & supervisor=$!
+for _ in $(seq 100); do [ -S /run/aziot/supervisor.sock ] && break; sleep 0.1; done
+says config apply; is 0
+for service in keyd:aziotks certd:aziotcs identityd:aziotid tpmd:aziottpm edged:iotedge; do
+    stat -c '%U %a' "/etc/aziot/${service%:*}/config.d/00-super.toml" >"$scratch/out"
+    expect "owner of ${service%:*}'s file" "^${service#*:} 600$" "$scratch/out"
+done
+for _ in $(seq 100); do
+    says system status
+    [ "$(grep -c Running "$scratch/out")" = 3 ] && break
+    sleep 0.1
+done
+expect "identityd runs" "aziot-identityd +Running" "$scratch/out"
+# Long enough for identityd to have asked certd and keyd for its credential.
+for _ in $(seq 100); do
+    says system logs
+    grep -q "cannot be reached" "$scratch/out" && break
+    sleep 0.1
+done
+expect "identityd has its certificate and key, and tries the service" "DPS cannot be reached.*127.0.0.1:9" "$scratch/out"
+ps -eo user:20,comm >"$scratch/out"
+for service in keyd:aziotks certd:aziotcs identityd:aziotid; do
+    pid=$(pgrep -f "^aziot-${service%:*}\$")
+    stat -c '%U' "/proc/$pid" >"$scratch/out"
+    expect "user of ${service%:*}" "^${service#*:}$" "$scratch/out"
+    stat -c '%U %G %a' "/run/aziot/${service%:*}.sock" >"$scratch/out"
+    expect "socket of ${service%:*}" "^${service#*:} ${service#*:} 660$" "$scratch/out"
+done
+says system stop; is 0
+kill -TERM "$supervisor"
+wait "$supervisor" && echo "ok: supervisor ended cleanly" || failures=$((failures + 1))
+[ "$failures" = 0 ] || { echo "== supervisor's log"; cat "$scratch/aziotd.log"; }
+exit "$failures"
