@@ -141,11 +141,18 @@ Result<> add_extensions(X509* certificate, const pki::Csr& csr, const Signer& si
     return add_extension(certificate, issuer, NID_authority_key_identifier, "keyid:always");
 }
 
-Result<> check_path_length(X509* certificate, const Signer& signer) {
-    if (!signer.certificate || !signer.certificate->path_length() || *signer.certificate->path_length() > 0) return {};
-    if (X509_check_ca(certificate) == 0) return {};
+Result<> check_path_length(const pki::Certificate& made, const Signer& signer) {
+    if (!signer.certificate || signer.certificate->path_length() != 0 || !made.is_ca()) return {};
     return fail(Errc::invalid_argument, "the issuer {} may not issue authorities (its path length is 0)",
                 signer.certificate->subject());
+}
+
+// Read again: what OpenSSL has cached about a certificate in the making is not what it became.
+Result<pki::Certificate> finished(X509* certificate) {
+    Bytes der(static_cast<std::size_t>(std::max(0, i2d_X509(certificate, nullptr))));
+    auto* end = der.data();
+    i2d_X509(certificate, &end);
+    return pki::Certificate::from_der(der);
 }
 
 }  // namespace
@@ -163,9 +170,10 @@ Result<pki::Certificate> issue_from_request(const pki::Csr& csr, const IssueOpti
     MUSTER_TRY(const auto public_key, csr.public_key());
     if (X509_set_pubkey(certificate.get(), public_key.get()) != 1) return cannot("put the key into");
     MUSTER_CHECK(add_extensions(certificate.get(), csr, signer));
-    MUSTER_CHECK(check_path_length(certificate.get(), signer));
     if (X509_sign(certificate.get(), signer.key.get(), EVP_sha256()) == 0) return cannot("sign");
-    return pki::Certificate::from_x509(certificate.get());
+    MUSTER_TRY(auto made, finished(certificate.get()));
+    MUSTER_CHECK(check_path_length(made, signer));
+    return made;
 }
 
 }  // namespace muster::edge::certd
