@@ -17,6 +17,7 @@ constexpr const char* description =
 constexpr const char* first_steps =
     "First steps:\n"
     "  muster cert root                                     # certificates to try it with\n"
+    "  muster cert intermediate\n"
     "  muster cert device dev-1\n"
     "  muster enrollment-group create demo --certificate-path certs/azure-iot-test-only.root.ca.cert.pem\n"
     "  muster status\n"
@@ -47,6 +48,10 @@ std::string heading_of(const std::string& command) {
     return headings().back().title;
 }
 
+std::vector<CLI::App*> all_commands(CLI::App& app) {
+    return app.get_subcommands([](const CLI::App*) { return true; });
+}
+
 }  // namespace
 
 Application::Application(Io io)
@@ -55,7 +60,6 @@ Application::Application(Io io)
     app_->set_help_flag("-h,--help", "print this help");
     app_->require_subcommand(1);
     app_->set_version_flag("--version", fmt::format("muster {}", version()), "print the version");
-    app_->footer(first_steps);
     add_enrollment_command(*app_, *context_);
     add_enrollment_group_command(*app_, *context_);
     add_ca_certificate_command(*app_, *context_);
@@ -75,10 +79,17 @@ int& Application::exit_code() {
     return context_->exit_code;
 }
 
-int Application::run(std::vector<std::string> arguments) {
-    for (auto* command : app_->get_subcommands([](const CLI::App*) { return true; })) {
+void Application::finish_tree() {
+    // Not before the commands are there: they would take it for theirs.
+    app_->footer(first_steps);
+    for (auto* command : all_commands(*app_)) {
         command->group(heading_of(command->get_name()));
+        for (auto* verb : all_commands(*command)) verb->group("Commands");
     }
+}
+
+int Application::run(std::vector<std::string> arguments) {
+    finish_tree();
     if (arguments.empty()) {
         context_->io.err(app_->help());
         return exit_usage;

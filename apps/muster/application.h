@@ -28,6 +28,8 @@ public:
     int run(std::vector<std::string> arguments);
 
 private:
+    void finish_tree();
+
     std::unique_ptr<Context> context_;
     std::unique_ptr<CLI::App> app_;
 };

@@ -32,6 +32,17 @@ std::string one_line(std::string text) {
     return text;
 }
 
+// What the library says of a type, shorter: "UINT:INT in [1 - 9]" is a number, "TEXT:{a,b}" one of two words.
+std::string type_text(const std::string& type) {
+    const auto open = type.find('{');
+    if (open != std::string::npos && type.ends_with('}')) {
+        auto words = type.substr(open + 1, type.size() - open - 2);
+        std::ranges::replace(words, ',', '|');
+        return words;
+    }
+    return type.starts_with("UINT") || type.starts_with("INT") ? "N" : type;
+}
+
 class HelpFormatter : public CLI::Formatter {
 public:
     HelpFormatter() {
@@ -53,7 +64,7 @@ public:
         for (const auto& name : option->get_snames()) names.push_back("-" + name);
         for (const auto& name : option->get_lnames()) names.push_back("--" + name);
         auto left = join(names, ", ");
-        if (option->get_type_size() != 0) left += " " + option->get_type_name();
+        if (option->get_type_size() != 0) left += " " + type_text(option->get_type_name());
         return entry(left, option->get_description());
     }
 

@@ -32,7 +32,6 @@ struct Options {
 };
 
 constexpr const char* examples =
-    "Examples:\n"
     "  muster simulate --devices 100                       # against the musterd of this machine\n"
     "  muster simulate --devices 5000 --concurrency 64 --poll-after 0\n"
     "  muster simulate --host dps.plant.example --scope 0ne12345678 --ca muster-ca.pem --devices 10\n"
