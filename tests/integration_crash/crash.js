@@ -249,11 +249,11 @@ async function main() {
   });
 }
 
+process.on('exit', () => server?.child?.kill('SIGKILL'));
 main().catch((error) => {
   ++failed;
   console.log(`FAIL  ${error.stack}`);
 }).finally(() => {
-  server?.child?.kill('SIGKILL');
   console.log(`${passed} passed, ${failed} failed, 0 skipped`);
-  process.exitCode = failed === 0 ? 0 : 1;
+  process.exit(failed === 0 ? 0 : 1);
 });
