@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "net/reactor.h"
+#include "pki/direct_ec.h"
 #include "pki/issue.h"
 #include "provisioning/enrollments.h"
 #include "provisioning/registration.h"
@@ -97,6 +98,7 @@ private:
 };
 
 void registration(benchmark::State& state) {
+    pki::use_direct_ec_keys();
     log::set_level(log::Level::error);
     static Service service;
     int device = 0;
