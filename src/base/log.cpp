@@ -20,6 +20,8 @@ std::atomic<Format> current_format{Format::human};
 std::shared_ptr<spdlog::logger> logger;
 
 constexpr std::size_t queue_lines = 8192;
+// The queue takes its memory at once, some 400 bytes a line: a device's daemons, which say little, have none to spare.
+constexpr std::size_t device_queue_lines = 256;
 
 std::string_view level_name(Level level) {
     switch (level) {
@@ -98,14 +100,13 @@ std::optional<Format> parse_format(std::string_view name) {
 void start(Level level, Format format) {
     current_level = level;
     current_format = format;
-    spdlog::init_thread_pool(queue_lines, 1);
+    spdlog::init_thread_pool(format == Format::syslog ? device_queue_lines : queue_lines, 1);
     auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
     logger = std::make_shared<spdlog::async_logger>("muster", sink, spdlog::thread_pool(),
                                                     spdlog::async_overflow_policy::overrun_oldest);
     logger->set_pattern("%v");
-    logger->flush_on(spdlog::level::warn);
+    // Standard error is not buffered: nothing to flush, and no timer that would wake an idle machine for it.
     spdlog::register_logger(logger);
-    spdlog::flush_every(std::chrono::seconds(1));
 }
 
 void set_level(Level level) {

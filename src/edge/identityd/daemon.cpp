@@ -16,6 +16,7 @@ namespace asio = boost::asio;
 Task<> provision_and_reconcile(Provisioner& provisioner, Modules& modules) {
     co_await provisioner.run();
     if (provisioner.identity()) co_await modules.reconcile(provisioner.settings().callers.module_names());
+    release_memory();
 }
 
 // Settings and principals are read again and the modules brought into line; the device is not provisioned again.

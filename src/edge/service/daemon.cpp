@@ -62,6 +62,10 @@ void begin_daemon(Service service) {
     log::info("starting", {{"service", unit_name(service)}, {"version", version()}});
 }
 
+void release_memory() {
+    ::malloc_trim(0);
+}
+
 std::string hint_of(const Error& error) {
     for (const auto* at = &error; at != nullptr; at = at->cause())
         if (!at->hint().empty()) return at->hint();
@@ -84,7 +88,7 @@ int serve_daemon(const Paths& paths, net::Reactors& reactors, DaemonParts parts)
     if (!watch) return daemon_failed(parts.service, watch.error());
     if (parts.started) parts.started();
     log::info("listening", {{"service", unit_name(parts.service)}, {"socket", paths.socket(parts.service).string()}});
-    ::malloc_trim(0);
+    release_memory();
     while (watch->wait() == Watch::Event::reload) {
         log::info("settings changed, reading them again", {{"service", unit_name(parts.service)}});
         parts.reload();

@@ -34,6 +34,9 @@ Task<Value> continue_on(boost::asio::io_context& loop, Task<Value> task) {
 // them), and keeps the heap small.
 void begin_daemon(Service service);
 
+// Gives the system back what a piece of work has left in the heap; for after start-up and after handshakes.
+void release_memory();
+
 struct DaemonParts {
     Service service;
     net::HttpHandler handler;
