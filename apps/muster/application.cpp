@@ -94,6 +94,10 @@ int Application::run(std::vector<std::string> arguments) {
         context_->io.err(app_->help());
         return exit_usage;
     }
+    if (arguments.front() == "help") {  // "muster help device" is what many type first
+        arguments.erase(arguments.begin());
+        arguments.emplace_back("--help");
+    }
     std::ranges::reverse(arguments);  // the parser takes them from the back
     try {
         app_->parse(std::move(arguments));

@@ -59,7 +59,9 @@ TEST(Usage, HelpIsOnStandardOutput) {
                                                             {"enrollment", "--help"},
                                                             {"enrollment", "create", "-h"},
                                                             {"status", "--help"},
-                                                            {"trust", "--help"}};
+                                                            {"trust", "--help"},
+                                                            {"help"},
+                                                            {"help", "enrollment", "list"}};
     for (const auto& command : commands) {
         const auto ran = run_command(command);
         EXPECT_EQ(ran.code, 0);
