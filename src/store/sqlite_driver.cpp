@@ -75,9 +75,18 @@ Result<> run(SqliteConnection& connection, std::string_view statement) {
     return {};
 }
 
+// A defect in one request's work must cost that request, not the thread that serves them all.
+Result<> run_guarded(SqliteConnection& connection, Driver::Work& work) {
+    try {
+        return work(connection);
+    } catch (const std::exception& defect) {
+        return fail(Errc::internal, "a transaction ended by an exception: {}", defect.what());
+    }
+}
+
 Result<> run_in_savepoint(SqliteConnection& connection, Driver::Work& work) {
     MUSTER_CHECK(run(connection, "SAVEPOINT job"));
-    auto result = work(connection);
+    auto result = run_guarded(connection, work);
     if (!result) MUSTER_CHECK(run(connection, "ROLLBACK TO job"));
     MUSTER_CHECK(run(connection, "RELEASE job"));
     return result;
@@ -158,7 +167,7 @@ void SqliteDriver::State::read_loop(SqliteConnection& connection) {
         auto& job = jobs.front();
         // One snapshot for all statements of the work.
         Result<> result = run(connection, "BEGIN");
-        if (result) result = job.work(connection);
+        if (result) result = run_guarded(connection, job.work);
         if (sqlite3_get_autocommit(connection.get()) == 0) {
             if (auto ended = run(connection, "COMMIT"); !ended && result) result = std::move(ended);
         }

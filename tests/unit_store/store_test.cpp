@@ -80,6 +80,18 @@ TEST(Store, AFailedTransactionRollsBackAlone) {
     EXPECT_EQ(*count, 0);
 }
 
+TEST(Store, AnExceptionInAWorkCostsThatWorkAlone) {
+    const TemporaryDirectory dir;
+    auto store = open_store(dir / "muster.db");
+    auto failed = net::run_blocking(store->transact([](Tx& tx) -> Result<int> {
+        MUSTER_CHECK(tx.enrollments().put(enrollment("gone")));
+        throw std::runtime_error("defect");
+    }));
+    ASSERT_FALSE(failed);
+    EXPECT_EQ(failed.error().code(), Errc::internal);
+    EXPECT_EQ(*net::run_blocking(store->read([](Tx& tx) { return tx.enrollments().count(); })), 0);
+}
+
 // Several threads at once, every third transaction failing: what succeeded is there, what failed is not.
 TEST(Store, ManyTransactionsShareCommitsAndStayApart) {
     const TemporaryDirectory dir;
