@@ -142,9 +142,9 @@ Result<Secret> PrivateKey::to_pem() const {
 }
 
 Result<PublicKey> PrivateKey::public_key() const {
-    const Bytes spki = encode_der(key_.get(), i2d_PUBKEY);
-    if (spki.empty()) return fail(Errc::internal, "the private key has no public half");
-    return PublicKey::from_spki_der(spki);
+    // The same key object: going through its encoding would cost more than generating an EC key does.
+    if (i2d_PUBKEY(key_.get(), nullptr) <= 0) return fail(Errc::internal, "the private key has no public half");
+    return PublicKey(share(key_.get()));
 }
 
 Result<Bytes> PrivateKey::sign(ByteView message) const {

@@ -31,6 +31,7 @@ struct KeySpec {
     std::string text() const;
 };
 
+// May share its key object with a PrivateKey; only the public half is ever used.
 class PublicKey {
 public:
     explicit PublicKey(EvpKey key) : key_(std::move(key)) {}

@@ -20,7 +20,7 @@ Result<Named> resolve(const std::string& name) {
 
 Error with_hint(Error error, const Layout& layout, const std::string& command) {
     const std::string directory =
-        layout.directory() == "." ? "" : fmt::format(" (--dir {})", layout.directory().string());
+        layout.directory().empty() ? "" : fmt::format(" (--dir {})", layout.directory().string());
     return std::move(error).with_hint(fmt::format("Make it with: {}{}", command, directory));
 }
 

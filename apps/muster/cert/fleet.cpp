@@ -96,6 +96,11 @@ private:
     std::optional<Error> failure_;
 };
 
+std::string existing_hint(const Fleet& fleet) {
+    const std::string force = "--force replaces it; the old key and certificate are lost then.";
+    return fleet.count == 1 ? force : "--resume makes those that are missing. " + force;
+}
+
 }  // namespace
 
 Result<> check_fleet(const Fleet& fleet, const Maker& maker, Existing existing) {
@@ -108,7 +113,7 @@ Result<> check_fleet(const Fleet& fleet, const Maker& maker, Existing existing) 
             if (!std::filesystem::exists(path)) continue;
             return fail(
                 Error(Errc::already_exists, fmt::format("{} is there already; nothing was written", path.string()))
-                    .with_hint("--force makes it anew; the old key and certificate are lost then."));
+                    .with_hint(existing_hint(fleet)));
         }
     }
     return {};

@@ -21,7 +21,9 @@ inline constexpr const char* verification_prefix = "iot-device-verification-code
 // The directory with certs/, private/ and csr/; the files of one certificate share a prefix.
 class Layout {
 public:
-    explicit Layout(std::filesystem::path directory) : directory_(std::move(directory)) {}
+    // "." becomes the empty path, so that messages read "certs/..." and not "./certs/...".
+    explicit Layout(std::filesystem::path directory)
+        : directory_(directory == "." ? std::filesystem::path() : std::move(directory)) {}
 
     const std::filesystem::path& directory() const { return directory_; }
     std::filesystem::path certs() const { return directory_ / "certs"; }

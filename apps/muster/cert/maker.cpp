@@ -79,20 +79,31 @@ Result<> Maker::make_request(const Subject& subject, const pki::PrivateKey& key,
     return work.write(path, request.pem());
 }
 
+// Issued once and kept: a run that was interrupted may have left the chain alone, which begins with the certificate.
+Result<std::optional<pki::Certificate>> Maker::kept_certificate(const Subject& subject) const {
+    for (const auto& path : {layout_.certificate(subject.prefix), layout_.chain(subject.prefix)}) {
+        if (!is_kept(path)) continue;
+        MUSTER_TRY(const auto kept, load_chain(path));
+        return kept.front();
+    }
+    return std::nullopt;
+}
+
 Result<pki::Certificate> Maker::certificate_for(const Subject& subject, const pki::PrivateKey& key, Work& work) const {
     const auto path = layout_.certificate(subject.prefix);
-    if (!is_kept(path)) {
-        MUSTER_TRY(const auto certificate, issue(subject, key, work.random));
-        MUSTER_CHECK(work.write(path, certificate.pem()));
-        return certificate;
+    MUSTER_TRY(auto certificate, kept_certificate(subject));
+    if (!certificate) {
+        MUSTER_TRY(certificate, issue(subject, key, work.random));
     }
-    MUSTER_TRY(const auto kept, load_chain(path));
-    MUSTER_TRY(const auto expected, kept.front().public_key());
+    MUSTER_TRY(const auto expected, certificate->public_key());
     MUSTER_TRY(const auto actual, key.public_key());
-    if (expected == actual) return kept.front();
-    return fail(Error(Errc::conflict,
-                      fmt::format("{} does not belong to {}", path.string(), layout_.key(subject.prefix).string()))
-                    .with_hint("Make this one anew with --force."));
+    if (!(expected == actual)) {
+        return fail(Error(Errc::conflict,
+                          fmt::format("{} does not belong to {}", path.string(), layout_.key(subject.prefix).string()))
+                        .with_hint("Make this one anew with --force."));
+    }
+    if (!is_kept(path)) MUSTER_CHECK(work.write(path, certificate->pem()));
+    return std::move(*certificate);
 }
 
 Result<> Maker::make_pfx(const Subject& subject, const pki::PrivateKey& key, const pki::CertificateChain& chain,

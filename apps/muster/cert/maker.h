@@ -64,6 +64,7 @@ public:
 private:
     struct Work;
     Result<pki::PrivateKey> key_for(const Subject& subject, Work& work) const;
+    Result<std::optional<pki::Certificate>> kept_certificate(const Subject& subject) const;
     Result<pki::Certificate> certificate_for(const Subject& subject, const pki::PrivateKey& key, Work& work) const;
     Result<> make_request(const Subject& subject, const pki::PrivateKey& key, Work& work) const;
     Result<> make_pfx(const Subject& subject, const pki::PrivateKey& key, const pki::CertificateChain& chain,

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "muster/output.h"
+#include "pki/direct_ec.h"
 
 namespace muster::cli::cert {
 namespace {
@@ -15,28 +16,29 @@ struct Report {
     TimePoint planned_end;
 };
 
-std::string relative_to(const std::filesystem::path& path, const MakeOptions& options) {
-    return options.directory == "." ? path.lexically_relative(".").string() : path.string();
-}
-
 void print_one(const Report& report, const Made& made, const Io& io) {
     const pki::Certificate& certificate = made.certificate;
     const bool cut = certificate.not_after() + std::chrono::seconds(1) < report.planned_end;
     io.out(fmt::format("{}, valid until {}{}\n", printable(certificate.subject()),
                        format_utc_seconds(certificate.not_after()), cut ? " (as its issuer)" : ""));
-    for (const auto& path : made.files) io.out(fmt::format("  {}\n", relative_to(path, report.options)));
+    auto files = made.files;
+    std::ranges::sort(files);  // puts what is wanted most, the full chain, first
+    for (const auto& path : files) io.out(fmt::format("  {}\n", path.string()));
 }
 
 void print_many(const Report& report, const Io& io) {
     const FleetResult& result = report.result;
     const double rate = static_cast<double>(result.made) / std::max(report.took.count(), 1e-3);
     io.out(fmt::format("{} certificates made in {:.1f} s ({:.0f} per second)", result.made, report.took.count(), rate));
-    io.out(result.kept == 0 ? "\n" : fmt::format("; {} were complete already\n", result.kept));
-    const auto files = [&](std::size_t number) {
-        const Layout layout(report.options.directory);
-        return relative_to(layout.certificate(report.fleet.subject(number).prefix), report.options);
+    io.out(result.kept == 0 ? "\n" : fmt::format("; {} complete already\n", result.kept));
+    const Layout layout(report.options.directory);
+    const auto chain_of = [&](std::size_t number) {
+        return layout.chain(report.fleet.subject(number).prefix).string();
     };
-    io.out(fmt::format("  {}\n  ... to\n  {}\n", files(0), files(report.fleet.count - 1)));
+    io.out(fmt::format("  {}\n", chain_of(0)));
+    if (report.fleet.count > 2) io.out("  ...\n");
+    if (report.fleet.count > 1) io.out(fmt::format("  {}\n", chain_of(report.fleet.count - 1)));
+    io.out(fmt::format("  and their keys in {}\n", layout.private_keys().string()));
 }
 
 json::object to_json(const Made& made) {
@@ -83,6 +85,7 @@ Result<> check_options(const MakeOptions& options) {
 Result<> run_make(const MakeOptions& options, pki::Profile profile, bool self_signed, const Fleet& fleet,
                   const Io& io) {
     MUSTER_CHECK(check_options(options));
+    pki::use_direct_ec_keys();  // eight times as many certificates per second
     const Layout layout(options.directory);
     MUSTER_TRY(const auto key, pki::KeySpec::parse(options.key));
     MUSTER_TRY(const Secret pfx_passphrase,

@@ -104,7 +104,8 @@ std::string key_state(const pki::Certificate& leaf, const std::filesystem::path&
 Result<Verdict> verify(const std::string& file, const VerifyOptions& options, const Judge& judge) {
     MUSTER_TRY(const auto chain, load_chain(file));
     Verdict verdict{file, judge_chain(chain, judge), {}, is_in_order(chain)};
-    verdict.key_state = key_state(chain.front(), options.key.empty() ? key_beside(file) : std::filesystem::path(options.key));
+    verdict.key_state =
+        key_state(chain.front(), options.key.empty() ? key_beside(file) : std::filesystem::path(options.key));
     return verdict;
 }
 
