@@ -1,5 +1,8 @@
 // What the daemons share: settings, principals, wildcards, the log's syslog lines, reload.
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -8,6 +11,7 @@
 #include "device.h"
 #include "edge/service/principals.h"
 #include "edge/service/settings.h"
+#include "net/http_client.h"
 
 namespace muster::edge {
 namespace {
@@ -108,6 +112,39 @@ TEST(Reload, PrincipalsChangeWithTheirFileWithoutARestart) {
     std::this_thread::sleep_for(std::chrono::milliseconds(900));
     EXPECT_EQ(as_nobody(device), "200") << "a broken file must not take rights away, nor give any";
     device.stop(Service::keyd, SIGTERM);
+}
+
+// As systemd does it: the socket is made first and handed over as descriptor 3.
+TEST(SocketActivation, TheInheritedSocketIsServed) {
+    Device device;
+    device.write_settings(Service::keyd, "");
+    const auto path = device.paths().root() / "activated.sock";
+    const int listener = ::socket(AF_UNIX, SOCK_STREAM, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.string().copy(address.sun_path, sizeof address.sun_path - 1);
+    ASSERT_EQ(::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    ASSERT_EQ(::listen(listener, 8), 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ::dup2(listener, 3);
+        ::setenv("LISTEN_PID", std::to_string(::getpid()).c_str(), 1);
+        ::setenv("LISTEN_FDS", "1", 1);
+        ::setenv("AZIOT_LOG", "error", 1);
+        ::setenv("MUSTER_DEVICE_ROOT", device.paths().root().c_str(), 1);
+        ::execl("/proc/self/exe", "aziot-keyd", nullptr);
+        ::_exit(127);
+    }
+    ::close(listener);
+    const auto client = net::HttpClient::create("unix://" + path.string()).value();
+    net::HttpRequest request{"GET", "/key/k?api-version=2020-09-01", {}, {}};
+    const auto response = client->send_blocking(std::move(request));
+    EXPECT_EQ(response ? response->status : 0, 400);
+    EXPECT_FALSE(std::filesystem::exists(device.paths().socket(Service::keyd)));
+    ::kill(child, SIGTERM);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
 TEST(Log, LinesAreWhatJournaldTakes) {

@@ -2,7 +2,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "edge/service/stored_name.h"
+#include "edge/service/state_files.h"
 
 namespace muster::edge::certd {
 namespace {

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "edge/certd/routes.h"
 #include "edge/service/daemon.h"
+#include "edge/service/state_files.h"
 
 namespace muster::edge::certd {
 namespace {
@@ -22,6 +23,7 @@ int run_daemon(const Paths& paths) {
     begin_daemon(Service::certd);
     auto settings = Settings::load(paths);
     if (!settings) return daemon_failed(Service::certd, settings.error());
+    sweep_interrupted_writes(settings->home);
     const auto limits = settings->limits;
     const SystemClock clock;
     SystemRandom random;

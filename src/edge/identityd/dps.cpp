@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "edge/identityd/cloud_answer.h"
+#include "edge/identityd/dps_answer.h"
 #include "edge/identityd/wait.h"
 
 namespace muster::edge::identityd {
@@ -13,53 +14,6 @@ constexpr std::string_view api_version = "2021-06-01";
 constexpr std::chrono::seconds first_look{1};  // without Retry-After
 constexpr std::chrono::seconds later_look{2};
 constexpr std::chrono::seconds pause_between_tries{3};
-
-// What the body of an operation says: an assignment, a final refusal, or (neither) that it is not final yet.
-struct Reading {
-    std::optional<Assignment> assignment;
-    std::optional<Error> refusal;
-};
-
-std::string detail(const json::object& state) {
-    std::string text;
-    if (const auto code = optional_integer(state, "errorCode"); code && *code)
-        text += fmt::format(", errorCode {}", **code);
-    if (const auto message = string_or(state, "errorMessage"); !message.empty()) text += ": " + printable(message, 300);
-    return text;
-}
-
-Reading malformed(std::string_view why) {
-    return {{}, Error(Errc::conflict, fmt::format("DPS gave an answer that cannot be used: {}", why))};
-}
-
-Reading read_assigned(const json::object& state) {
-    auto hub = string_or(state, "assignedHub");
-    auto device = string_or(state, "deviceId");
-    if (hub.empty() || device.empty()) return malformed("assigned, without assignedHub or deviceId");
-    if (hub.find_first_of("/?#@ ") != std::string::npos) return malformed("assignedHub is not a host name");
-    return {Assignment{std::move(hub), std::move(device)}, {}};
-}
-
-Reading read_operation(const std::string& text, const std::string& registration_id) {
-    const auto body = parse_json_object(text);
-    if (!body) return malformed(body.error().message());
-    static const json::object no_state;
-    const auto found = optional_object(*body, "registrationState");
-    const auto& state = found && *found != nullptr ? **found : no_state;
-    const auto status = string_or(*body, "status", string_or(state, "status"));
-    if (status == "assigned") return read_assigned(state);
-    if (status == "assigning" || status == "unassigned") return {};
-    if (status == "failed")
-        return {{},
-                Error(Errc::conflict,
-                      fmt::format("DPS could not assign \"{}\" to a hub{}", registration_id, detail(state)))};
-    if (status == "disabled")
-        return {
-            {},
-            Error(Errc::conflict, fmt::format("the enrollment of \"{}\" is disabled{}", registration_id, detail(state)))
-                .with_hint("the operator enables it with: muster enrollment update (or enrollment-group update)")};
-    return malformed(fmt::format("status \"{}\"", printable(status, 40)));
-}
 
 }  // namespace
 
@@ -139,9 +93,18 @@ Task<Result<Assignment>> DpsClient::poll(std::string operation_id, net::HttpResp
     }
 }
 
+// The wire does not say whether there is such an enrollment; the service's log does.
+Error DpsClient::turned_away(const net::HttpResponse& response) const {
+    return refusal(fmt::format("DPS refused the registration of \"{}\"", registration_.registration_id), response)
+        .with_hint(
+            "the operator finds the reason in the service's log, under the trackingId; a device is let in with: "
+            "muster enrollment create, or muster enrollment-group create");
+}
+
 Task<Result<Assignment>> DpsClient::run() {
     MUSTER_CO_TRY(auto response, co_await send_register());
     note_wish(response);
+    if (response.status == 401 || response.status == 403) co_return fail(turned_away(response));
     if (response.status != 202 && response.status != 200)
         co_return fail(
             refusal(fmt::format("DPS refused the registration of \"{}\"", registration_.registration_id), response));

@@ -12,14 +12,10 @@
 
 #include "base/json.h"
 #include "base/task.h"
+#include "edge/identityd/dps_answer.h"
 #include "net/http_client.h"
 
 namespace muster::edge::identityd {
-
-struct Assignment {
-    std::string hub;
-    std::string device_id;
-};
 
 struct Registration {
     std::string scope_id;
@@ -46,6 +42,7 @@ private:
     Task<Result<net::HttpResponse>> send_register_once();
     Task<Result<Assignment>> poll(std::string operation_id, net::HttpResponse last);
     std::string path(std::string_view rest) const;
+    Error turned_away(const net::HttpResponse& response) const;
     void note_wish(const net::HttpResponse& response);
 
     std::shared_ptr<net::HttpClient> client_;

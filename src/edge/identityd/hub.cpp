@@ -12,7 +12,14 @@ constexpr std::string_view api_version = "2017-11-08-preview";
 constexpr std::chrono::seconds pause_between_tries{3};
 constexpr std::chrono::seconds longest_throttle{30};
 
-Result<HubModule> read_module(const json::value& value) {
+Result<HubModule> read_module(const net::HttpResponse& response) {
+    MUSTER_TRY(const auto body, parse_json(response.body));
+    return read_hub_module(body);
+}
+
+}  // namespace
+
+Result<HubModule> read_hub_module(const json::value& value) {
     if (!value.is_object()) return fail(Errc::conflict, "the hub gave a module that is not an object");
     const auto& object = value.get_object();
     HubModule module{string_or(object, "moduleId"), string_or(object, "deviceId"), string_or(object, "generationId"),
@@ -25,13 +32,6 @@ Result<HubModule> read_module(const json::value& value) {
     module.auth_type = type == "sas" || type == "none" ? type : "x509";
     return module;
 }
-
-Result<HubModule> read_module(const net::HttpResponse& response) {
-    MUSTER_TRY(const auto body, parse_json(response.body));
-    return read_module(body);
-}
-
-}  // namespace
 
 std::string HubClient::path_of(std::string_view module) const {
     const auto modules = fmt::format("/devices/{}/modules", percent_encode(device_id_));
@@ -71,7 +71,7 @@ Task<Result<std::vector<HubModule>>> HubClient::list() {
     if (!body.is_array()) co_return fail(Errc::conflict, "the hub gave a list of modules that is not a list");
     std::vector<HubModule> modules;
     for (const auto& value : body.get_array()) {
-        MUSTER_CO_TRY(auto module, read_module(value));
+        MUSTER_CO_TRY(auto module, read_hub_module(value));
         modules.push_back(std::move(module));
     }
     co_return modules;

@@ -15,6 +15,9 @@
 
 namespace muster::edge::identityd {
 
+// A module as the hub describes it. Errc::conflict when it lacks what makes it one.
+Result<HubModule> read_hub_module(const json::value& value);
+
 // Errors: unavailable or timeout when the hub cannot be reached or answers 5xx (the caller may use what it remembers);
 // unauthorized, conflict and throttled when it refuses; an error names status and message.
 class HubClient {

@@ -5,7 +5,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "edge/service/settings.h"
-#include "edge/service/stored_name.h"
+#include "edge/service/state_files.h"
 #include "pki/key.h"
 
 namespace muster::edge::identityd {
@@ -43,17 +43,6 @@ std::string describe(const HubModule& module) {
     return json::serialize(object);
 }
 
-// Temporary files of write_file_atomic that a kill left behind.
-void sweep(const std::filesystem::path& home) {
-    std::error_code error;
-    for (std::filesystem::recursive_directory_iterator at(home, error), end; !error && at != end; at.increment(error)) {
-        const auto name = at->path().filename().string();
-        if (!name.starts_with('.') || !name.ends_with(".tmp")) continue;
-        std::error_code ignored;
-        std::filesystem::remove(at->path(), ignored);
-    }
-}
-
 bool is_there(const std::filesystem::path& path) {
     std::error_code error;
     return std::filesystem::exists(path, error);
@@ -63,7 +52,7 @@ bool is_there(const std::filesystem::path& path) {
 
 Result<State> State::open(std::filesystem::path home) {
     MUSTER_CHECK(make_directories(home, 0700));
-    sweep(home);
+    sweep_interrupted_writes(home);
     return State(std::move(home));
 }
 

@@ -4,6 +4,7 @@
 #include "edge/keyd/routes.h"
 #include "edge/keyd/settings.h"
 #include "edge/service/daemon.h"
+#include "edge/service/state_files.h"
 
 namespace muster::edge::keyd {
 namespace {
@@ -24,6 +25,7 @@ int run_daemon(const Paths& paths) {
     begin_daemon(Service::keyd);
     auto settings = Settings::load(paths);
     if (!settings) return daemon_failed(Service::keyd, settings.error());
+    sweep_interrupted_writes(settings->home);
     SystemRandom random;
     Keys keys(KeyFiles(settings->home, settings->preloaded), std::move(settings->principals), random);
     if (auto started = keys.start(); !started) return daemon_failed(Service::keyd, started.error());

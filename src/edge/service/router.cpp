@@ -53,6 +53,17 @@ std::expected<json::object, net::HttpResponse> read_body(const Route& route, con
     return std::move(*body);
 }
 
+// A wrong or unknown id is everyday business ("is there such a certificate?") and no warning.
+void log_failure(const Route& route, uid_t uid, int status, const Error& error) {
+    const auto level = status >= 500 ? log::Level::error : status == 400 ? log::Level::info : log::Level::warn;
+    log::write(level, "request refused",
+               {{"method", route.method},
+                {"path", route.pattern},
+                {"uid", uid},
+                {"status", status},
+                {"reason", error.chain()}});
+}
+
 net::HttpResponse json_response(int status, const json::value& body) {
     net::HttpResponse response;
     response.status = status;
@@ -161,11 +172,7 @@ Task<net::HttpResponse> Router::run(const Route& route, Call call) {
     if (*result) co_return json_response((*result)->status, (*result)->body);
     const auto& error = result->error();
     const auto status = status_of_(error);
-    log::warn("request failed", {{"method", route.method},
-                                 {"path", route.pattern},
-                                 {"uid", uid},
-                                 {"status", status},
-                                 {"error", error.chain()}});
+    log_failure(route, uid, status, error);
     co_return error_response(status, error_text(error));
 }
 
