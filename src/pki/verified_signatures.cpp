@@ -1,4 +1,5 @@
 #include <cstring>
+#include <mutex>
 #include <shared_mutex>
 #include <unordered_set>
 
