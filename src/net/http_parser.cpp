@@ -33,25 +33,22 @@ public:
         std::size_t used = 0;
         while (!failed_ && !this->is_done()) {
             const bool in_header = !this->is_header_done();
-            ErrorCode error;
-            if (is_request && in_header && !this->got_some()) used += empty_lines(bytes.substr(used));
+            if (is_request && !this->got_some()) {
+                used += empty_lines(bytes.substr(used));
+                if (bytes.substr(used) == "\r") break;
+            }
             const auto rest = bytes.substr(used);
-            if (is_request && rest == "\r") break;
             if (rest.empty() && !in_header) break;
-            used += this->put(boost::asio::const_buffer(rest.data(), rest.size()), error);
-            if (error == http::error::need_more) {
-                // Chunk lines and trailers have no limit in Beast: without one they would grow the caller's buffer.
-                if (bytes.size() - used > header_limit_) fail(431, "a header or chunk line is too long");
-                break;
-            }
-            if (error) {
-                fail_with(error);
-                break;
-            }
-            if (in_header && this->is_header_done()) {
-                header_complete_ = true;
-                if (!this->is_done()) return {failed_ ? ParseState::failed : ParseState::header_done, used};
-            }
+            ErrorCode error;
+            const auto taken = this->put(boost::asio::const_buffer(rest.data(), rest.size()), error);
+            used += taken;
+            if (in_header) header_size_ += taken;
+            bound_header(in_header ? header_size_ : 0, error == http::error::need_more ? rest.size() - taken : 0);
+            if (error == http::error::need_more) break;
+            if (error) fail_with(error);
+            if (failed_ || !in_header || !this->is_header_done()) continue;
+            header_complete_ = true;
+            if (!this->is_done()) return {ParseState::header_done, used};
         }
         if (failed_) return {ParseState::failed, used};
         return {this->is_done() ? ParseState::done : ParseState::need_more, used};
@@ -116,6 +113,12 @@ protected:
     virtual bool accept_header() = 0;
 
 private:
+    // Beast bounds the start line and the fields each by itself, chunk lines and trailers not at all. `waiting` is what
+    // it could not use yet: the caller keeps that.
+    void bound_header(std::size_t taken, std::size_t waiting) {
+        if (taken + waiting > header_limit_) fail(431, "a header or chunk line is too long");
+    }
+
     std::size_t append(std::string_view bytes, ErrorCode& error) {
         if (bytes.size() > body_limit_ - body_.size()) {
             error = make_error_code(http::error::body_limit);
@@ -127,6 +130,7 @@ private:
 
     std::size_t header_limit_;
     std::size_t body_limit_;
+    std::size_t header_size_ = 0;
     bool header_complete_ = false;
     bool skipped_line_ = false;
 };

@@ -85,7 +85,7 @@ Outcome parse(Parser& parser, std::string_view bytes, std::size_t step) {
             if (result.state == ParseState::done) outcome.message = read(parser);
             return outcome;
         }
-        require(pending.size() <= header_limit + step);
+        require(pending.size() <= header_limit + piece.size());
     }
     return outcome;
 }

@@ -62,6 +62,22 @@ TEST(RequestParser, ReadsChunksHoweverTheyAreCut) {
     }
 }
 
+TEST(RequestParser, ReadsABodyOfLineBreaks) {
+    EXPECT_EQ(parse("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\n\r\n\r", 1).request.body, "\r\n\r");
+}
+
+TEST(RequestParser, BoundsTheHeaderAsAWhole) {
+    const auto request = [](std::size_t target, std::size_t field) {
+        return fmt::format("GET /{} HTTP/1.1\r\nHost: h\r\nX: {}\r\n\r\n", std::string(target, 'x'),
+                           std::string(field, 'y'));
+    };
+    const auto overhead = request(0, 0).size();
+    for (const std::size_t step : {std::size_t{1}, std::size_t{100}, std::string_view::npos}) {
+        EXPECT_TRUE(parse(request(500, 1024 - overhead - 500), step).done) << step;
+        EXPECT_EQ(parse(request(500, 1024 - overhead - 499), step).status, 431) << step;
+    }
+}
+
 TEST(RequestParser, ReadsABodyOnGet) {
     EXPECT_EQ(parse("GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}").request.body, "{}");
 }
