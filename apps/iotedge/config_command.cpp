@@ -62,8 +62,8 @@ int config_apply(const edge::Paths& paths, const std::string& file, bool check_o
         fmt::print("{} is good; `iotedge config apply` would write it\n", options.file.string());
         return done;
     }
-    fmt::print("The container runtime (aziot-edged) is not in this version; what {} says about it is kept in {}\n",
-               options.file.string(), paths.generated_config("edged").string());
+    fmt::print("note: the container runtime (aziot-edged) is not in this version; its settings wait in {}\n",
+               paths.generated_config("edged").string());
     fmt::print("Azure IoT Edge has been configured successfully!\n");
     return restart_services(paths);
 }

@@ -15,7 +15,7 @@ TEST_F(CommandLine, ApplyWithoutServicesSaysHowToStartThem) {
     EXPECT_EQ(ran.exit_code, 0) << ran.err;
     EXPECT_THAT(ran.out, HasSubstr("\nAzure IoT Edge has been configured successfully!\n"));
     EXPECT_THAT(ran.out, HasSubstr("aziotd run\n"));
-    EXPECT_THAT(ran.out, HasSubstr("The container runtime (aziot-edged) is not in this version"));
+    EXPECT_THAT(ran.out, HasSubstr("note: the container runtime (aziot-edged) is not in this version"));
     EXPECT_TRUE(std::filesystem::exists(paths_.generated_config("identityd")));
 }
 

@@ -67,13 +67,12 @@ std::optional<AccessFault> directory_fault(const std::filesystem::path& director
                        refusal(directory, status, who, "pass through the directory")};
 }
 
-std::optional<AccessFault> parents_fault(const std::filesystem::path& file, const Identity& who) {
+// Every directory above the file, the root first.
+std::vector<std::filesystem::path> directories_above(const std::filesystem::path& file) {
+    std::vector<std::filesystem::path> out;
     std::filesystem::path so_far;
-    for (const auto& part : file.parent_path()) {
-        so_far /= part;
-        if (auto fault = directory_fault(so_far, who)) return fault;
-    }
-    return std::nullopt;
+    for (const auto& part : file.parent_path()) out.push_back(so_far /= part);
+    return out;
 }
 
 std::optional<AccessFault> file_fault(const std::filesystem::path& file, const Identity& who) {
@@ -129,27 +128,37 @@ Result<Identity> identity_of(const Paths& paths, const ServiceUser& user) {
     return who;
 }
 
-std::optional<AccessFault> access_fault(const std::filesystem::path& file, const Identity& reader) {
-    if (auto fault = parents_fault(file, reader)) return fault;
+std::vector<AccessFault> access_faults(const std::filesystem::path& file, const Identity& reader) {
+    auto directories = directories_above(file);
     std::error_code error;
     const auto real = std::filesystem::weakly_canonical(file, error);
     if (!error && real != file)
-        if (auto fault = parents_fault(real, reader)) return fault;
-    return file_fault(file, reader);
+        for (auto& directory : directories_above(real)) directories.push_back(std::move(directory));
+
+    std::vector<AccessFault> faults;
+    std::set<std::filesystem::path> seen;
+    for (const auto& directory : directories) {
+        if (!seen.insert(directory).second) continue;
+        if (auto fault = directory_fault(directory, reader)) faults.push_back(std::move(*fault));
+        // Behind what is not there or no directory there is nothing more to say.
+        if (!faults.empty() && faults.back().kind != AccessFault::Kind::not_searchable) return faults;
+    }
+    if (auto fault = file_fault(file, reader)) faults.push_back(std::move(*fault));
+    return faults;
 }
 
-std::optional<AccessFault> read_fault(const std::filesystem::path& file, const Identity& reader) {
-    auto fault = access_fault(file, reader);
+std::vector<AccessFault> read_faults(const std::filesystem::path& file, const Identity& reader) {
+    auto faults = access_faults(file, reader);
     const bool cannot_try = ::geteuid() != 0 || reader.uid == 0;
-    if (cannot_try) return fault;
-    if (fault && fault->kind != AccessFault::Kind::not_searchable && fault->kind != AccessFault::Kind::not_readable)
-        return fault;
+    const bool is_there = faults.empty() || faults.back().kind == AccessFault::Kind::not_searchable ||
+                          faults.back().kind == AccessFault::Kind::not_readable;
+    if (cannot_try || !is_there) return faults;
     const int error = open_as(file, reader);
-    if (error == 0) return std::nullopt;
-    if (fault || error == 255) return fault;
-    return AccessFault{AccessFault::Kind::other, file,
-                       fmt::format("{} cannot open {} although its permission bits allow it: {}", reader.user,
-                                   file.string(), std::strerror(error))};
+    if (error == 0) return {};
+    if (!faults.empty() || error == 255) return faults;
+    return {AccessFault{AccessFault::Kind::other, file,
+                        fmt::format("{} cannot open {} although its permission bits allow it: {}", reader.user,
+                                    file.string(), std::strerror(error))}};
 }
 
 }  // namespace muster::edge

@@ -31,9 +31,9 @@ struct AccessFault {
     std::string explanation;   // "aziotks may not read /x (mode 0600, owner root)"
 };
 
-// By permission bits alone, symbolic links followed.
-std::optional<AccessFault> access_fault(const std::filesystem::path& file, const Identity& reader);
+// Everything along the path that stands in the way, by permission bits alone; symbolic links are followed.
+std::vector<AccessFault> access_faults(const std::filesystem::path& file, const Identity& reader);
 // The whole judgement.
-std::optional<AccessFault> read_fault(const std::filesystem::path& file, const Identity& reader);
+std::vector<AccessFault> read_faults(const std::filesystem::path& file, const Identity& reader);
 
 }  // namespace muster::edge

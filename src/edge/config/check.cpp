@@ -54,10 +54,9 @@ std::string mend(const AccessFault& fault, const GivenFile& file, const Identity
 }
 
 bool readable(const GivenFile& file, const Identity& reader, Secrecy secrecy, Notes& notes) {
-    const auto fault = read_fault(file.path, reader);
-    if (!fault) return true;
-    notes.problem(file, fault->explanation, mend(*fault, file, reader, secrecy));
-    return false;
+    const auto faults = read_faults(file.path, reader);
+    for (const auto& fault : faults) notes.problem(file, fault.explanation, mend(fault, file, reader, secrecy));
+    return faults.empty();
 }
 
 void warn_of_open_key(const GivenFile& file, const Identity& reader, Notes& notes) {

@@ -23,6 +23,11 @@ net::HttpResponse refuse(int status, std::string_view message) {
     return answer(status, json::object{{"message", message}});
 }
 
+net::HttpResponse done(const Result<>& result) {
+    if (result) return answer(204);
+    return refuse(result.error().code() == Errc::conflict ? 409 : 500, result.error().chain());
+}
+
 json::value status_body(const Supervisor& supervisor) {
     json::array services;
     for (const auto& status : supervisor.status()) {
@@ -95,14 +100,8 @@ Task<net::HttpResponse> handle(Supervisor& supervisor, const net::HttpRequest& r
         co_return refuse(404, "no such thing to ask for");
     }
     if (request.method != "POST") co_return refuse(400, "the verb must be GET or POST");
-    if (path == "/restart") {
-        co_await supervisor.restart();
-        co_return answer(204);
-    }
-    if (path == "/stop") {
-        co_await supervisor.stop();
-        co_return answer(204);
-    }
+    if (path == "/restart") co_return done(co_await supervisor.restart());
+    if (path == "/stop") co_return done(co_await supervisor.stop());
     if (path == "/reload") {
         supervisor.reload();
         co_return answer(204);

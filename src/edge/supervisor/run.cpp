@@ -71,7 +71,7 @@ Result<> supervise(const Paths& paths) {
                version(), paths.supervisor_socket().string());
     while (watch.wait() == Watch::Event::reload) boost::asio::post(loop, [&] { supervisor->reload(); });
     fmt::print(stderr, "aziotd: stopping\n");
-    finish(loop, supervisor->stop());
+    finish(loop, supervisor->shut_down());
     server.drain(std::chrono::seconds(1));
     reactors.stop();
     return remove_file(paths.supervisor_socket());

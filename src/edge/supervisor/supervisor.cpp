@@ -35,12 +35,6 @@ std::vector<std::string> unit_names() {
     return names;
 }
 
-// Sleeps until the timer runs out or is cancelled.
-Task<> rest(asio::steady_timer& timer) {
-    boost::system::error_code ignored;
-    co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-}
-
 // Between half of it and all of it: services of many devices do not come back in step.
 std::chrono::milliseconds with_jitter(std::chrono::milliseconds pause) {
     SystemRandom random;
@@ -62,9 +56,7 @@ std::string_view to_string(State state) {
 }
 
 struct Supervisor::Managed {
-    Managed(Service which, asio::io_context& loop) : service(which), name(unit_name(which)), wake(loop), down(loop) {
-        down.expires_at(asio::steady_timer::time_point::max());
-    }
+    Managed(Service which, asio::io_context& loop) : service(which), name(unit_name(which)), wake(loop), down(loop) {}
     Service service;
     std::string name;
     std::optional<Identity> run_as;
@@ -75,12 +67,16 @@ struct Supervisor::Managed {
     unsigned restarts = 0;
     std::string reason;
     std::chrono::milliseconds pause = first_pause;
-    asio::steady_timer wake;  // ends a pause or a wait for something to do
-    asio::steady_timer down;  // cancelled when the process has ended
+    Notice wake;  // ends a pause or a wait for something to do
+    Notice down;  // its process has ended
 };
 
 Supervisor::Supervisor(const Paths& paths, asio::io_context& loop, std::string program)
-    : paths_(paths), loop_(loop), program_(std::move(program)), logs_(paths.under("/var/log/aziot"), unit_names()) {}
+    : paths_(paths),
+      loop_(loop),
+      program_(std::move(program)),
+      logs_(paths.under("/var/log/aziot"), unit_names()),
+      new_line_(loop) {}
 
 Supervisor::~Supervisor() = default;
 
@@ -139,13 +135,12 @@ Task<> Supervisor::keep(Managed& managed) {
     for (;;) {
         if (!managed.wanted || !configured(managed)) {
             managed.state = managed.wanted ? State::unconfigured : State::inactive;
-            managed.wake.expires_at(asio::steady_timer::time_point::max());
-            co_await rest(managed.wake);
+            co_await managed.wake.wait();
             continue;
         }
         const auto began = std::chrono::steady_clock::now();
         co_await run_once(managed);
-        managed.down.cancel();
+        managed.down.give();
         if (!managed.wanted) continue;
         managed.state = State::failed;
         if (std::chrono::steady_clock::now() - began >= steady_after) managed.pause = first_pause;
@@ -153,8 +148,7 @@ Task<> Supervisor::keep(Managed& managed) {
         take_line(managed, fmt::format("{} ended: {}; it starts again in {:.1f} s", managed.name, managed.reason,
                                        static_cast<double>(pause.count()) / 1000));
         managed.pause = std::min<std::chrono::milliseconds>(managed.pause * 2, longest_pause);
-        managed.wake.expires_after(pause);
-        co_await rest(managed.wake);
+        co_await managed.wake.wait(pause);
         ++managed.restarts;
     }
 }
@@ -206,16 +200,11 @@ void Supervisor::take_line(Managed& managed, std::string_view line) {
     if (line.empty()) return;
     logs_.add(managed.name, line, SystemClock().now());
     fmt::print(stderr, "{}: {}\n", managed.name, printable(line, LogBook::bytes_per_line));
-    for (auto& waiter : line_waiters_) waiter->cancel();
-    line_waiters_.clear();
+    new_line_.give();
 }
 
 Task<> Supervisor::wait_for_line(std::uint64_t after, std::chrono::milliseconds patience) {
-    if (logs_.newest() > after) co_return;
-    auto timer = std::make_shared<asio::steady_timer>(loop_, patience);
-    line_waiters_.push_back(timer);
-    co_await rest(*timer);
-    std::erase(line_waiters_, timer);
+    if (logs_.newest() <= after) co_await new_line_.wait(patience);
 }
 
 std::vector<Status> Supervisor::status() const {
@@ -226,45 +215,56 @@ std::vector<Status> Supervisor::status() const {
     return out;
 }
 
-Task<> Supervisor::wait_until_down(Managed& managed) {
+Task<> Supervisor::bring_down(Managed& managed) {
     if (managed.pid == 0) co_return;
     ::kill(managed.pid, SIGTERM);
-    managed.down.expires_after(time_to_end);
-    co_await rest(managed.down);
+    co_await managed.down.wait(time_to_end);
     if (managed.pid == 0) co_return;
     take_line(managed,
               fmt::format("{} did not end within {} s of SIGTERM and is killed", managed.name, time_to_end.count()));
     ::kill(managed.pid, SIGKILL);
-    while (managed.pid != 0) {
-        managed.down.expires_after(time_to_end);
-        co_await rest(managed.down);
-    }
+    while (managed.pid != 0) co_await managed.down.wait();
 }
 
-Task<> Supervisor::stop() {
+Task<> Supervisor::bring_down_all() {
     for (auto& managed : services_) {
         managed->wanted = false;
-        managed->wake.cancel();
+        managed->wake.give();
     }
     // Those that ask first, those that answer last.
-    for (auto at = services_.rbegin(); at != services_.rend(); ++at) co_await wait_until_down(**at);
+    for (auto at = services_.rbegin(); at != services_.rend(); ++at) co_await bring_down(**at);
 }
 
-Task<> Supervisor::restart() {
-    co_await stop();
+Task<Result<>> Supervisor::stop() {
+    if (busy_) co_return fail(Errc::conflict, "another command is stopping or starting the services");
+    busy_ = true;
+    co_await bring_down_all();
+    busy_ = false;
+    co_return Result<>();
+}
+
+Task<> Supervisor::shut_down() {
+    closing_ = true;
+    co_await bring_down_all();
+}
+
+Task<Result<>> Supervisor::restart() {
+    MUSTER_CO_CHECK(co_await stop());
+    if (closing_) co_return fail(Errc::conflict, "the supervisor is ending");
     if (const auto recovered = recover_interrupted_apply(paths_); !recovered)
         take_line(*services_.front(), recovered.error().chain());
     for (auto& managed : services_) {
         managed->wanted = true;
         managed->pause = first_pause;
         managed->reason.clear();
-        managed->wake.cancel();
+        managed->wake.give();
     }
+    co_return Result<>();
 }
 
 void Supervisor::reload() {
     for (auto& managed : services_)
-        if (managed->state == State::unconfigured || managed->state == State::failed) managed->wake.cancel();
+        if (managed->state == State::unconfigured || managed->state == State::failed) managed->wake.give();
 }
 
 Result<> Supervisor::set_log_level(std::string level) {

@@ -2,7 +2,7 @@
 // when they end, keeps their last lines.
 #pragma once
 
-#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/io_context.hpp>
 
 #include <functional>
 #include <memory>
@@ -13,6 +13,7 @@
 #include "edge/common/paths.h"
 #include "edge/config/access.h"
 #include "edge/supervisor/log_book.h"
+#include "edge/supervisor/notice.h"
 #include "edge/supervisor/sockets.h"
 
 namespace muster::edge::supervisor {
@@ -48,10 +49,14 @@ public:
     // Ends once a new line has come or the time is over.
     Task<> wait_for_line(std::uint64_t after, std::chrono::milliseconds patience);
 
+    // One command at a time: Errc::conflict while another stops or restarts services.
+
     // Stops the services, the last started first, each with ten seconds to end, and leaves them so.
-    Task<> stop();
+    Task<Result<>> stop();
     // Stops them, finishes an interrupted apply and starts them again.
-    Task<> restart();
+    Task<Result<>> restart();
+    // Stops them for the end of the supervisor, whatever else is going on.
+    Task<> shut_down();
     // Starts what had no configuration before.
     void reload();
     // For the next start of each service, kept over restarts of the device.
@@ -65,7 +70,8 @@ private:
     Task<> keep(Managed& service);
     Task<> run_once(Managed& service);
     Task<> pump_output(Managed& service, int output);
-    Task<> wait_until_down(Managed& service);
+    Task<> bring_down_all();
+    Task<> bring_down(Managed& service);
     void take_line(Managed& service, std::string_view line);
     bool configured(const Managed& service) const;
     std::filesystem::path level_file() const;
@@ -76,7 +82,9 @@ private:
     std::string log_level_;
     LogBook logs_;
     std::vector<std::unique_ptr<Managed>> services_;
-    std::vector<std::shared_ptr<boost::asio::steady_timer>> line_waiters_;
+    Notice new_line_;
+    bool busy_ = false;
+    bool closing_ = false;
 };
 
 }  // namespace muster::edge::supervisor
