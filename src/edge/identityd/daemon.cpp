@@ -4,6 +4,8 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 
+#include <cstdlib>
+
 #include "base/log.h"
 #include "edge/identityd/routes.h"
 #include "edge/service/daemon.h"
@@ -63,7 +65,9 @@ int run_daemon(const Paths& paths) {
     const int code = serve_daemon(paths, reactors, std::move(parts));
     cloud.stop();
     reactors.stop();
-    return code;
+    // Not by way of the destructors: the cloud loop's would wait for a name server that does not answer.
+    log::flush();
+    std::_Exit(code);
 }
 
 }  // namespace muster::edge::identityd

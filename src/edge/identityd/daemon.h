@@ -5,7 +5,8 @@
 
 namespace muster::edge::identityd {
 
-// Runs until SIGTERM; the exit code. A service that cannot be reached is no reason to end.
+// Runs until SIGTERM, then ends the process; returns the exit code only when it cannot start. A service that cannot be
+// reached is no reason to end.
 int run_daemon(const Paths& paths);
 
 }  // namespace muster::edge::identityd

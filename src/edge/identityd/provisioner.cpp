@@ -126,6 +126,14 @@ Task<Result<>> Provisioner::attempt() {
     co_return Result<>{};
 }
 
+Task<Result<>> Provisioner::attempt_contained() {
+    try {
+        co_return co_await attempt();
+    } catch (const std::exception& defect) {
+        co_return fail(Errc::internal, "unexpected: {}", defect.what());
+    }
+}
+
 Task<Result<>> Provisioner::reprovision() {
     if (settings_.source == Source::none)
         co_return fail(Errc::not_found, "device identity not found: provisioning.source is \"none\"");
@@ -134,7 +142,7 @@ Task<Result<>> Provisioner::reprovision() {
         co_return *last_result_;
     }
     running_ = true;
-    auto result = co_await attempt();
+    auto result = co_await attempt_contained();
     if (!result) {
         note_trouble(result.error());
         log::error("provisioning failed", {{"error", result.error().chain()}, {"hint", hint_of(result.error())}});

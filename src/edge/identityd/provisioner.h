@@ -47,6 +47,7 @@ public:
 private:
     Task<bool> stored_identity_fits();
     Task<Result<>> attempt();
+    Task<Result<>> attempt_contained();  // a defect of ours is an error like others: the next attempt must come
     Task<Result<DeviceIdentity>> register_device(const Credential& credential);
     std::chrono::milliseconds next_pause();
     void adopt(const DeviceIdentity& identity);

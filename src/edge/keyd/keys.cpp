@@ -134,9 +134,9 @@ Result<> Keys::move_pair(uid_t uid, const std::string& from, const std::string& 
     return {};
 }
 
-Result<> Keys::remove(std::string_view handle, KeyRef::Kind kind) {
+Result<> Keys::remove(uid_t uid, std::string_view handle, KeyRef::Kind kind) {
     MUSTER_TRY(const auto key, open(handle, kind));
-    MUSTER_CHECK(check_id(key.id));
+    MUSTER_CHECK(authorize(uid, key.id));
     MUSTER_CHECK(files_.remove(key.id));
     log::info("key deleted", {{"keyId", printable(key.id)}});
     return {};

@@ -29,7 +29,8 @@ public:
     Result<std::string> create_pair(uid_t uid, const std::string& id, std::string_view preferred);
     Result<std::string> load_pair(uid_t uid, const std::string& id) const;
     Result<> move_pair(uid_t uid, const std::string& from, const std::string& to);
-    Result<> remove(std::string_view handle, KeyRef::Kind kind);
+    // A handle lets its holder use a key; taking the key away also needs the right to its id.
+    Result<> remove(uid_t uid, std::string_view handle, KeyRef::Kind kind);
 
     Result<std::string> derive(std::string_view base_handle, Bytes derivation) const;
     Result<Secret> export_derived(std::string_view handle) const;

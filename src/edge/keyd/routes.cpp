@@ -48,7 +48,7 @@ Result<Reply> load_key(Keys& keys, const Call& call) {
 }
 
 Result<Reply> delete_key(Keys& keys, const Call& call) {
-    return reply_with(keys.remove(call.text("keyHandle"), KeyRef::Kind::key), Reply::no_content);
+    return reply_with(keys.remove(call.uid, call.text("keyHandle"), KeyRef::Kind::key), Reply::no_content);
 }
 
 Result<Reply> create_pair(Keys& keys, const Call& call) {
@@ -64,7 +64,7 @@ Result<Reply> move_pair(Keys& keys, const Call& call) {
 }
 
 Result<Reply> delete_pair(Keys& keys, const Call& call) {
-    return reply_with(keys.remove(call.text("keyHandle"), KeyRef::Kind::key_pair), Reply::no_content);
+    return reply_with(keys.remove(call.uid, call.text("keyHandle"), KeyRef::Kind::key_pair), Reply::no_content);
 }
 
 Result<Reply> parameter(Keys& keys, const Call& call) {
