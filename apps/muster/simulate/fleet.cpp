@@ -32,7 +32,10 @@ Fleet Fleet::read_from(std::string folder, std::string prefix) {
 }
 
 Result<DeviceIdentity> Fleet::device(std::size_t number) {
-    const auto name = fmt::format("{}{}", prefix_, number);
+    // 618,033,989 and 10^9 have no common factor: distinct numbers stay distinct.
+    const auto shown = scattered_ ? fmt::format("{:09}", number % 1'000'000'000 * 618'033'989 % 1'000'000'000)
+                                  : fmt::format("{}", number);
+    const auto name = prefix_ + shown;
     return authority_key_ ? issue(name) : read(name);
 }
 

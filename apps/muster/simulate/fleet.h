@@ -31,6 +31,10 @@ public:
     // Takes what `muster cert device` wrote below `folder`.
     static Fleet read_from(std::string folder, std::string prefix);
 
+    // From now on the numbers in the names are scattered over nine digits, each still met once: keys in no order, as
+    // the serial numbers of a real fleet are.
+    void scatter() { scattered_ = true; }
+
     // The device `number`, counted from 1: its name is the prefix and the number.
     Result<DeviceIdentity> device(std::size_t number);
 
@@ -40,6 +44,7 @@ private:
 
     std::string prefix_;
     std::string folder_;
+    bool scattered_ = false;
     pki::CertificateChain authority_;
     std::optional<pki::PrivateKey> authority_key_;
     SystemRandom random_;

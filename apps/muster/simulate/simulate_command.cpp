@@ -29,6 +29,7 @@ struct Options {
     int poll_after = -1;
     int patience = 60;
     bool from_files = false;
+    bool scatter = false;
 };
 
 constexpr const char* examples =
@@ -81,6 +82,7 @@ Result<int> run(Options& options, const Io& io) {
     if (options.poll_after >= 0) options.load.poll_after = std::chrono::milliseconds(options.poll_after);
     options.load.patience = std::chrono::seconds(options.patience);
     MUSTER_TRY(auto fleet, find_fleet(options));
+    if (options.scatter) fleet.scatter();
     MUSTER_TRY(const auto destination, find_destination(options));
     const auto progress = [&](std::size_t done) {
         if (done < options.load.devices) io.err(fmt::format("{} of {} devices\n", done, options.load.devices));
@@ -100,6 +102,7 @@ void add_fleet_options(CLI::App& verb, Options& options) {
         ->check(CLI::Range(1, 20'000));
     verb.add_option("--prefix", options.prefix, "names are PREFIX and a number")->capture_default_str();
     verb.add_option("--first", options.load.first, "number of the first device")->capture_default_str();
+    verb.add_flag("--scatter", options.scatter, "numbers in no order, as serial numbers are");
     verb.add_option("--dir", options.dir, "where `muster cert` wrote its files")->capture_default_str();
     verb.add_option("--issuer-chain", options.issuer_chain, "PEM: the issuing certificate, then those above it");
     verb.add_option("--issuer-key", options.issuer_key, "PEM: the key of the issuing certificate");
