@@ -15,6 +15,10 @@ constexpr std::chrono::seconds first_look{1};  // without Retry-After
 constexpr std::chrono::seconds later_look{2};
 constexpr std::chrono::seconds pause_between_tries{3};
 
+bool worth_another_try(const Error& error) {
+    return error.code() == Errc::unavailable || error.code() == Errc::timeout || error.code() == Errc::throttled;
+}
+
 }  // namespace
 
 DpsClient::DpsClient(std::shared_ptr<net::HttpClient> client, Registration registration)
@@ -46,51 +50,56 @@ Task<Result<net::HttpResponse>> DpsClient::send_register_once() {
 Task<Result<net::HttpResponse>> DpsClient::send_register() {
     for (unsigned tries = 0;; ++tries) {
         auto response = co_await send_register_once();
-        const bool network =
-            !response && (response.error().code() == Errc::unavailable || response.error().code() == Errc::timeout);
-        if (!network || tries >= registration_.retries || Clock::now() + pause_between_tries >= deadline_)
+        if (response || !worth_another_try(response.error()) || tries >= registration_.retries ||
+            Clock::now() + pause_between_tries >= deadline_)
             co_return response;
         log::warn("DPS cannot be reached; trying again", {{"error", response.error().chain()}});
         co_await wait_for(pause_between_tries);
     }
 }
 
-Task<Result<Assignment>> DpsClient::poll(std::string operation_id, net::HttpResponse last) {
+// One look at the operation; a fault that may pass is an error like one of the network.
+Task<Result<net::HttpResponse>> DpsClient::look(std::string where) {
+    net::HttpRequest request;
+    request.method = "GET";
+    request.target = std::move(where);
+    request.headers.add("Accept", "application/json");
+    wish_.reset();
+    MUSTER_CO_TRY(auto response, co_await client_->send(std::move(request)));
+    note_wish(response);
+    if (passing_fault(response)) co_return fail(refusal("DPS is busy", response));
+    if (response.status == 200 || response.status == 202) co_return response;
+    co_return fail(refusal(
+        fmt::format("DPS refused to tell about the registration of \"{}\"", registration_.registration_id), response));
+}
+
+Error DpsClient::too_late(std::string_view operation_id, const std::optional<Error>& trouble) const {
+    Error error(Errc::timeout,
+                fmt::format("DPS did not finish the registration of \"{}\" within {} s (operation {})",
+                            registration_.registration_id, registration_.bound.count(), printable(operation_id, 80)));
+    return trouble ? trouble->wrap(Errc::timeout, error.message()) : error;
+}
+
+Task<Result<Assignment>> DpsClient::poll(std::string operation_id) {
     const auto where = path("operations/" + percent_encode(operation_id));
-    auto pause = first_look;
-    std::string trouble = "DPS did not finish";
-    while (true) {
-        const auto wait = retry_after(last).value_or(pause);
-        if (Clock::now() + wait >= deadline_)
-            co_return fail(Errc::timeout, "{} the registration of \"{}\" within {} s (operation {})", trouble,
-                           registration_.registration_id, registration_.bound.count(), printable(operation_id, 80));
+    auto wait = wish_.value_or(first_look);
+    std::optional<Error> trouble;
+    while (Clock::now() + wait < deadline_) {
         co_await wait_for(wait);
-        pause = later_look;
-        net::HttpRequest request;
-        request.method = "GET";
-        request.target = where;
-        request.headers.add("Accept", "application/json");
-        auto response = co_await client_->send(std::move(request));
+        auto response = co_await look(where);
+        wait = wish_.value_or(later_look);
         if (!response) {
-            log::warn("a look at the registration failed; trying again", {{"error", response.error().chain()}});
-            trouble = fmt::format("{}; so DPS could not be asked about", response.error().message());
-            last = {};
+            if (!worth_another_try(response.error())) co_return fail(std::move(response).error());
+            log::warn("a look at the registration failed; looking again", {{"error", response.error().chain()}});
+            trouble = std::move(response).error();
             continue;
         }
-        last = std::move(*response);
-        note_wish(last);
-        if (passing_fault(last)) {
-            log::warn("DPS is busy; looking again", {{"error", refusal("operation status", last).message()}});
-            continue;
-        }
-        if (last.status != 200 && last.status != 202)
-            co_return fail(refusal(
-                fmt::format("DPS refused to tell about the registration of \"{}\"", registration_.registration_id),
-                last));
-        auto reading = read_operation(last.body, registration_.registration_id);
+        auto reading = read_operation(response->body, registration_.registration_id);
         if (reading.refusal) co_return fail(std::move(*reading.refusal));
         if (reading.assignment) co_return std::move(*reading.assignment);
+        trouble.reset();
     }
+    co_return fail(too_late(operation_id, trouble));
 }
 
 // The wire does not say whether there is such an enrollment; the service's log does.
@@ -112,7 +121,7 @@ Task<Result<Assignment>> DpsClient::run() {
     if (reading.assignment) co_return std::move(*reading.assignment);  // some services answer at once
     const auto body = parse_json_object(response.body);
     auto operation_id = body ? string_or(*body, "operationId") : std::string();
-    if (!operation_id.empty()) co_return co_await poll(std::move(operation_id), std::move(response));
+    if (!operation_id.empty()) co_return co_await poll(std::move(operation_id));
     if (reading.refusal) co_return fail(std::move(*reading.refusal));
     co_return fail(Errc::conflict, "DPS gave an answer that cannot be used: no operationId");
 }

@@ -40,7 +40,9 @@ private:
 
     Task<Result<net::HttpResponse>> send_register();
     Task<Result<net::HttpResponse>> send_register_once();
-    Task<Result<Assignment>> poll(std::string operation_id, net::HttpResponse last);
+    Task<Result<net::HttpResponse>> look(std::string where);
+    Task<Result<Assignment>> poll(std::string operation_id);
+    Error too_late(std::string_view operation_id, const std::optional<Error>& trouble) const;
     std::string path(std::string_view rest) const;
     Error turned_away(const net::HttpResponse& response) const;
     void note_wish(const net::HttpResponse& response);

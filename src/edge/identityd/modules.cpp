@@ -182,8 +182,7 @@ Task<> Modules::reconcile(std::vector<std::string> names) {
         const auto now = *std::exchange(next_names_, std::nullopt);
         const auto done = co_await reconcile_once(now);
         if (done) continue;
-        log::warn("the principals' module identities are not all there yet",
-                  {{"error", done.error().chain()}, {"hint", hint_of(done.error())}});
+        log::warn("the principals' module identities are not all there yet", {{"error", line_of(done.error())}});
         if (done.error().code() == Errc::unauthorized && !std::exchange(asked_for_new_identity, true))
             static_cast<void>(co_await provisioner_.reprovision());
         else

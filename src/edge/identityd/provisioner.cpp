@@ -23,13 +23,17 @@ Result<std::optional<json::value>> read_payload(const DpsSettings& dps) {
     return std::move(*payload);
 }
 
-// The service's certificate is not trusted: say how that is done here.
-Error advise_on_trust(const Error& error) {
-    if (error.message().find("is not trusted") == std::string::npos) return error;
-    return error.wrap("DPS cannot be trusted")
-        .with_hint(
-            "save the service's CA (on the server: muster trust) and name it in [provisioning] of "
-            "/etc/aziot/config.toml: global_endpoint_ca = \"file:///...\", then run: iotedge config apply");
+// Says what the failure of a call means here, and what mends it.
+Error advise(const Error& error, const DpsSettings& dps) {
+    if (error.message().find("is not trusted") != std::string::npos)
+        return error.wrap("DPS cannot be trusted")
+            .with_hint(
+                "save the service's CA (on the server: muster trust) and name it in [provisioning] of "
+                "/etc/aziot/config.toml: global_endpoint_ca = \"file:///...\", then run: iotedge config apply");
+    const bool network = error.code() == Errc::unavailable || error.code() == Errc::timeout;
+    if (!network || error.message().starts_with("DPS")) return error;
+    return error.wrap(fmt::format("DPS at {} cannot be reached", dps.global_endpoint))
+        .with_hint("look at the network, and at global_endpoint in [provisioning] of /etc/aziot/config.toml");
 }
 
 }  // namespace
@@ -66,8 +70,7 @@ void Provisioner::adopt(const DeviceIdentity& identity) {
 
 void Provisioner::note_trouble(const Error& error) {
     const std::lock_guard lock(mutex_);
-    trouble_ = error.chain();
-    if (const auto hint = hint_of(error); !hint.empty()) trouble_ += "; to mend it: " + hint;
+    trouble_ = line_of(error);
 }
 
 void Provisioner::set_settings(Settings settings) {
@@ -104,7 +107,7 @@ Task<Result<DeviceIdentity>> Provisioner::register_device(const Credential& cred
     DpsClient client(std::move(http), std::move(registration));
     auto assignment = co_await client.run();
     wish_ = client.wait_wish();
-    if (!assignment) co_return fail(advise_on_trust(assignment.error()));
+    if (!assignment) co_return fail(advise(assignment.error(), dps));
     co_return DeviceIdentity{assignment->hub, assignment->hub, assignment->device_id,
                              fingerprint(dps, credential.registration_id)};
 }
@@ -145,7 +148,7 @@ Task<Result<>> Provisioner::reprovision() {
     auto result = co_await attempt_contained();
     if (!result) {
         note_trouble(result.error());
-        log::error("provisioning failed", {{"error", result.error().chain()}, {"hint", hint_of(result.error())}});
+        log::error("provisioning failed", {{"error", line_of(result.error())}});
     }
     failures_ = result ? 0 : failures_ + 1;
     running_ = false;

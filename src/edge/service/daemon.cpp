@@ -62,6 +62,11 @@ void begin_daemon(Service service) {
     log::info("starting", {{"service", unit_name(service)}, {"version", version()}});
 }
 
+std::string line_of(const Error& error) {
+    const auto hint = hint_of(error);
+    return hint.empty() ? error.chain() : fmt::format("{}; to mend it: {}", error.chain(), hint);
+}
+
 void release_memory() {
     ::malloc_trim(0);
 }
@@ -73,7 +78,7 @@ std::string hint_of(const Error& error) {
 }
 
 int daemon_failed(Service service, const Error& error) {
-    log::error("cannot run", {{"service", unit_name(service)}, {"error", error.chain()}, {"hint", hint_of(error)}});
+    log::error("cannot run", {{"service", unit_name(service)}, {"error", line_of(error)}});
     log::flush();
     return EXIT_FAILURE;
 }

@@ -49,6 +49,8 @@ int serve_daemon(const Paths& paths, net::Reactors& reactors, DaemonParts parts)
 
 // What mends it: the first hint along the chain of causes; empty when none has one.
 std::string hint_of(const Error& error);
+// The chain of causes with that hint, on one line: for logs.
+std::string line_of(const Error& error);
 // Logs the error with its hint, flushes the log and gives the exit code of a daemon that cannot start.
 int daemon_failed(Service service, const Error& error);
 
