@@ -19,9 +19,9 @@
 
 #include "base/bytes.h"
 #include "base/text.h"
-#include "net/address.h"
+#include "net/answer_reader.h"
 #include "net/client_tls.h"
-#include "net/http_parser.h"
+#include "net/http_target.h"
 #include "net/reactor.h"
 #include "net/stream.h"
 #include "net/tls_error.h"
@@ -31,67 +31,6 @@ namespace muster::net {
 namespace asio = boost::asio;
 
 namespace {
-
-constexpr std::size_t answer_header_bytes = 64 * 1024;
-
-// Where the requests go, from the base URL and the options.
-struct Target {
-    std::string unix_path;  // set for unix://
-    HostPort host;          // of the URL: TLS name and Host header
-    std::string host_header;
-    HostPort connect;             // where TCP goes: the proxy, `connect_to`, or the host itself
-    std::optional<HostPort> via;  // what the proxy is asked to connect to
-    std::string proxy_authorization;
-    std::string text;  // for errors
-};
-
-Result<> read_proxy(Target& target, std::string_view proxy) {
-    auto rest = proxy;
-    if (rest.starts_with("http://")) rest.remove_prefix(7);
-    if (rest.ends_with('/')) rest.remove_suffix(1);
-    if (const auto at = rest.rfind('@'); at != std::string_view::npos) {
-        const auto credentials = percent_decode(rest.substr(0, at));
-        if (!credentials) return fail(Errc::invalid_argument, "the proxy's user or password is badly percent-encoded");
-        target.proxy_authorization = "Basic " + base64_encode(as_bytes(*credentials));
-        rest.remove_prefix(at + 1);
-    }
-    target.via = target.connect;
-    auto where = parse_host_port(rest, 80);
-    if (!where || proxy.starts_with("https://")) {
-        return fail(Errc::invalid_argument, "the proxy must be http://[user:password@]host:port");
-    }
-    target.connect = *where;
-    return {};
-}
-
-Result<Target> read_target(const std::string& base_url, const ClientOptions& options) {
-    Target target;
-    target.text = base_url;
-    std::string_view rest = base_url;
-    if (rest.starts_with("unix://")) {
-        target.unix_path = rest.substr(7);
-        target.host_header = "localhost";
-        if (target.unix_path.empty()) return fail(Errc::invalid_argument, "\"{}\" names no socket", base_url);
-        return target;
-    }
-    if (!starts_with_ignore_case(rest, "https://")) {
-        return fail(Errc::invalid_argument, "\"{}\" must start with https:// or unix://", printable(base_url));
-    }
-    rest.remove_prefix(8);
-    if (rest.ends_with('/')) rest.remove_suffix(1);
-    if (rest.find_first_of("/?#@ ") != std::string_view::npos) {
-        return fail(Errc::invalid_argument, "\"{}\" must be only https://host[:port]", printable(base_url));
-    }
-    MUSTER_TRY(target.host, parse_host_port(rest, 443));
-    target.host_header = rest;
-    target.connect = target.host;
-    target.text = target.host.text();
-    if (options.connect_to) {
-        MUSTER_TRY(target.connect, parse_host_port(*options.connect_to, target.host.port));
-    }
-    if (options.proxy && !options.proxy->empty()) MUSTER_CHECK(read_proxy(target, *options.proxy));
-    return target;
-}
 
 bool idempotent(const std::string& method) {
     return method == "GET" || method == "HEAD" || method == "PUT" || method == "DELETE" || method == "OPTIONS";
@@ -159,7 +98,7 @@ bool safe_to_send(const HttpRequest& request) {
 }  // namespace
 
 struct HttpClient::State {
-    Target target;
+    HttpTarget target;
     ClientContext tls;
     ClientOptions options;
     Stream::Parts kept{-1, {}};  // between requests: a connection bound to no loop
@@ -179,7 +118,8 @@ struct HttpClient::State {
     Task<Result<int>> connect_unix();
     Task<Result<>> ask_proxy(Stream& stream, Deadline& deadline);
     Task<Result<>> shake_hands(Stream& stream, Deadline& deadline);
-    // `answered` becomes true with the first byte of an answer.
+    Task<Result<>> read_answer(Stream& stream, AnswerReader& reader, const Deadline& deadline);
+    // `answered`: at least a part of an answer came.
     Task<Result<HttpResponse>> exchange(std::unique_ptr<Stream> stream, const HttpRequest& request, bool& answered);
     Error read_error(const Deadline& deadline, bool failed) const;
 };
@@ -244,20 +184,16 @@ Task<Result<>> HttpClient::State::ask_proxy(Stream& stream, Deadline& deadline) 
         return fail(deadline.passed() ? Errc::timeout : Errc::unavailable, "proxy {}: {}", target.connect.text(), why);
     };
     if (!co_await stream.write_all(serialize(request, destination))) co_return failed("the connection ended");
-    // Byte by byte up to the empty line: what follows belongs to TLS.
-    std::string answer;
-    while (!answer.ends_with("\r\n\r\n")) {
+    // Byte by byte up to the empty line: what follows belongs to TLS. Like an answer to HEAD it has no body.
+    AnswerReader reader("HEAD", 0);
+    for (auto state = ParseState::need_more; state != ParseState::done;) {
         char byte = 0;
         const auto step = stream.try_read({&byte, 1});
         if (step.state == Io::want_read && co_await stream.wait(step.state)) continue;
-        if (step.state != Io::done || answer.size() > answer_header_bytes)
-            co_return failed("no proper answer to CONNECT");
-        answer.push_back(byte);
+        if (step.state == Io::done) state = reader.put({&byte, 1});
+        if (step.state != Io::done || state == ParseState::failed) co_return failed("no proper answer to CONNECT");
     }
-    ResponseParser parser(answer_header_bytes, 0, true);
-    const auto parsed = parser.put(answer);
-    if (parsed.state != ParseState::done) co_return failed("no proper answer to CONNECT");
-    const int status = parser.response().status;
+    const int status = reader.take_response().status;
     if (status / 100 != 2) co_return failed(fmt::format("refused CONNECT to {} with status {}", destination, status));
     co_return Result<>();
 }
@@ -301,6 +237,27 @@ Error HttpClient::State::read_error(const Deadline& deadline, bool failed) const
                  fmt::format("connection to {} failed: {}", target.text, tls_failure_text()));
 }
 
+Task<Result<>> HttpClient::State::read_answer(Stream& stream, AnswerReader& reader, const Deadline& deadline) {
+    std::vector<char> buffer(16 * 1024);
+    for (auto state = ParseState::need_more; state != ParseState::done;) {
+        const auto step = stream.try_read(buffer);
+        switch (step.state) {
+            case Io::done: state = reader.put({buffer.data(), step.bytes}); break;
+            case Io::want_read:
+            case Io::want_write:
+                if (co_await stream.wait(step.state)) continue;
+                co_return fail(read_error(deadline, false));
+            case Io::closed:
+                // Without a length the end of the connection is the end of the answer.
+                if (reader.begun() && reader.put_eof() == ParseState::done) co_return Result<>();
+                co_return fail(read_error(deadline, false));
+            case Io::failed: co_return fail(read_error(deadline, true));
+        }
+        if (state == ParseState::failed) co_return fail(reader.error(target.text));
+    }
+    co_return Result<>();
+}
+
 Task<Result<HttpResponse>> HttpClient::State::exchange(std::unique_ptr<Stream> stream, const HttpRequest& request,
                                                        bool& answered) {
     Deadline deadline(co_await asio::this_coro::executor, options.request);
@@ -309,49 +266,20 @@ Task<Result<HttpResponse>> HttpClient::State::exchange(std::unique_ptr<Stream> s
         co_return fail(Errc::timeout, "{} did not take the request in time", target.text);
     }
     // After a failed write the answer may still be there: a server that refuses a large body answers early.
-    auto parser = std::make_unique<ResponseParser>(answer_header_bytes, options.body_bytes, request.method == "HEAD");
-    std::string pending;
-    std::vector<char> buffer(16 * 1024);
-    for (;;) {
-        const auto step = stream->try_read(buffer);
-        if (step.state == Io::want_read || step.state == Io::want_write) {
-            if (co_await stream->wait(step.state)) continue;
-            co_return fail(read_error(deadline, false));
-        }
-        auto state = ParseState::need_more;
-        if (step.state == Io::done) {
-            answered = true;
-            pending.append(buffer.data(), step.bytes);
-        } else if (!answered || step.state == Io::failed || (state = parser->put_eof()) != ParseState::done) {
-            co_return fail(read_error(deadline, step.state == Io::failed));
-        }
-        while (!pending.empty() && state != ParseState::done) {
-            const auto parsed = parser->put(pending);
-            state = parsed.state;
-            pending.erase(0, parsed.consumed);
-            if (state == ParseState::need_more) break;
-            if (state == ParseState::failed) {
-                co_return fail(parser->too_large() ? Errc::too_large : Errc::invalid_argument, "answer of {}: {}",
-                               target.text, parser->error_text());
-            }
-            if (state == ParseState::done && parser->interim()) {
-                parser =
-                    std::make_unique<ResponseParser>(answer_header_bytes, options.body_bytes, request.method == "HEAD");
-                state = ParseState::need_more;
-            }
-        }
-        if (state != ParseState::done) continue;
-        const bool keep = step.state == Io::done && parser->keep_alive() && pending.empty();
-        auto response = std::move(parser->response());
-        response.close = !keep;
-        deadline.on_passed(nullptr);
-        if (keep) {
-            kept = stream->release();
-        } else {
-            stream->end_output();
-        }
-        co_return response;
+    AnswerReader reader(request.method, options.body_bytes);
+    const auto read = co_await read_answer(*stream, reader, deadline);
+    answered = reader.begun();
+    deadline.on_passed(nullptr);
+    if (!read) co_return std::unexpected(read.error());
+    const bool keep = reader.leaves_connection_usable();
+    if (keep) {
+        kept = stream->release();
+    } else {
+        stream->end_output();
     }
+    auto response = reader.take_response();
+    response.close = !keep;
+    co_return response;
 }
 
 HttpClient::HttpClient(std::unique_ptr<State> state) : state_(std::move(state)) {}

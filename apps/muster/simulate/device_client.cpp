@@ -10,8 +10,8 @@
 #include <cstring>
 
 #include "net/address.h"
+#include "net/answer_reader.h"
 #include "net/client_tls.h"
-#include "net/http_parser.h"
 #include "net/tls_error.h"
 
 namespace muster::cli::simulate {
@@ -118,28 +118,21 @@ Task<Result<net::HttpResponse>> DeviceClient::request(const char* method, const 
     }
     text.append("\r\n").append(body);
     if (!co_await stream_->write_all(text)) co_return fail(failure("request"));
-    net::ResponseParser parser(64 * 1024, 1024 * 1024, false);
-    std::string pending;
+    net::AnswerReader reader(method, 1024 * 1024);
     std::array<char, 4096> buffer{};
-    for (;;) {
+    for (auto state = net::ParseState::need_more; state != net::ParseState::done;) {
         const auto step = stream_->try_read(buffer);
         if (step.state == net::Io::want_read || step.state == net::Io::want_write) {
             if (co_await stream_->wait(step.state)) continue;
             co_return fail(failure("answer"));
         }
         if (step.state != net::Io::done) co_return fail(failure("answer"));
-        pending.append(buffer.data(), step.bytes);
-        auto parsed = parser.put(pending);
-        pending.erase(0, parsed.consumed);
-        if (parsed.state == net::ParseState::header_done) {
-            parsed = parser.put(pending);
-            pending.erase(0, parsed.consumed);
-        }
-        if (parsed.state == net::ParseState::failed) co_return fail(Errc::invalid_argument, "answer: malformed");
-        if (parsed.state == net::ParseState::done) break;
+        state = reader.put({buffer.data(), step.bytes});
+        if (state == net::ParseState::failed) co_return fail(reader.error(destination_.host_header));
     }
-    auto response = std::move(parser.response());
-    response.close = !parser.keep_alive();
+    const bool keep = reader.leaves_connection_usable();
+    auto response = reader.take_response();
+    response.close = !keep;
     co_return response;
 }
 
