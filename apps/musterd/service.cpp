@@ -45,7 +45,7 @@ struct Service::State {
     std::shared_ptr<net::ServerTls> tls;
     net::Reactors reactors;
     std::unique_ptr<store::Store> store;
-    std::unique_ptr<provisioning::Anchors> anchors;
+    std::unique_ptr<provisioning::Groups> groups;
     std::unique_ptr<provisioning::Registrations> registrations;
     std::unique_ptr<provisioning::Enrollments> enrollments;
     std::unique_ptr<provisioning::CaCertificates> ca_certificates;
@@ -64,17 +64,17 @@ struct Service::State {
 Result<> Service::State::open_store() {
     MUSTER_TRY(auto driver, store::SqliteDriver::open(data.file("muster.db")));
     MUSTER_TRY(store, store::Store::open(std::move(driver)));
-    anchors = std::make_unique<provisioning::Anchors>(*store);
-    return anchors->load();
+    groups = std::make_unique<provisioning::Groups>(*store);
+    return groups->load();
 }
 
 void Service::State::make_services(const std::string& ca_pem) {
     registrations = std::make_unique<provisioning::Registrations>(
-        *store, *anchors, clock, random,
+        *store, *groups, clock, random,
         provisioning::ServiceIdentity{data.id_scope, settings.host_name, data.operation_key.clone()});
-    enrollments = std::make_unique<provisioning::Enrollments>(*store, *anchors, clock, random,
+    enrollments = std::make_unique<provisioning::Enrollments>(*store, *groups, clock, random,
                                                               provisioning::ServiceFacts{settings.host_name});
-    ca_certificates = std::make_unique<provisioning::CaCertificates>(*store, *anchors, clock, random);
+    ca_certificates = std::make_unique<provisioning::CaCertificates>(*store, *groups, clock, random);
     registry = std::make_unique<hub::Registry>(*store, clock, random);
     services = std::make_unique<endpoints::Services>(endpoints::Services{*registrations,
                                                                          *enrollments,

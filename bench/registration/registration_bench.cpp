@@ -39,9 +39,9 @@ public:
         std::string pattern = (std::filesystem::temp_directory_path() / "muster-bench-XXXXXX").string();
         directory_ = ::mkdtemp(pattern.data());
         store_ = *store::Store::open(*store::SqliteDriver::open(directory_ / "muster.db"));
-        anchors_ = std::make_unique<provisioning::Anchors>(*store_);
+        groups_ = std::make_unique<provisioning::Groups>(*store_);
         registrations_ = std::make_unique<provisioning::Registrations>(
-            *store_, *anchors_, clock_, random_, provisioning::ServiceIdentity{"0ne1", "hub", Secret(Bytes(32, 1))});
+            *store_, *groups_, clock_, random_, provisioning::ServiceIdentity{"0ne1", "hub", Secret(Bytes(32, 1))});
         root_ = make(random_, clock_.now(), {.profile = pki::Profile::root_ca, .common_name = "root"}, nullptr);
         intermediate_ =
             make(random_, clock_.now(), {.profile = pki::Profile::intermediate_ca, .common_name = "intermediate"}, &*root_);
@@ -74,7 +74,7 @@ public:
 
 private:
     void enroll() {
-        provisioning::Enrollments enrollments(*store_, *anchors_, clock_, random_, provisioning::ServiceFacts{"hub"});
+        provisioning::Enrollments enrollments(*store_, *groups_, clock_, random_, provisioning::ServiceFacts{"hub"});
         json::object body{
             {"enrollmentGroupId", "g"},
             {"capabilities", {{"iotEdge", true}}},
@@ -90,7 +90,7 @@ private:
     SystemRandom random_;
     std::filesystem::path directory_;
     std::unique_ptr<store::Store> store_;
-    std::unique_ptr<provisioning::Anchors> anchors_;
+    std::unique_ptr<provisioning::Groups> groups_;
     std::unique_ptr<provisioning::Registrations> registrations_;
     std::optional<Made> root_;
     std::optional<Made> intermediate_;

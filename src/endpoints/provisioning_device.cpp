@@ -14,7 +14,7 @@ provisioning::DeviceRequest device_request(const Exchange& exchange) {
     return {.scope = exchange.segments()[0],
             .registration_id = exchange.segments()[2],
             .chain = exchange.peer.chain,
-            .has_authorization = exchange.has_authorization(),
+            .authorization = std::string(exchange.request.headers.get("Authorization")),
             .tracking_id = exchange.tracking_id,
             .peer = exchange.peer.address};
 }

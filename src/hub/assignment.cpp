@@ -1,6 +1,7 @@
 #include "hub/assignment.h"
 
 #include <array>
+#include <tuple>
 
 #include "hub/errors.h"
 #include "hub/identifiers.h"
@@ -12,17 +13,22 @@ using store::IdentityRecord;
 
 constexpr std::array<std::string_view, 2> system_modules{"$edgeAgent", "$edgeHub"};
 
-bool same_credentials(const IdentityRecord& record, const Assignment& assignment) {
-    return record.authentication == "selfSigned" && record.primary_thumbprint == assignment.thumbprint &&
-           record.secondary_thumbprint.empty();
+void set_credential(IdentityRecord& record, const DeviceCredential& credential) {
+    const bool by_key = credential.thumbprint.empty();
+    record.authentication = by_key ? "sas" : "selfSigned";
+    record.primary_thumbprint = credential.thumbprint;
+    record.secondary_thumbprint.clear();
+    record.primary_key = by_key ? credential.primary_key : "";
+    record.secondary_key = by_key ? credential.secondary_key : "";
 }
 
-void set_credentials(IdentityRecord& record, const Assignment& assignment) {
-    record.authentication = "selfSigned";
-    record.primary_thumbprint = assignment.thumbprint;
-    record.secondary_thumbprint.clear();
-    record.primary_key.clear();
-    record.secondary_key.clear();
+bool has_credential(const IdentityRecord& record, const DeviceCredential& credential) {
+    auto as_it_would_be = record;
+    set_credential(as_it_would_be, credential);
+    return std::tie(record.authentication, record.primary_thumbprint, record.secondary_thumbprint, record.primary_key,
+                    record.secondary_key) == std::tie(as_it_would_be.authentication, as_it_would_be.primary_thumbprint,
+                                                      as_it_would_be.secondary_thumbprint, as_it_would_be.primary_key,
+                                                      as_it_would_be.secondary_key);
 }
 
 void set_twin(IdentityRecord& record, const Assignment& assignment, TimePoint now) {
@@ -34,7 +40,7 @@ void set_twin(IdentityRecord& record, const Assignment& assignment, TimePoint no
 Result<> create(store::Tx& tx, const Assignment& assignment, TimePoint now, Random& random) {
     auto record = new_identity(assignment.device_id, "", now, random);
     record.edge = assignment.edge;
-    set_credentials(record, assignment);
+    set_credential(record, assignment.credential);
     set_twin(record, assignment, now);
     if (record.edge) MUSTER_CHECK(add_edge_parts(tx, record, now, random));
     return tx.identities().insert(record);
@@ -58,9 +64,9 @@ Result<> refresh(store::Tx& tx, IdentityRecord record, const Assignment& assignm
             Error(Errc::conflict,
                   fmt::format("the hub knows '{}' as an IoT Edge device, its enrollment does not", record.device_id))
                 .with_hint("set capabilities.iotEdge in the enrollment, or delete the device from the hub"));
-    if (same_credentials(record, assignment) && !becomes_edge && !assignment.reset_twin) return {};
+    if (has_credential(record, assignment.credential) && !becomes_edge && !assignment.reset_twin) return {};
 
-    set_credentials(record, assignment);
+    set_credential(record, assignment.credential);
     if (becomes_edge) {
         record.edge = true;
         MUSTER_CHECK(add_edge_parts(tx, record, now, random));

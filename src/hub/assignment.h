@@ -9,10 +9,16 @@
 
 namespace muster::hub {
 
+// What a device authenticates with from now on: the leaf that registered, or else its keys.
+struct DeviceCredential {
+    std::string thumbprint;   // SHA-256, upper-case hex; empty for keys
+    std::string primary_key;  // base64
+    std::string secondary_key;
+};
+
 struct Assignment {
     std::string device_id;
-    std::string
-        thumbprint;  // SHA-256, upper-case hex, of the leaf that registered: the device's credential from now on
+    DeviceCredential credential;
     bool edge = false;
     std::string tags;  // initial twin, JSON objects as text; empty for {}
     std::string desired;

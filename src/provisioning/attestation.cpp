@@ -1,68 +1,27 @@
 #include "provisioning/attestation.h"
 
-#include <openssl/x509v3.h>
-
-#include "base/text.h"
-#include "provisioning/errors.h"
-#include "provisioning/identifiers.h"
-
 namespace muster::provisioning {
 namespace {
-
-std::string describe_leaf_fault(const pki::Certificate& leaf, TimePoint now) {
-    const auto name = printable(leaf.subject());
-    if (now < leaf.not_before())
-        return fmt::format("the certificate '{}' is not valid before {}", name, format_utc_seconds(leaf.not_before()));
-    if (now > leaf.not_after())
-        return fmt::format("the certificate '{}' expired at {}", name, format_utc_seconds(leaf.not_after()));
-    // Extended key usage, key usage and type, as OpenSSL judges a TLS client.
-    if (X509_check_purpose(leaf.get(), X509_PURPOSE_SSL_CLIENT, 0) != 1)
-        return fmt::format(
-            "the certificate '{}' may not authenticate a client: its key usage or extended key usage "
-            "does not allow it (clientAuth)",
-            name);
-    return {};
-}
-
-std::string describe_path_fault(const pki::PathResult& result, const AnchorIndex& anchors) {
-    if (result.fault == pki::PathFault::no_issuer && !result.path.empty()) {
-        if (const auto* ca = anchors.unverified_issuer_of(result.path.back()); ca != nullptr)
-            return fmt::format("{}; the CA certificate '{}' of group '{}' would fit but is not verified",
-                               result.explanation, ca->ca_name, ca->group_id);
-    }
-    return result.explanation;
-}
-
-}  // namespace
-
-ChainVerdict judge_chain(const pki::CertificateChain& chain, const AnchorIndex& anchors,
-                         pki::VerifiedSignatures& verified, TimePoint now) {
-    const auto& leaf = chain.front();
-    ChainVerdict verdict{.fingerprint = fingerprint(leaf), .leaf_fault = describe_leaf_fault(leaf, now)};
-    if (anchors.empty()) {
-        verdict.path_fault = "there is no enrollment group that a chain could lead to";
-        return verdict;
-    }
-    const auto find = [&](const pki::Certificate& certificate) { return anchors.issuers_of(certificate); };
-    const auto result = pki::validate_client_path(chain, find, {.now = now, .verified = &verified});
-    if (!result.ok()) {
-        verdict.path_fault = describe_path_fault(result, anchors);
-        return verdict;
-    }
-    if (const auto* anchor = anchors.by_certificate(result.path.back()); anchor != nullptr)
-        verdict.group_anchor = *anchor;
-    return verdict;
-}
 
 bool holds_leaf(const store::EnrollmentRecord& enrollment, const pki::Certificate& leaf) {
     return enrollment.primary_certificate == leaf.der() || enrollment.secondary_certificate == leaf.der();
 }
 
-Result<> check_common_name(const pki::Certificate& leaf, std::string_view registration_id) {
-    if (equals_ignore_case(leaf.common_name(), registration_id)) return {};
-    return fail(unauthorized(fmt::format("the certificate's common name '{}' is not the registration id '{}'",
-                                         printable(leaf.common_name()), registration_id))
-                    .with_hint("set registration_id to the common name, or use the certificate of this device"));
+bool holds_key(const store::EnrollmentRecord& enrollment, const wire::SasToken& token) {
+    for (const auto* text : {&enrollment.primary_key, &enrollment.secondary_key}) {
+        const auto key = base64_decode(*text);
+        if (key && !key->empty() && token.signed_by(*key)) return true;
+    }
+    return false;
+}
+
+}  // namespace
+
+bool proves(const Verdict& verdict, const DeviceRequest& request, const store::EnrollmentRecord& enrollment,
+            const EnrollmentRules& rules) {
+    if (!verdict.usable()) return false;
+    if (verdict.token) return rules.attestation == "symmetricKey" && holds_key(enrollment, *verdict.token);
+    return rules.attestation == "x509" && !request.chain.empty() && holds_leaf(enrollment, request.chain.front());
 }
 
 }  // namespace muster::provisioning

@@ -1,33 +1,67 @@
-// X.509 attestation: which enrollment a presented chain stands for, and what is wrong when it stands for none
-// (facts/dps.md 1.8).
+// Attestation: which enrollment a device's credential stands for, and what is wrong when it stands for none.
+//
+// Two steps. What the credential says by itself and which group it leads to is judged first, on the reactor, against
+// the groups in memory: that is where the cryptography is. Whether an individual enrollment knows it is asked inside
+// the registration's transaction.
 #pragma once
 
-#include <memory>
 #include <optional>
 #include <string>
 
 #include "pki/path.h"
-#include "provisioning/anchors.h"
-#include "store/records.h"
+#include "provisioning/enrollment.h"
+#include "provisioning/groups.h"
+#include "wire/sas.h"
 
 namespace muster::provisioning {
 
-// What the chain alone says, before any record is read: the expensive part, done on the reactor.
-struct ChainVerdict {
-    std::string fingerprint;             // of the leaf
-    std::string leaf_fault;              // why the leaf may not be used at all; empty when it may
-    std::optional<Anchor> group_anchor;  // the group certificate that the path ended at
-    std::string path_fault;              // why it ended at none
+// What a device's request carries, from whichever protocol.
+struct DeviceRequest {
+    std::string scope;
+    std::string registration_id;
+    pki::CertificateChain chain;  // as presented in TLS; possession of the leaf's key proven
+    std::string authorization;    // a shared access signature; empty without one, and looked at first when there
+    std::string tracking_id;      // ties log, error and record together
+    std::string peer;
 };
 
-// `chain` is not empty. CN against registration id is the caller's to check.
-ChainVerdict judge_chain(const pki::CertificateChain& chain, const AnchorIndex& anchors,
-                         pki::VerifiedSignatures& verified, TimePoint now);
+// The group that a credential leads to, and the keys the hub is to know the device by (symmetric keys only).
+struct GroupMatch {
+    GroupVersion group;
+    std::string primary_key;  // base64
+    std::string secondary_key;
+};
 
-// Whether the leaf is one of the two certificates of an individual enrollment.
-bool holds_leaf(const store::EnrollmentRecord& enrollment, const pki::Certificate& leaf);
+struct Verdict {
+    std::string fingerprint;              // of the leaf, SHA-256, upper-case hex; empty for a symmetric key
+    std::optional<wire::SasToken> token;  // of a symmetric key
+    std::string fault;                    // why the credential may not be used at all; empty when it may
+    std::optional<GroupMatch> group;
+    std::string group_fault;  // why it leads to no group
+
+    bool usable() const { return fault.empty(); }
+    // What an operation id is bound to.
+    std::string binding() const { return token ? "symmetricKey" : fingerprint; }
+};
+
+// X.509 (facts/dps.md 1.8). `chain` is not empty.
+Verdict judge_chain(const pki::CertificateChain& chain, const GroupIndex& groups, pki::VerifiedSignatures& verified,
+                    TimePoint now);
+
+// Symmetric keys (facts/dps.md 1.6): the token must be for {scope}/registrations/{registration id}; group devices hold
+// HMAC-SHA256(group key, registration id). `patience` is how long a token is taken after its expiry: a status query
+// may repeat the token of its registration.
+Verdict judge_token(const DeviceRequest& request, const GroupIndex& groups, TimePoint now,
+                    std::chrono::seconds patience);
+
+// Whether the credential is the one an individual enrollment holds.
+bool proves(const Verdict& verdict, const DeviceRequest& request, const store::EnrollmentRecord& enrollment,
+            const EnrollmentRules& rules);
 
 // Leaf CN against registration id, without case. The error says both.
 Result<> check_common_name(const pki::Certificate& leaf, std::string_view registration_id);
+
+// base64(HMAC-SHA256(group key, registration id)): the key of a group's device.
+std::string derive_device_key(ByteView group_key, std::string_view registration_id);
 
 }  // namespace muster::provisioning

@@ -109,7 +109,7 @@ Task<Result<json::object>> CaCertificates::put(std::string name, json::object bo
         record.updated = now;
         return tx.ca_certificates().put(record);
     }));
-    MUSTER_CO_CHECK(co_await anchors_.refresh());
+    MUSTER_CO_CHECK(co_await groups_.refresh());
     co_return to_json(record);
 }
 
@@ -142,7 +142,7 @@ Task<Result<>> CaCertificates::remove(std::string name, std::optional<std::strin
         MUSTER_CHECK(tx.ca_certificates().erase(name));
         return {};
     }));
-    co_return co_await anchors_.refresh();
+    co_return co_await groups_.refresh();
 }
 
 }  // namespace muster::provisioning

@@ -8,15 +8,15 @@
 #include "base/json.h"
 #include "base/random.h"
 #include "base/task.h"
-#include "provisioning/anchors.h"
+#include "provisioning/groups.h"
 #include "store/store.h"
 
 namespace muster::provisioning {
 
 class CaCertificates {
 public:
-    CaCertificates(store::Store& store, Anchors& anchors, const Clock& clock, Random& random)
-        : store_(store), anchors_(anchors), clock_(clock), random_(random) {}
+    CaCertificates(store::Store& store, Groups& groups, const Clock& clock, Random& random)
+        : store_(store), groups_(groups), clock_(clock), random_(random) {}
 
     // {"certificate": PEM or base64, "isVerified": bool}: the operator's word is the verification. Another certificate
     // under a name that groups refer to is refused (409204).
@@ -28,7 +28,7 @@ public:
 
 private:
     store::Store& store_;
-    Anchors& anchors_;
+    Groups& groups_;
     const Clock& clock_;
     Random& random_;
 };

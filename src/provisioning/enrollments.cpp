@@ -93,7 +93,7 @@ Result<EnrollmentRecord> Enrollments::write(Tx& tx, EnrollmentKind kind, const s
 
 // Groups are judged from memory: a change is answered only once the memory knows it.
 Task<Result<>> Enrollments::after_change(EnrollmentKind kind) {
-    if (kind == EnrollmentKind::group) MUSTER_CO_CHECK(co_await anchors_.refresh());
+    if (kind == EnrollmentKind::group) MUSTER_CO_CHECK(co_await groups_.refresh());
     co_return Result<>();
 }
 

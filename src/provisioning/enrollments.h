@@ -8,8 +8,8 @@
 #include "base/json.h"
 #include "base/random.h"
 #include "base/task.h"
-#include "provisioning/anchors.h"
 #include "provisioning/enrollment.h"
+#include "provisioning/groups.h"
 #include "store/store.h"
 
 namespace muster::provisioning {
@@ -27,8 +27,8 @@ struct PageOf {
 
 class Enrollments {
 public:
-    Enrollments(store::Store& store, Anchors& anchors, const Clock& clock, Random& random, ServiceFacts facts)
-        : store_(store), anchors_(anchors), clock_(clock), random_(random), facts_(std::move(facts)) {}
+    Enrollments(store::Store& store, Groups& groups, const Clock& clock, Random& random, ServiceFacts facts)
+        : store_(store), groups_(groups), clock_(clock), random_(random), facts_(std::move(facts)) {}
 
     // Creates or replaces; with If-Match only what is there and has that etag. The answer holds the keys.
     Task<Result<json::object>> put(EnrollmentKind kind, std::string id, json::object body,
@@ -55,7 +55,7 @@ private:
     Task<Result<>> bulk_item(EnrollmentKind kind, std::string mode, json::object item);
 
     store::Store& store_;
-    Anchors& anchors_;
+    Groups& groups_;
     const Clock& clock_;
     Random& random_;
     ServiceFacts facts_;

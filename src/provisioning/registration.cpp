@@ -19,18 +19,46 @@ using store::Tx;
 struct Registrations::Decision {
     EnrollmentRecord enrollment;
     EnrollmentRules rules;
-    std::string group_id;  // empty for an individual enrollment
+    std::optional<GroupMatch> group;  // nothing for an individual enrollment
+
+    // What the hub is to know a device with a symmetric key by.
+    const std::string& primary_key() const { return group ? group->primary_key : enrollment.primary_key; }
+    const std::string& secondary_key() const { return group ? group->secondary_key : enrollment.secondary_key; }
 };
 
 namespace {
 
+// How long after its expiry a token is taken: clocks differ; and some devices poll with the token they registered with,
+// whose life is shorter than their patience (facts/dps.md 1.6).
+constexpr auto register_patience = std::chrono::seconds(60);
+constexpr auto poll_patience = std::chrono::seconds(3600);
+
+std::string describe_credential(const DeviceRequest& request) {
+    if (!request.authorization.empty()) return "shared access signature";
+    return request.chain.empty() ? "nothing" : printable(request.chain.front().subject());
+}
+
 // One sentence for all who are not known here, whatever of it is stored: only what the device itself showed.
-std::unexpected<Error> unknown_device(const pki::Certificate& leaf, const ChainVerdict& verdict) {
-    const auto& why = verdict.leaf_fault.empty() ? verdict.path_fault : verdict.leaf_fault;
-    return fail(unauthorized(fmt::format("no enrollment stands for the certificate '{}': {}", printable(leaf.subject()),
+std::unexpected<Error> unknown_device(const DeviceRequest& request, const Verdict& verdict) {
+    const auto& why = verdict.usable() ? verdict.group_fault : verdict.fault;
+    if (verdict.token || request.chain.empty())
+        return fail(
+            unauthorized(fmt::format("no enrollment stands for this registration id and key: {}", why))
+                .with_hint("check the registration id and the key; a group's device uses a key derived from the "
+                           "group's"));
+    return fail(unauthorized(fmt::format("no enrollment stands for the certificate '{}': {}",
+                                         printable(request.chain.front().subject()),
                                          why.empty() ? "it is in no individual enrollment" : why))
                     .with_hint("present the leaf with all its intermediates; enroll the certificate or one of its "
                                "issuers"));
+}
+
+std::unexpected<Error> other_credential(const EnrollmentRecord& enrollment, const Verdict& verdict) {
+    return fail(unauthorized(fmt::format("the individual enrollment '{}' holds another {} than the one presented{}",
+                                         enrollment.id, verdict.token ? "key" : "certificate",
+                                         verdict.token ? "" : fmt::format(" (SHA-256 {})", verdict.fingerprint)))
+                    .with_hint("put the new credential into the enrollment, or delete the enrollment so that the group "
+                               "decides"));
 }
 
 json::object operation_json(std::string_view operation_id, json::object state) {
@@ -52,14 +80,13 @@ void log_outcome(const DeviceRequest& request, const RegistrationRecord& record)
 }
 
 void log_refusal(const DeviceRequest& request, const Error& error, std::string_view step) {
-    log::warn("device refused",
-              {{"registrationId", printable(request.registration_id)},
-               {"step", step},
-               {"reason", error.chain()},
-               {"presented", request.chain.empty() ? "nothing" : printable(request.chain.front().subject())},
-               {"certificates", request.chain.size()},
-               {"peer", request.peer},
-               {"trackingId", request.tracking_id}});
+    log::warn("device refused", {{"registrationId", printable(request.registration_id)},
+                                 {"step", step},
+                                 {"reason", error.chain()},
+                                 {"presented", describe_credential(request)},
+                                 {"certificates", request.chain.size()},
+                                 {"peer", request.peer},
+                                 {"trackingId", request.tracking_id}});
 }
 
 }  // namespace
@@ -71,48 +98,37 @@ Result<> Registrations::check_request(const DeviceRequest& request) const {
                         .with_hint("set id_scope to the scope that `muster status` shows")
                         .with_number(code::not_found));
     MUSTER_CHECK(check_id(request.registration_id, "registration id"));
-    if (request.chain.empty()) {
-        if (request.has_authorization)
-            return fail(
-                unauthorized("symmetric key attestation is not in this version of Muster: present an X.509 "
-                             "client certificate"));
-        return fail(unauthorized("no client certificate was presented")
+    if (!request.authorization.empty()) return {};
+    if (request.chain.empty())
+        return fail(unauthorized("neither a client certificate nor a shared access signature was presented")
                         .with_hint("connect with the device identity certificate, its chain and its key"));
-    }
     return check_common_name(request.chain.front(), request.registration_id);
 }
 
-ChainVerdict Registrations::judge(const DeviceRequest& request) {
-    return judge_chain(request.chain, *anchors_.current(), verified_, clock_.now());
+Verdict Registrations::judge(const DeviceRequest& request, std::chrono::seconds patience) {
+    const auto groups = groups_.current();
+    if (!request.authorization.empty()) return judge_token(request, *groups, clock_.now(), patience);
+    return judge_chain(request.chain, *groups, verified_, clock_.now());
 }
 
 Result<std::optional<Registrations::Decision>> Registrations::decide(Tx& tx, const DeviceRequest& request,
-                                                                     const ChainVerdict& verdict) const {
-    const auto& leaf = request.chain.front();
+                                                                     const Verdict& verdict) const {
+    const bool known_by_group = verdict.usable() && verdict.group;
     MUSTER_TRY(auto individual, tx.enrollments().find(request.registration_id));
     if (individual) {
         MUSTER_TRY(auto rules, enrollment_rules(*individual));
-        const bool own_leaf = rules.attestation == "x509" && holds_leaf(*individual, leaf);
-        if (own_leaf && verdict.leaf_fault.empty()) return Decision{std::move(*individual), std::move(rules), {}};
         // A device that a group knows is blocked by its disabled individual enrollment, whatever that attests by.
-        const bool known_by_group = verdict.group_anchor && verdict.leaf_fault.empty();
-        if (known_by_group && !rules.enabled) return Decision{std::move(*individual), std::move(rules), {}};
-        if (known_by_group)
-            return fail(
-                unauthorized(fmt::format("the individual enrollment '{}' holds another certificate than the one "
-                                         "presented (SHA-256 {})",
-                                         individual->id, verdict.fingerprint))
-                    .with_hint("put the new certificate into the enrollment, or delete the enrollment so that "
-                               "the group decides"));
-        return unknown_device(leaf, verdict);
+        if (proves(verdict, request, *individual, rules) || (known_by_group && !rules.enabled))
+            return Decision{std::move(*individual), std::move(rules), {}};
+        if (known_by_group) return other_credential(*individual, verdict);
+        return unknown_device(request, verdict);
     }
-    if (!verdict.group_anchor || !verdict.leaf_fault.empty()) return unknown_device(leaf, verdict);
+    if (!known_by_group) return unknown_device(request, verdict);
 
-    MUSTER_TRY(auto group, tx.enrollment_groups().find(verdict.group_anchor->group_id));
-    if (!group || group->etag != verdict.group_anchor->group_etag) return std::nullopt;
+    MUSTER_TRY(auto group, tx.enrollment_groups().find(verdict.group->group.id));
+    if (!group || group->etag != verdict.group->group.etag) return std::nullopt;
     MUSTER_TRY(auto rules, enrollment_rules(*group));
-    auto group_id = group->id;
-    return Decision{std::move(*group), std::move(rules), std::move(group_id)};
+    return Decision{std::move(*group), std::move(rules), verdict.group};
 }
 
 Result<> Registrations::assign(Tx& tx, const Decision& decision, RegistrationRecord& record,
@@ -123,7 +139,9 @@ Result<> Registrations::assign(Tx& tx, const Decision& decision, RegistrationRec
     const bool keep = again && !rules.update_hub_assignment;
     const auto& wanted_id = keep ? before->device_id : rules.device_id;
     hub::Assignment assignment{.device_id = wanted_id.empty() ? record.id : wanted_id,
-                               .thumbprint = record.leaf_fingerprint,
+                               .credential = {.thumbprint = record.leaf_fingerprint,
+                                              .primary_key = decision.primary_key(),
+                                              .secondary_key = decision.secondary_key()},
                                .edge = rules.edge,
                                .tags = rules.tags,
                                .desired = rules.desired,
@@ -144,14 +162,14 @@ Result<> Registrations::assign(Tx& tx, const Decision& decision, RegistrationRec
 }
 
 Result<std::optional<RegistrationRecord>> Registrations::settle(Tx& tx, const DeviceRequest& request,
-                                                                const ChainVerdict& verdict) {
+                                                                const Verdict& verdict) {
     MUSTER_TRY(const auto decision, decide(tx, request, verdict));
     if (!decision) return std::nullopt;
     MUSTER_TRY(const auto before, tx.registrations().find(request.registration_id));
     const auto now = clock_.now();
     RegistrationRecord record{.id = before ? before->id : request.registration_id,
                               .etag = make_registration_etag(random_),
-                              .group_id = decision->group_id,
+                              .group_id = decision->group ? decision->enrollment.id : "",
                               .leaf_fingerprint = verdict.fingerprint,
                               .created = before ? before->created : now,
                               .updated = now};
@@ -180,7 +198,7 @@ Task<Result<json::object>> Registrations::register_device(DeviceRequest request,
 
     constexpr int attempts = 3;
     for (int attempt = 1;; ++attempt) {
-        const auto verdict = judge(request);
+        const auto verdict = judge(request, register_patience);
         auto record = co_await store_.transact([&](Tx& tx) { return settle(tx, request, verdict); });
         if (!record) {
             log_refusal(request, record.error(), "enrollment");
@@ -190,12 +208,12 @@ Task<Result<json::object>> Registrations::register_device(DeviceRequest request,
             // The group changed between the judgement and the transaction: judge again by what it is now.
             if (attempt == attempts)
                 co_return fail(Error(Errc::unavailable, "the enrollment group keeps changing; try again"));
-            MUSTER_CO_CHECK(co_await anchors_.refresh());
+            MUSTER_CO_CHECK(co_await groups_.refresh());
             continue;
         }
         log_outcome(request, **record);
         const auto operation_id = make_operation_id(
-            identity_.operation_key.bytes(), {identity_.scope, request.registration_id, verdict.fingerprint}, random_);
+            identity_.operation_key.bytes(), {identity_.scope, request.registration_id, verdict.binding()}, random_);
         // Always "assigning" first: some clients take nothing else (facts 1.9). The result waits in the record.
         co_return operation_json(operation_id, {{"registrationId", request.registration_id}, {"status", "assigning"}});
     }
@@ -203,13 +221,17 @@ Task<Result<json::object>> Registrations::register_device(DeviceRequest request,
 
 Task<Result<json::object>> Registrations::operation_status(DeviceRequest request, std::string operation_id) {
     MUSTER_CO_CHECK(check_request(request));
-    // The id carries the proof that this leaf registered; its chain need not be judged again.
-    const auto credential = fingerprint(request.chain.front());
-    if (!is_operation_id(identity_.operation_key.bytes(), {identity_.scope, request.registration_id, credential},
+    const bool by_key = !request.authorization.empty();
+    // The id carries the proof that this leaf registered; its chain need not be judged again. A key proves itself anew.
+    const auto binding = by_key ? std::string("symmetricKey") : fingerprint(request.chain.front());
+    if (!is_operation_id(identity_.operation_key.bytes(), {identity_.scope, request.registration_id, binding},
                          operation_id))
-        co_return fail(Error(Errc::not_found, "this certificate has no such operation").with_number(code::not_found));
-    MUSTER_CO_TRY(const auto record,
-                  co_await store_.read([&](Tx& tx) { return tx.registrations().find(request.registration_id); }));
+        co_return fail(Error(Errc::not_found, "this device has no such operation").with_number(code::not_found));
+    const auto verdict = by_key ? judge(request, poll_patience) : Verdict{};
+    MUSTER_CO_TRY(const auto record, co_await store_.read([&](Tx& tx) -> Result<std::optional<RegistrationRecord>> {
+        if (by_key) MUSTER_CHECK(decide(tx, request, verdict));
+        return tx.registrations().find(request.registration_id);
+    }));
     if (!record)
         co_return fail(
             Error(Errc::not_found, "the registration was deleted; register again").with_number(code::not_found));
@@ -218,7 +240,7 @@ Task<Result<json::object>> Registrations::operation_status(DeviceRequest request
 
 Task<Result<json::object>> Registrations::lookup(DeviceRequest request) {
     MUSTER_CO_CHECK(check_request(request));
-    const auto verdict = judge(request);
+    const auto verdict = judge(request, register_patience);
     MUSTER_CO_TRY(const auto record, co_await store_.read([&](Tx& tx) -> Result<std::optional<RegistrationRecord>> {
         MUSTER_CHECK(decide(tx, request, verdict));
         return tx.registrations().find(request.registration_id);

@@ -26,7 +26,8 @@ json::object common(const store::RegistrationRecord& record) {
 
 json::object registration_result(const store::RegistrationRecord& record) {
     auto out = common(record);
-    out["x509"] = record.group_id.empty() ? json::object() : json::object{{"enrollmentGroupId", record.group_id}};
+    const auto group = record.group_id.empty() ? json::object() : json::object{{"enrollmentGroupId", record.group_id}};
+    out[record.leaf_fingerprint.empty() ? "symmetricKey" : "x509"] = group;
     // The device hears initialAssignment whenever it stays where it was; the true word is the service's (facts 1.3).
     if (!record.substatus.empty()) out["substatus"] = "initialAssignment";
     return out;

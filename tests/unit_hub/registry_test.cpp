@@ -192,7 +192,7 @@ TEST_F(RegistryTest, AnAssignmentCreatesThenRefreshes) {
             [&](store::Tx& tx) { return assign_device(tx, assignment, clock_.now(), random_); });
     };
     Assignment first{.device_id = "d1",
-                     .thumbprint = std::string(64, 'A'),
+                     .credential = {.thumbprint = std::string(64, 'A')},
                      .edge = true,
                      .tags = R"({"site":"a"})",
                      .desired = R"({"x":1})"};
@@ -204,11 +204,11 @@ TEST_F(RegistryTest, AnAssignmentCreatesThenRefreshes) {
 
     // Another leaf: the credential follows, the twin stays.
     auto second = first;
-    second.thumbprint = std::string(64, 'B');
+    second.credential.thumbprint = std::string(64, 'B');
     second.tags = R"({"site":"b"})";
     ASSERT_TRUE(assign(second));
     EXPECT_EQ(text_at(*run(registry_.get_device("d1")), "/authentication/x509Thumbprint/primaryThumbprint"),
-              second.thumbprint);
+              second.credential.thumbprint);
     EXPECT_EQ(text_at(*run(registry_.get_twin("d1", "")), "/tags/site"), "a");
 
     // Reset: the twin begins again, its versions go on.

@@ -55,10 +55,10 @@ protected:
     static std::string status(const json::value& state) { return test::text_at(state, "/status"); }
 
     test::TestPki pki_{random_, clock_.now()};
-    Anchors anchors_{*store_};
-    Enrollments enrollments_{*store_, anchors_, clock_, random_, ServiceFacts{"hub.example"}};
-    CaCertificates certificates_{*store_, anchors_, clock_, random_};
-    Registrations registrations_{*store_, anchors_, clock_, random_,
+    Groups groups_{*store_};
+    Enrollments enrollments_{*store_, groups_, clock_, random_, ServiceFacts{"hub.example"}};
+    CaCertificates certificates_{*store_, groups_, clock_, random_};
+    Registrations registrations_{*store_, groups_, clock_, random_,
                                  ServiceIdentity{"0ne1", "hub.example", Secret(Bytes(32, 1))}};
     hub::Registry registry_{*store_, clock_, random_};
 };

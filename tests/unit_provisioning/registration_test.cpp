@@ -241,6 +241,91 @@ TEST_F(RegistrationTest, RequestsThatAskForMoreAreToldSo) {
     EXPECT_EQ(number(run(registrations_.register_device(foreign, {}))), code::not_found);
 }
 
+class SymmetricKeyTest : public ProvisioningFixture {
+protected:
+    DeviceRequest keyed(std::string id, std::string_view resource, std::string_view key,
+                        std::chrono::seconds life = std::chrono::seconds(30)) const {
+        auto request = this->request(std::move(id), {});
+        request.authorization = wire::make_sas(resource, *base64_decode(key), "registration", clock_.now() + life);
+        return request;
+    }
+    Result<json::object> try_register(DeviceRequest request) {
+        return run(registrations_.register_device(std::move(request), {}));
+    }
+
+    const std::string first_key_ = base64_encode(Bytes(32, 1));
+    const std::string second_key_ = base64_encode(Bytes(32, 2));
+    const json::object attestation_{
+        {"attestation",
+         {{"type", "symmetricKey"}, {"symmetricKey", {{"primaryKey", first_key_}, {"secondaryKey", second_key_}}}}}};
+};
+
+TEST_F(SymmetricKeyTest, EitherKeyOfAnIndividualEnrollmentRegisters) {
+    ASSERT_TRUE(put(EnrollmentKind::individual, "Dev1", attestation_));
+    for (const auto& key : {first_key_, second_key_}) {
+        const auto request = keyed("Dev1", "0ne1/registrations/dev1", key);
+        const auto accepted = try_register(request);
+        ASSERT_TRUE(accepted) << why(accepted);
+        // The token of 30 seconds is used for longer polls.
+        clock_.advance(std::chrono::seconds(120));
+        const auto final = run(registrations_.operation_status(request, text_at(*accepted, "/operationId")));
+        ASSERT_TRUE(final) << why(final);
+        EXPECT_EQ(text_at(*final, "/registrationState/status"), "assigned");
+        EXPECT_EQ(text_at(*final, "/registrationState/symmetricKey"), "{}");
+    }
+    const json::value device = *run(registry_.get_device("Dev1"));
+    EXPECT_EQ(text_at(device, "/authentication/type"), "sas");
+    EXPECT_EQ(text_at(device, "/authentication/symmetricKey/primaryKey"), first_key_);
+}
+
+TEST_F(SymmetricKeyTest, AGroupsDeviceHoldsADerivedKey) {
+    ASSERT_TRUE(put(EnrollmentKind::group, "plant", attestation_));
+    for (const auto& group_key : {first_key_, second_key_}) {
+        const auto device_key = derive_device_key(*base64_decode(group_key), "dev1");
+        const auto accepted = try_register(keyed("dev1", "0ne1/registrations/dev1", device_key));
+        ASSERT_TRUE(accepted) << why(accepted);
+    }
+    EXPECT_EQ(text_at(*run(registry_.get_device("dev1")), "/authentication/symmetricKey/secondaryKey"),
+              derive_device_key(*base64_decode(second_key_), "dev1"));
+    EXPECT_EQ(run(enrollments_.query_registrations("plant", {}))->items.size(), 1u);
+    // The group's own key is no device's, nor is another device's key.
+    EXPECT_EQ(number(try_register(keyed("dev1", "0ne1/registrations/dev1", first_key_))), code::unauthorized);
+    const auto others = derive_device_key(*base64_decode(first_key_), "dev2");
+    EXPECT_EQ(number(try_register(keyed("dev1", "0ne1/registrations/dev1", others))), code::unauthorized);
+}
+
+TEST_F(SymmetricKeyTest, WrongTokensAreRefusedAlikeForUnknownDevices) {
+    ASSERT_TRUE(put(EnrollmentKind::individual, "dev1", attestation_));
+    const auto wrong_key = base64_encode(Bytes(32, 9));
+    EXPECT_NE(
+        why(try_register(keyed("dev1", "0ne1/registrations/dev1", first_key_, -std::chrono::hours(1)))).find("clock"),
+        std::string::npos);
+    EXPECT_NE(why(try_register(keyed("dev1", "0ne1/registrations/dev2", first_key_))).find("dev2"), std::string::npos);
+    const auto known = try_register(keyed("dev1", "0ne1/registrations/dev1", wrong_key));
+    const auto unknown = try_register(keyed("dev9", "0ne1/registrations/dev9", wrong_key));
+    EXPECT_EQ(number(known), code::unauthorized);
+    EXPECT_EQ(why(known), why(unknown));
+    auto malformed = request("dev1", {});
+    malformed.authorization = "SharedAccessSignature nonsense";
+    EXPECT_EQ(number(try_register(malformed)), code::unauthorized);
+}
+
+TEST_F(SymmetricKeyTest, AnOperationNeedsTheKeyAgain) {
+    ASSERT_TRUE(put(EnrollmentKind::individual, "dev1", attestation_));
+    const auto accepted = try_register(keyed("dev1", "0ne1/registrations/dev1", first_key_));
+    const auto operation = text_at(*accepted, "/operationId");
+    const auto forged = keyed("dev1", "0ne1/registrations/dev1", base64_encode(Bytes(32, 9)));
+    EXPECT_EQ(number(run(registrations_.operation_status(forged, operation))), code::unauthorized);
+}
+
+// The vector of the Azure documents.
+TEST(DerivedKeys, FitTheDocumentedVector) {
+    const auto group_key =
+        *base64_decode("8isrFI1sGsIlvvFSSFRiMfCNzv21fjbE/+ah/lSh3lF8e2YG1Te7w1KpZhJFFXJrqYKi9yegxkqIChbqOS9Egw==");
+    EXPECT_EQ(derive_device_key(group_key, "sn-007-888-abc-mac-a1-b2-c3-d4-e5-f6"),
+              "Jsm0lyGpjaVYVP2g3FnmnmG9dI/9qU24wNoykUmermc=");
+}
+
 TEST(OperationId, IsBoundToWhatItWasMadeFor) {
     SeededRandom random(1);
     const Bytes key(32, 5);

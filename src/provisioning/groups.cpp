@@ -1,6 +1,5 @@
-#include "provisioning/anchors.h"
+#include "provisioning/groups.h"
 
-#include "base/bytes.h"
 #include "base/log.h"
 #include "provisioning/enrollment.h"
 #include "provisioning/identifiers.h"
@@ -15,7 +14,12 @@ std::string key_of(const Bytes& name) {
     return std::string(as_text(name));
 }
 
-void add_signing_certificate(const EnrollmentRecord& group, const Bytes& der, std::vector<Anchor>& anchors) {
+struct Read {
+    std::vector<Anchor> anchors;
+    std::vector<KeyGroup> key_groups;
+};
+
+void add_signing_certificate(const EnrollmentRecord& group, const Bytes& der, Read& read) {
     if (der.empty()) return;
     auto certificate = pki::Certificate::from_der(der);
     if (!certificate) {
@@ -23,11 +27,10 @@ void add_signing_certificate(const EnrollmentRecord& group, const Bytes& der, st
                    {{"enrollmentGroupId", group.id}, {"error", certificate.error().chain()}});
         return;
     }
-    anchors.push_back({std::move(*certificate), group.id, group.etag, {}, true});
+    read.anchors.push_back({std::move(*certificate), {group.id, group.etag}, {}, true});
 }
 
-Result<> add_ca_reference(Tx& tx, const EnrollmentRecord& group, const std::string& name,
-                          std::vector<Anchor>& anchors) {
+Result<> add_ca_reference(Tx& tx, const EnrollmentRecord& group, const std::string& name, Read& read) {
     MUSTER_TRY(const auto ca, tx.ca_certificates().find(name));
     if (!ca) {
         log::error("an enrollment group refers to a CA certificate that is gone",
@@ -35,36 +38,49 @@ Result<> add_ca_reference(Tx& tx, const EnrollmentRecord& group, const std::stri
         return {};
     }
     MUSTER_TRY(auto certificate, pki::Certificate::from_der(ca->certificate));
-    anchors.push_back({std::move(certificate), group.id, group.etag, name, ca->verified});
+    read.anchors.push_back({std::move(certificate), {group.id, group.etag}, name, ca->verified});
     return {};
 }
 
-Result<std::vector<Anchor>> read_anchors(Tx& tx) {
+void add_keys(const EnrollmentRecord& group, Read& read) {
+    auto primary = base64_decode(group.primary_key);
+    auto secondary = base64_decode(group.secondary_key);
+    if (!primary || !secondary || primary->empty() || secondary->empty()) return;
+    read.key_groups.push_back({{group.id, group.etag}, Secret(std::move(*primary)), Secret(std::move(*secondary))});
+}
+
+Result<> add_group(Tx& tx, const EnrollmentRecord& group, Read& read) {
+    add_signing_certificate(group, group.primary_certificate, read);
+    add_signing_certificate(group, group.secondary_certificate, read);
+    for (const auto& name : ca_references(group)) MUSTER_CHECK(add_ca_reference(tx, group, name, read));
+    add_keys(group, read);
+    return {};
+}
+
+Result<std::shared_ptr<const GroupIndex>> read_groups(Tx& tx) {
     constexpr std::size_t page = 500;
-    std::vector<Anchor> anchors;
+    Read read;
     std::string after;
     for (;;) {
         MUSTER_TRY(const auto groups, tx.enrollment_groups().list({.after = after, .limit = page}));
-        for (const auto& group : groups) {
-            add_signing_certificate(group, group.primary_certificate, anchors);
-            add_signing_certificate(group, group.secondary_certificate, anchors);
-            for (const auto& name : ca_references(group)) MUSTER_CHECK(add_ca_reference(tx, group, name, anchors));
-        }
-        if (groups.size() < page) return anchors;
+        for (const auto& group : groups) MUSTER_CHECK(add_group(tx, group, read));
+        if (groups.size() < page) break;
         after = groups.back().id;
     }
+    return std::make_shared<const GroupIndex>(std::move(read.anchors), std::move(read.key_groups));
 }
 
 }  // namespace
 
-AnchorIndex::AnchorIndex(std::vector<Anchor> anchors) : anchors_(std::move(anchors)) {
+GroupIndex::GroupIndex(std::vector<Anchor> anchors, std::vector<KeyGroup> key_groups)
+    : anchors_(std::move(anchors)), key_groups_(std::move(key_groups)) {
     for (std::size_t i = 0; i < anchors_.size(); ++i) {
         by_subject_[key_of(anchors_[i].certificate.subject_der())].push_back(i);
         if (anchors_[i].verified) by_fingerprint_.emplace(fingerprint(anchors_[i].certificate), i);
     }
 }
 
-std::vector<pki::Certificate> AnchorIndex::issuers_of(const pki::Certificate& certificate) const {
+std::vector<pki::Certificate> GroupIndex::issuers_of(const pki::Certificate& certificate) const {
     std::vector<pki::Certificate> found;
     const auto entry = by_subject_.find(key_of(certificate.issuer_der()));
     if (entry == by_subject_.end()) return found;
@@ -73,12 +89,12 @@ std::vector<pki::Certificate> AnchorIndex::issuers_of(const pki::Certificate& ce
     return found;
 }
 
-const Anchor* AnchorIndex::by_certificate(const pki::Certificate& certificate) const {
+const Anchor* GroupIndex::by_certificate(const pki::Certificate& certificate) const {
     const auto entry = by_fingerprint_.find(fingerprint(certificate));
     return entry == by_fingerprint_.end() ? nullptr : &anchors_[entry->second];
 }
 
-const Anchor* AnchorIndex::unverified_issuer_of(const pki::Certificate& certificate) const {
+const Anchor* GroupIndex::unverified_issuer_of(const pki::Certificate& certificate) const {
     const auto entry = by_subject_.find(key_of(certificate.issuer_der()));
     if (entry == by_subject_.end()) return nullptr;
     for (const auto i : entry->second)
@@ -86,13 +102,12 @@ const Anchor* AnchorIndex::unverified_issuer_of(const pki::Certificate& certific
     return nullptr;
 }
 
-std::shared_ptr<const AnchorIndex> Anchors::current() const {
+std::shared_ptr<const GroupIndex> Groups::current() const {
     const std::lock_guard lock(mutex_);
     return index_;
 }
 
-void Anchors::set(std::uint64_t generation, std::vector<Anchor> anchors) {
-    auto index = std::make_shared<const AnchorIndex>(std::move(anchors));
+void Groups::set(std::uint64_t generation, std::shared_ptr<const GroupIndex> index) {
     const std::lock_guard lock(mutex_);
     // Two refreshes may end in the other order than they began; the later reading stands.
     if (generation < shown_) return;
@@ -100,20 +115,20 @@ void Anchors::set(std::uint64_t generation, std::vector<Anchor> anchors) {
     index_ = std::move(index);
 }
 
-Task<Result<>> Anchors::refresh() {
+Task<Result<>> Groups::refresh() {
     const auto generation = ++generation_;
-    MUSTER_CO_TRY(auto anchors, co_await store_.read(read_anchors));
-    set(generation, std::move(anchors));
+    MUSTER_CO_TRY(auto index, co_await store_.read(read_groups));
+    set(generation, std::move(index));
     co_return Result<>();
 }
 
-Result<> Anchors::load() {
-    std::vector<Anchor> anchors;
+Result<> Groups::load() {
+    std::shared_ptr<const GroupIndex> index;
     MUSTER_CHECK(store_.transact_now([&](Tx& tx) -> Result<> {
-        MUSTER_TRY(anchors, read_anchors(tx));
+        MUSTER_TRY(index, read_groups(tx));
         return {};
     }));
-    set(++generation_, std::move(anchors));
+    set(++generation_, std::move(index));
     return {};
 }
 

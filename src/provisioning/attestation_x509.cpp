@@ -1,0 +1,63 @@
+#include <openssl/x509v3.h>
+
+#include "base/text.h"
+#include "provisioning/attestation.h"
+#include "provisioning/errors.h"
+#include "provisioning/identifiers.h"
+
+namespace muster::provisioning {
+namespace {
+
+std::string describe_leaf_fault(const pki::Certificate& leaf, TimePoint now) {
+    const auto name = printable(leaf.subject());
+    if (now < leaf.not_before())
+        return fmt::format("the certificate '{}' is not valid before {}", name, format_utc_seconds(leaf.not_before()));
+    if (now > leaf.not_after())
+        return fmt::format("the certificate '{}' expired at {}", name, format_utc_seconds(leaf.not_after()));
+    // Extended key usage, key usage and type, as OpenSSL judges a TLS client.
+    if (X509_check_purpose(leaf.get(), X509_PURPOSE_SSL_CLIENT, 0) != 1)
+        return fmt::format(
+            "the certificate '{}' may not authenticate a client: its key usage or extended key usage "
+            "does not allow it (clientAuth)",
+            name);
+    return {};
+}
+
+std::string describe_path_fault(const pki::PathResult& result, const GroupIndex& groups) {
+    if (result.fault == pki::PathFault::no_issuer && !result.path.empty()) {
+        if (const auto* ca = groups.unverified_issuer_of(result.path.back()); ca != nullptr)
+            return fmt::format("{}; the CA certificate '{}' of group '{}' would fit but is not verified",
+                               result.explanation, ca->ca_name, ca->group.id);
+    }
+    return result.explanation;
+}
+
+}  // namespace
+
+Verdict judge_chain(const pki::CertificateChain& chain, const GroupIndex& groups, pki::VerifiedSignatures& verified,
+                    TimePoint now) {
+    const auto& leaf = chain.front();
+    Verdict verdict{.fingerprint = fingerprint(leaf), .fault = describe_leaf_fault(leaf, now)};
+    if (!groups.has_anchors()) {
+        verdict.group_fault = "there is no enrollment group that a chain could lead to";
+        return verdict;
+    }
+    const auto find = [&](const pki::Certificate& certificate) { return groups.issuers_of(certificate); };
+    const auto result = pki::validate_client_path(chain, find, {.now = now, .verified = &verified});
+    if (!result.ok()) {
+        verdict.group_fault = describe_path_fault(result, groups);
+        return verdict;
+    }
+    if (const auto* anchor = groups.by_certificate(result.path.back()); anchor != nullptr)
+        verdict.group = GroupMatch{anchor->group, {}, {}};
+    return verdict;
+}
+
+Result<> check_common_name(const pki::Certificate& leaf, std::string_view registration_id) {
+    if (equals_ignore_case(leaf.common_name(), registration_id)) return {};
+    return fail(unauthorized(fmt::format("the certificate's common name '{}' is not the registration id '{}'",
+                                         printable(leaf.common_name()), registration_id))
+                    .with_hint("set registration_id to the common name, or use the certificate of this device"));
+}
+
+}  // namespace muster::provisioning
