@@ -12,6 +12,8 @@
 namespace muster::net {
 namespace {
 
+// A peer that always has more to say must let the others of its reactor speak.
+constexpr unsigned reads_at_a_stretch = 16;
 constexpr auto forever = Monotonic::time_point::max();
 
 // A browser or curl that speaks plain HTTP to the TLS port gets told so, in plain HTTP.
@@ -136,6 +138,8 @@ Task<StreamRead> ConnectionStream::read_some(Monotonic::time_point deadline) {
         received_ = received_.substr(bytes);
         co_return StreamRead{{scratch.data(), bytes}};
     }
+    if (Monotonic::now() >= deadline) co_return StreamRead{{}, StreamEnd::timed_out};  // it may never have to wait
+    if (++unbroken_ % reads_at_a_stretch == 0) co_await boost::asio::post(boost::asio::use_awaitable);
     for (;;) {
         const auto step = c.stream_.try_read(scratch);
         if (step.state == Io::done) {
@@ -145,6 +149,7 @@ Task<StreamRead> ConnectionStream::read_some(Monotonic::time_point deadline) {
         if (step.state == Io::closed || step.state == Io::failed) co_return StreamRead{{}, StreamEnd::closed};
         if (c.shard_->draining) co_return StreamRead{{}, StreamEnd::leaving};
         c.become_idle(deadline);
+        unbroken_ = 0;
         if (co_await c.stream_.wait(step.state)) continue;
         co_return StreamRead{{}, c.overdue() ? StreamEnd::timed_out : StreamEnd::leaving};
     }

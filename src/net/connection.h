@@ -123,6 +123,7 @@ public:
 private:
     Connection& connection_;
     std::string received_;
+    unsigned unbroken_ = 0;  // reads since the last wait
 };
 
 }  // namespace muster::net

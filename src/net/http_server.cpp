@@ -1,188 +1,43 @@
 #include "net/http_server.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
-
-#include <boost/asio/as_tuple.hpp>
 
 #include <cerrno>
-#include <cstring>
-#include <thread>
 
-#include "base/log.h"
 #include "net/http_connection.h"
-#include "net/listen.h"
+#include "net/server_core.h"
 
 namespace muster::net {
-
-namespace asio = boost::asio;
-
-struct HttpServer::State {
-    Reactors& reactors;
-    std::shared_ptr<ServerCommon> common;
-    std::vector<std::shared_ptr<Shard>> shards;
-    std::size_t next_shard = 0;  // unix listeners take turns
-};
-
 namespace {
 
-using Descriptor = asio::posix::stream_descriptor;
-
-// A listener in its shard's list for as long as its coroutine runs, so that drain() can end it.
-class Listener {
-public:
-    Listener(std::shared_ptr<Shard> shard, Fd fd)
-        : shard_(std::move(shard)),
-          socket_(shard_->context, fd.release()),
-          place_(shard_->listeners.insert(shard_->listeners.end(), &socket_)) {}
-    ~Listener() { shard_->listeners.erase(place_); }
-    Listener(const Listener&) = delete;
-    Listener& operator=(const Listener&) = delete;
-
-    Descriptor& socket() { return socket_; }
-    Shard& shard() { return *shard_; }
-    const std::shared_ptr<Shard>& shared_shard() const { return shard_; }
-
-private:
-    std::shared_ptr<Shard> shard_;
-    Descriptor socket_;
-    std::list<Descriptor*>::iterator place_;
-};
-
-std::string address_text(const sockaddr_storage& address) {
-    char text[INET6_ADDRSTRLEN] = "";
-    if (address.ss_family == AF_INET) {
-        const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
-        ::inet_ntop(AF_INET, &v4.sin_addr, text, sizeof text);
-        return fmt::format("{}:{}", text, ntohs(v4.sin_port));
-    }
-    if (address.ss_family == AF_INET6) {
-        const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
-        ::inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof text);
-        return fmt::format("[{}]:{}", text, ntohs(v6.sin6_port));
-    }
-    return "unix";
-}
-
-Peer make_peer(int fd, const sockaddr_storage& address) {
-    Peer peer;
-    peer.address = address_text(address);
-    if (address.ss_family != AF_UNIX) return peer;
-    ucred credentials{};
-    socklen_t size = sizeof credentials;
-    if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0) {
-        peer.credentials = PeerCredentials{credentials.uid, credentials.gid, credentials.pid};
-    }
-    return peer;
-}
-
-Task<> serve(std::shared_ptr<Shard> shard, Fd fd, Peer peer, std::shared_ptr<ServerTls> tls) {
-    Connection connection(std::move(shard), fd.release(), std::move(peer));
-    try {
-        co_await connection.run(std::move(tls));
-    } catch (const std::exception& e) {
-        log::error("connection ended by an unexpected exception", {{"what", e.what()}});
-    }
-}
-
-std::chrono::milliseconds sweep_interval(const HttpLimits& limits) {
+ConnectionLimits connection_limits(const HttpLimits& limits) {
     const auto shortest = std::min({limits.handshake, limits.request, limits.idle, limits.write});
-    return std::clamp(shortest / 4, std::chrono::milliseconds(20), std::chrono::milliseconds(500));
+    return {limits.handshake, limits.write, shortest, limits.connections};
 }
 
-// One timer per reactor instead of one per connection and wait; it rests while there are no connections.
-Task<> sweep(std::shared_ptr<Shard> shard) {
-    asio::steady_timer timer(shard->context);
-    while (!shard->busy.empty() || !shard->idle.empty()) {
-        timer.expires_after(sweep_interval(shard->common->limits));
-        co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
-        shard->close_overdue(Monotonic::now());
-    }
-    shard->sweeping = false;
-}
-
-// False when the limit is reached and nothing idle can make room.
-bool make_room(Shard& shard) {
-    return shard.common->open < shard.common->limits.connections || shard.close_oldest_idle();
-}
-
-void admit(const std::shared_ptr<Shard>& shard, Fd fd, const sockaddr_storage& address,
-           const std::shared_ptr<ServerTls>& tls) {
-    if (!make_room(*shard)) {
-        log::warn("connection refused: too many are open", {{"open", shard->common->open.load()}});
-        return;
-    }
-    auto peer = make_peer(fd.get(), address);
-    asio::co_spawn(shard->context, serve(shard, std::move(fd), std::move(peer), tls), asio::detached);
-    if (!std::exchange(shard->sweeping, true)) asio::co_spawn(shard->context, sweep(shard), asio::detached);
-}
-
-// Out of descriptors or memory: the listener stays readable, so trying on at once would spin.
-bool out_of_resources(int error) {
-    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
-
-Task<> rest_after(int error, Shard& shard) {
-    log::warn("cannot accept a connection", {{"reason", std::strerror(error)}});
-    shard.close_oldest_idle();
-    asio::steady_timer timer(shard.context, std::chrono::milliseconds(100));
-    co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
-}
-
-Task<> accept_connections(std::shared_ptr<Shard> shard, Fd fd, std::shared_ptr<ServerTls> tls) {
-    Listener listener(std::move(shard), std::move(fd));
-    while (!listener.shard().draining) {
-        const auto [error] =
-            co_await listener.socket().async_wait(Descriptor::wait_read, asio::as_tuple(asio::use_awaitable));
-        // A few at a time, so that a burst of arrivals does not starve those being served.
-        for (int i = 0; i < 16 && !error && !listener.shard().draining; ++i) {
-            sockaddr_storage address{};
-            socklen_t size = sizeof address;
-            Fd accepted(::accept4(listener.socket().native_handle(), reinterpret_cast<sockaddr*>(&address), &size,
-                                  SOCK_NONBLOCK | SOCK_CLOEXEC));
-            if (accepted.get() >= 0) {
-                admit(listener.shared_shard(), std::move(accepted), address, tls);
-                continue;
-            }
-            const int number = errno;
-            if (out_of_resources(number)) co_await rest_after(number, listener.shard());
-            if (number != ECONNABORTED && number != EINTR) break;
-        }
-    }
-}
-
-void spawn_listener(const std::shared_ptr<Shard>& shard, Fd fd, std::shared_ptr<ServerTls> tls) {
-    asio::co_spawn(shard->context, accept_connections(shard, std::move(fd), std::move(tls)), asio::detached);
-}
-
-void start_draining(Shard& shard) {
-    shard.draining = true;
-    for (auto* listener : shard.listeners) {
-        boost::system::error_code ignored;
-        listener->close(ignored);
-    }
-    for (auto* connection : shard.idle) connection->abort();
-}
-
-template <class Condition>
-void wait_until(std::chrono::milliseconds patience, Condition condition) {
-    const auto end = Monotonic::now() + patience;
-    while (!condition() && Monotonic::now() < end) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+MakeConnection maker(std::shared_ptr<HttpCommon> http) {
+    return [http = std::move(http)](std::shared_ptr<Shard> shard, int fd, Peer peer) {
+        return std::make_unique<HttpConnection>(std::move(shard), fd, std::move(peer), http);
+    };
 }
 
 }  // namespace
 
-HttpServer::HttpServer(Reactors& reactors, HttpHandler handler, HttpLimits limits)
-    : state_(std::make_shared<State>(State{reactors, std::make_shared<ServerCommon>(), {}})) {
-    state_->common->handler = std::move(handler);
-    state_->common->limits = limits;
-    for (std::size_t i = 0; i < reactors.size(); ++i) {
-        state_->shards.push_back(std::make_shared<Shard>(state_->common, reactors.at(i)));
-    }
+struct HttpServer::State {
+    std::shared_ptr<HttpCommon> http;
+    ServerCore core;
+};
+
+HttpServer::HttpServer(Reactors& reactors, HttpHandler handler, HttpLimits limits) {
+    auto http = std::make_shared<HttpCommon>();
+    http->handler = std::move(handler);
+    http->limits = limits;
+    state_.reset(new State{http, ServerCore(reactors, connection_limits(limits), maker(http))});
+}
+
+void HttpServer::serve_websockets(std::vector<WebSocketRoute> routes) {
+    state_->http->websockets = std::move(routes);
 }
 
 HttpServer::~HttpServer() {
@@ -190,20 +45,16 @@ HttpServer::~HttpServer() {
 }
 
 Result<std::uint16_t> HttpServer::listen_tls(const std::string& address, std::shared_ptr<ServerTls> tls) {
-    MUSTER_TRY(auto listeners, listen_tcp(address, state_->shards.size()));
-    for (std::size_t i = 0; i < state_->shards.size(); ++i) {
-        spawn_listener(state_->shards[i], std::move(listeners.sockets[i]), tls);
-    }
-    return listeners.port;
+    return state_->core.listen_tcp_address(address, tls);
 }
 
 Result<std::uint16_t> HttpServer::listen_plain(const std::string& address) {
-    return listen_tls(address, nullptr);
+    return state_->core.listen_tcp_address(address, nullptr);
 }
 
 Result<> HttpServer::listen_unix(const std::filesystem::path& path, mode_t mode) {
     MUSTER_TRY(auto fd, listen_unix_path(path, mode));
-    spawn_listener(state_->shards[state_->next_shard++ % state_->shards.size()], std::move(fd), nullptr);
+    state_->core.listen_on(std::move(fd));
     return {};
 }
 
@@ -216,34 +67,17 @@ Result<> HttpServer::listen_unix_fd(int fd) {
     if (::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK) != 0) {
         return fail(errno_error(fmt::format("inherited descriptor {}", fd), errno));
     }
-    spawn_listener(state_->shards[state_->next_shard++ % state_->shards.size()], Fd(fd), nullptr);
+    state_->core.listen_on(Fd(fd));
     return {};
 }
 
 void HttpServer::drain(std::chrono::milliseconds patience) {
-    const auto deaf = std::make_shared<std::atomic<std::size_t>>(state_->shards.size());
-    for (const auto& shard : state_->shards) {
-        asio::post(shard->context, [shard, deaf] {
-            start_draining(*shard);
-            --*deaf;
-        });
-    }
-    if (!state_->reactors.running()) return;
-    wait_until(std::chrono::seconds(1), [&] { return *deaf == 0; });
-    const auto none_left = [this] { return state_->common->open == 0; };
-    wait_until(patience, none_left);
-    for (const auto& shard : state_->shards) {
-        asio::post(shard->context, [shard] {
-            for (auto* connection : shard->busy) connection->abort();
-        });
-    }
-    // What is left are handlers that wait for something of their own.
-    wait_until(std::chrono::milliseconds(500), none_left);
+    state_->core.drain(patience);
 }
 
 ServerStatistics HttpServer::statistics() const {
-    const auto& common = *state_->common;
-    return {common.open, common.total, common.handshakes_failed, common.requests};
+    const auto& common = state_->core.common();
+    return {common.open, common.total, common.handshakes_failed, state_->http->requests};
 }
 
 }  // namespace muster::net

@@ -11,14 +11,15 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "base/task.h"
+#include "net/byte_stream.h"
 #include "net/http.h"
+#include "net/peer.h"
 #include "net/reactor.h"
-#include "pki/certificate.h"
 
 namespace muster::net {
 
@@ -34,22 +35,14 @@ struct HttpLimits {
     std::size_t requests_per_connection = 10'000;
 };
 
-struct PeerCredentials {
-    uid_t uid;
-    gid_t gid;
-    pid_t pid;
-};
-
-// Who is at the other end; the same for every request of a connection.
-struct Peer {
-    std::string address;                         // "127.0.0.1:51234", or "unix"
-    std::optional<PeerCredentials> credentials;  // unix sockets only (SO_PEERCRED)
-    pki::CertificateChain chain;                 // leaf first, as presented; empty without a client certificate
-    std::string server_name;                     // SNI, lower case; may be empty
-    bool tls = false;
-};
-
 using HttpHandler = std::function<Task<HttpResponse>(const HttpRequest&, const Peer&)>;
+
+// A protocol that is spoken inside WebSockets (RFC 6455).
+struct WebSocketRoute {
+    std::string path;         // compared without case; the query is not looked at
+    std::string subprotocol;  // compared without case; answered in the client's own spelling
+    StreamHandler handler;    // gets the payload of the binary frames
+};
 
 // The server side of TLS: certificate chain and key, reloadable while connections run.
 class ServerTls {
@@ -78,6 +71,10 @@ class HttpServer {
 public:
     HttpServer(Reactors& reactors, HttpHandler handler, HttpLimits limits = {});
     ~HttpServer();
+
+    // Before the first listener. A GET of a route's path that asks for a WebSocket gets the first of its subprotocols
+    // that the client offers too; anything else at that path is refused. Such a session counts as a connection.
+    void serve_websockets(std::vector<WebSocketRoute> routes);
 
     // "0.0.0.0:443", "[::]:443", "127.0.0.1:0" (any free port). One listener per reactor (SO_REUSEPORT). The error says
     // what holds the port and what mends a missing right to bind it.

@@ -137,7 +137,7 @@ TEST_F(Tls, ReloadsAndKeepsTheOldOneOnError) {
 TEST_F(Tls, ToldInPlainHttpWhenSpokenToInPlainHttp) {
     const auto answer = run_command(fmt::format("curl -sS -i http://127.0.0.1:{}/", port_)).output;
     EXPECT_THAT(answer, HasSubstr("400 Bad Request"));
-    EXPECT_THAT(answer, HasSubstr("speaks https"));
+    EXPECT_THAT(answer, HasSubstr("speaks TLS"));
 }
 
 TEST_F(Tls, ManyClientsAtOnce) {
