@@ -30,7 +30,7 @@ void read_agent_config(const ConfigSection& section, Agent& agent) {
     if (!auth) return;
     for (const std::string name : {"serveraddress", "username", "password", "email"}) {
         auto value = name == "serveraddress" ? checked(*auth, name, no_upstream)
-                                             : checked(*auth, name, [](auto) { return Complaint(); });
+                                             : checked(*auth, name, [](std::string_view) { return Complaint(); });
         if (value) agent.auth.emplace_back(name, std::move(value->value));
     }
 }

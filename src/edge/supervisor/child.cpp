@@ -73,7 +73,7 @@ void write_pid(char* digits, pid_t pid) {
     sigset_t none;
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
-    ::signal(SIGPIPE, SIG_DFL);
+    if (::signal(SIGPIPE, SIG_DFL) == SIG_ERR) ::_exit(126);
     write_pid(prepared.pid_digits, ::getpid());
     ::execve(prepared.program.c_str(), prepared.arguments.data(), prepared.environment.data());
     ::_exit(127);

@@ -40,7 +40,7 @@ void LogFile::write(const LogLine& line) {
     if (::write(fd_, text.data(), text.size()) > 0) size_ += text.size();
 }
 
-LogBook::LogBook(std::filesystem::path directory, std::vector<std::string> services) {
+LogBook::LogBook(const std::filesystem::path& directory, std::vector<std::string> services) {
     const bool on_disk = make_directories(directory, 0750).has_value();
     for (auto& service : services) {
         auto file = on_disk ? std::make_unique<LogFile>(directory / (service + ".log")) : nullptr;

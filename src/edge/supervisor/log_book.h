@@ -44,7 +44,7 @@ public:
     static constexpr std::size_t lines_per_service = 1000;
     static constexpr std::size_t bytes_per_line = 8192;
 
-    LogBook(std::filesystem::path directory, std::vector<std::string> services);
+    LogBook(const std::filesystem::path& directory, std::vector<std::string> services);
 
     void add(std::string_view service, std::string_view text, TimePoint now);
     // The last `most` lines with a number above `after` and not before `since`, oldest first.

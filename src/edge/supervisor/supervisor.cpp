@@ -245,7 +245,7 @@ Task<Result<>> Supervisor::stop() {
 
 Task<> Supervisor::shut_down() {
     closing_ = true;
-    co_await bring_down_all();
+    return bring_down_all();
 }
 
 Task<Result<>> Supervisor::restart() {

@@ -4,7 +4,7 @@
 
 #include <boost/asio/io_context.hpp>
 
-#include <functional>
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -55,7 +55,8 @@ public:
     Task<Result<>> stop();
     // Stops them, finishes an interrupted apply and starts them again.
     Task<Result<>> restart();
-    // Stops them for the end of the supervisor, whatever else is going on.
+    // Stops them for the end of the supervisor, whatever else is going on. May be called from any thread; the task is
+    // for the loop's.
     Task<> shut_down();
     // Starts what had no configuration before.
     void reload();
@@ -84,7 +85,7 @@ private:
     std::vector<std::unique_ptr<Managed>> services_;
     Notice new_line_;
     bool busy_ = false;
-    bool closing_ = false;
+    std::atomic<bool> closing_ = false;
 };
 
 }  // namespace muster::edge::supervisor
