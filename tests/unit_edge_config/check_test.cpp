@@ -41,6 +41,13 @@ TEST_F(CheckTest, AChainTurnedRoundIsTold) {
     EXPECT_THAT(problems(), ::testing::Contains(HasSubstr("the private key belongs to certificate 2")));
 }
 
+TEST_F(CheckTest, ABareLeafIsAWarning) {
+    write("chain.pem", chain_pem({&*leaf_}), 0644);
+    EXPECT_THAT(problems(), IsEmpty());
+    ASSERT_EQ(warnings().size(), 1U);
+    EXPECT_THAT(warnings()[0].message, HasSubstr("without its issuer CN=Plant Intermediate"));
+}
+
 TEST_F(CheckTest, ALookAlikeIssuerIsTold) {
     const auto twin = make("Plant Intermediate", pki::Profile::intermediate_ca, &*root_ca_);
     write("chain.pem", chain_pem({&*leaf_, &twin}), 0644);

@@ -24,6 +24,12 @@ std::filesystem::path lock_of(const Paths& paths) {
     return paths.under("/etc/aziot/.apply-lock");
 }
 
+Result<FileLock> take_lock(const Paths& paths) {
+    auto lock = FileLock::acquire(lock_of(paths));
+    if (lock || lock.error().code() != Errc::conflict) return lock;
+    return fail(lock.error().wrap("another `iotedge config apply` is running"));
+}
+
 std::vector<std::filesystem::path> target_directories(const Paths& paths) {
     std::vector<std::filesystem::path> out;
     for (const auto& owner : owners) out.push_back(paths.config_directory(owner.service));
@@ -155,7 +161,7 @@ Result<ApplyOutcome> apply(const Paths& paths, const ApplyOptions& options, cons
     std::optional<FileLock> lock;
     if (!options.check_only) {
         MUSTER_CHECK(make_directories(paths.under("/etc/aziot"), 0755));
-        MUSTER_TRY(lock, FileLock::acquire(lock_of(paths)));
+        MUSTER_TRY(lock, take_lock(paths));
         MUSTER_TRY(outcome.recovered, recover_file_set(journal_of(paths), target_directories(paths)));
     }
     MUSTER_TRY(auto examined, examine(paths, options, world));

@@ -90,12 +90,24 @@ Pair check_pair_of_files(const CheckInput& in, const GivenFile& certificate, con
     return pair;
 }
 
+// Enough for an individual enrollment, and for a group that enrolled the very issuer; else an omission.
+void warn_of_bare_leaf(const pki::CertificateChain& chain, const GivenFile& file, Notes& notes) {
+    const auto& leaf = chain.front();
+    if (chain.size() > 1 || leaf.is_self_issued()) return;
+    notes.warning(file,
+                  fmt::format("{} holds {} alone, without its issuer {}: an enrollment group of an authority above "
+                              "that one cannot recognise it",
+                              file.path.string(), leaf.subject(), leaf.issuer()),
+                  "append the intermediate certificates to the file, each issuer after what it signed");
+}
+
 void check_device_identity(const CheckInput& in, Notes& notes) {
     const auto& provisioning = in.config.provisioning;
     if (!provisioning.identity_certificate || !provisioning.identity_key) return;
     const auto pair = check_pair_of_files(in, *provisioning.identity_certificate, *provisioning.identity_key, notes);
-    if (pair.chain)
-        check_identity(pair.chain->front(), *provisioning.identity_certificate, provisioning.registration_id, notes);
+    if (!pair.chain) return;
+    warn_of_bare_leaf(*pair.chain, *provisioning.identity_certificate, notes);
+    check_identity(pair.chain->front(), *provisioning.identity_certificate, provisioning.registration_id, notes);
 }
 
 void check_edge_ca(const CheckInput& in, Notes& notes) {
