@@ -10,30 +10,8 @@
 namespace muster::endpoints {
 namespace {
 
-constexpr int first_server_error = 500;
-
-// A date, perhaps with a suffix: "2021-10-01", "2025-07-01-preview". Any such version is served alike.
-bool is_api_version(std::string_view text) {
-    constexpr std::string_view form = "dddd-dd-dd";
-    if (text.size() < form.size() || text.size() > 40) return false;
-    for (std::size_t i = 0; i < form.size(); ++i) {
-        const bool digit = text[i] >= '0' && text[i] <= '9';
-        if (form[i] == 'd' ? !digit : text[i] != form[i]) return false;
-    }
-    return text.size() == form.size() || text[form.size()] == '-';
-}
-
-// What a caller may read of an error: its own mistakes in full, our troubles by their tracking id alone.
-std::string wire_message(const Exchange& exchange, const Error& error, int status) {
-    if (status >= first_server_error) {
-        log::error("request failed", {{"path", printable(exchange.request.path())},
-                                      {"error", error.chain()},
-                                      {"trackingId", exchange.tracking_id}});
-        if (error.code() == Errc::unavailable || error.code() == Errc::timeout)
-            return "the service cannot do this at the moment; try again";
-        return fmt::format("internal error; the service's log says more under tracking id {}", exchange.tracking_id);
-    }
-    return error.hint().empty() ? error.chain() : fmt::format("{} ({})", error.chain(), error.hint());
+std::string path(const Exchange& exchange) {
+    return printable(exchange.request.path());
 }
 
 net::HttpResponse answer(const Exchange& exchange, int status) {
@@ -111,14 +89,11 @@ net::HttpResponse empty_answer(const Exchange& exchange, int status) {
 
 net::HttpResponse provisioning_error(const Exchange& exchange, const Error& error) {
     const int number = provisioning::error_number(error);
-    const int status = number / 1000;
-    auto response = json_answer(exchange, status,
-                                json::object{{"errorCode", number},
-                                             {"trackingId", exchange.tracking_id},
-                                             {"message", wire_message(exchange, error, status)},
-                                             {"timestampUtc", format_utc(exchange.services.clock.now())}});
+    auto response =
+        json_answer(exchange, number / 1000,
+                    provisioning_error_body(exchange.services, error, exchange.tracking_id, path(exchange)));
     response.headers.add("x-ms-error-code", fmt::format("{}", number));
-    if (number == provisioning::code::unavailable) response.headers.add("Retry-After", "5");
+    if (const auto wait = retry_after(error)) response.headers.add("Retry-After", fmt::format("{}", wait->count()));
     return response;
 }
 
@@ -128,16 +103,11 @@ net::HttpResponse hub_error(const Exchange& exchange, const Error& error) {
     const int status = number / 1000;
     auto response = json_answer(
         exchange, status,
-        json::object{{"Message", fmt::format("ErrorCode:{};{}", name, wire_message(exchange, error, status))},
+        json::object{{"Message", fmt::format("ErrorCode:{};{}", name,
+                                             wire_message(error, status, exchange.tracking_id, path(exchange)))},
                      {"ExceptionMessage", hub_tracking(exchange)}});
     response.headers.add("iothub-errorcode", std::string(name));
     return response;
-}
-
-Error missing_api_version() {
-    return Error(Errc::invalid_argument, "the query parameter api-version is missing or no date like 2021-10-01")
-        .with_hint("add ?api-version=2021-10-01")
-        .with_number(provisioning::code::missing_api_version);
 }
 
 Error method_not_allowed(const Exchange& exchange, std::string_view allowed) {

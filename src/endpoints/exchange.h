@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/json.h"
-#include "endpoints/services.h"
+#include "endpoints/device_registration.h"
 #include "net/http_server.h"
 
 namespace muster::endpoints {
@@ -52,7 +52,6 @@ net::HttpResponse provisioning_error(const Exchange& exchange, const Error& erro
 // {Message: "ErrorCode:Name;text", ExceptionMessage: "Tracking ID:..."}: the hub's.
 net::HttpResponse hub_error(const Exchange& exchange, const Error& error);
 
-Error missing_api_version();
 Error method_not_allowed(const Exchange& exchange, std::string_view allowed);
 Error no_such_path(const Exchange& exchange);
 

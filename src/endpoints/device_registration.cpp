@@ -1,0 +1,89 @@
+#include "endpoints/device_registration.h"
+
+#include "base/log.h"
+#include "base/text.h"
+#include "provisioning/errors.h"
+
+namespace muster::endpoints {
+namespace {
+
+constexpr int first_server_error = 500;
+// By the time the first answer leaves, the registration is durable: the device need only come back.
+constexpr std::chrono::seconds next_poll{1};
+constexpr std::chrono::seconds after_trouble{5};
+
+Result<json::object> parse_body(std::string_view body) {
+    if (body.size() > max_device_request)
+        return fail(Errc::too_large, "the request has more than {} bytes", max_device_request);
+    if (trim(body).empty()) return json::object();
+    auto parsed = parse_json_object(body);
+    if (!parsed) return fail(parsed.error().wrap("the request body"));
+    return parsed;
+}
+
+}  // namespace
+
+Task<DeviceAnswer> register_device(const Services& services, provisioning::DeviceRequest request, std::string body) {
+    const auto tracking_id = request.tracking_id;
+    auto parsed = parse_body(body);
+    if (!parsed) co_return failed_device_answer(services, parsed.error(), tracking_id);
+    auto result = co_await services.registrations.register_device(std::move(request), std::move(*parsed));
+    if (!result) co_return failed_device_answer(services, result.error(), tracking_id);
+    co_return DeviceAnswer{202, std::move(*result), next_poll};
+}
+
+Task<DeviceAnswer> operation_status(const Services& services, provisioning::DeviceRequest request,
+                                    std::string operation_id) {
+    const auto tracking_id = request.tracking_id;
+    auto result = co_await services.registrations.operation_status(std::move(request), std::move(operation_id));
+    if (!result) co_return failed_device_answer(services, result.error(), tracking_id);
+    if (result->at("status") == "assigning") co_return DeviceAnswer{202, std::move(*result), next_poll};
+    co_return DeviceAnswer{200, std::move(*result), std::nullopt};
+}
+
+DeviceAnswer failed_device_answer(const Services& services, const Error& error, std::string_view tracking_id) {
+    return {provisioning::error_number(error) / 1000,
+            provisioning_error_body(services, error, tracking_id, "device registration"), retry_after(error)};
+}
+
+json::object provisioning_error_body(const Services& services, const Error& error, std::string_view tracking_id,
+                                     std::string_view about) {
+    const int number = provisioning::error_number(error);
+    return {{"errorCode", number},
+            {"trackingId", tracking_id},
+            {"message", wire_message(error, number / 1000, tracking_id, about)},
+            {"timestampUtc", format_utc(services.clock.now())}};
+}
+
+std::optional<std::chrono::seconds> retry_after(const Error& error) {
+    if (provisioning::error_number(error) == provisioning::code::unavailable) return after_trouble;
+    return std::nullopt;
+}
+
+std::string wire_message(const Error& error, int status, std::string_view tracking_id, std::string_view about) {
+    if (status >= first_server_error) {
+        log::error("request failed", {{"path", about}, {"error", error.chain()}, {"trackingId", tracking_id}});
+        if (error.code() == Errc::unavailable || error.code() == Errc::timeout)
+            return "the service cannot do this at the moment; try again";
+        return fmt::format("internal error; the service's log says more under tracking id {}", tracking_id);
+    }
+    return error.hint().empty() ? error.chain() : fmt::format("{} ({})", error.chain(), error.hint());
+}
+
+bool is_api_version(std::string_view text) {
+    constexpr std::string_view form = "dddd-dd-dd";
+    if (text.size() < form.size() || text.size() > 40) return false;
+    for (std::size_t i = 0; i < form.size(); ++i) {
+        const bool digit = text[i] >= '0' && text[i] <= '9';
+        if (form[i] == 'd' ? !digit : text[i] != form[i]) return false;
+    }
+    return text.size() == form.size() || text[form.size()] == '-';
+}
+
+Error missing_api_version() {
+    return Error(Errc::invalid_argument, "the query parameter api-version is missing or no date like 2021-10-01")
+        .with_hint("add ?api-version=2021-10-01")
+        .with_number(provisioning::code::missing_api_version);
+}
+
+}  // namespace muster::endpoints
