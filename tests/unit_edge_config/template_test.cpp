@@ -1,5 +1,5 @@
 // Every example of the template is taken out of its comment and read: what it shows must be right. An example whose
-// explanation says COMES-LATER must be refused with exactly that.
+// explanation says "Comes with a later version" must be refused with exactly that.
 #include <gmock/gmock.h>
 
 #include <fstream>
@@ -79,10 +79,10 @@ void examine(const Block& block, bool options) {
     ASSERT_TRUE(config) << config.error().chain();
     (void)understand(*config);
     const auto problems = config->problems();
-    if (block.explanation.find("COMES-LATER") != std::string::npos) {
+    if (block.explanation.find("Comes with a later version") != std::string::npos) {
         ASSERT_EQ(problems.size(), 1U);
         EXPECT_THAT(problems[0].message, StartsWith(std::string(comes_later)));
-    } else if (block.explanation.find("NOT-WITH-DPS") != std::string::npos) {
+    } else if (block.explanation.find("Not possible together with provisioning through DPS") != std::string::npos) {
         ASSERT_EQ(problems.size(), 1U);
         EXPECT_THAT(problems[0].message, HasSubstr("nested edge"));
     } else {
