@@ -30,6 +30,7 @@ void print_certificate(const Context& context, const json::object& certificate) 
     facts.add("Expires", long_time(*properties, "expiry", context.io.now));
     facts.add("SHA-1", string_or(*properties, "thumbprint"));
     facts.add("Verified", verified_text(certificate));
+    if (const auto code = string_or(*properties, "verificationCode"); !code.empty()) facts.add("Code", code);
     facts.add("Updated", long_time(*properties, "updated", context.io.now));
     facts.add("ETag", string_or(certificate, "etag"));
     facts.print(context.io);
@@ -91,6 +92,20 @@ Result<> remove(Context& context, const std::string& name, const std::string& et
     return {};
 }
 
+Call proof_call(const char* verb, const char* action, const std::string& name) {
+    auto call = call_of(verb, "POST", name);
+    call.path += action;
+    call.if_match = "*";
+    return call;
+}
+
+Result<> verify(Context& context, const std::string& name, const std::string& path) {
+    MUSTER_TRY(auto pem, read_certificate(path, EnrollmentKind::individual));
+    auto call = proof_call("verify", "/verify", name);
+    call.body = json::object{{"certificate", std::move(pem)}};
+    return print_answer(context, call);
+}
+
 std::string check_name(const std::string& name) {
     const bool right = !name.empty() && name.size() <= longest_name && std::ranges::all_of(name, [](unsigned char c) {
         return std::isalnum(c) != 0 || c == '-' || c == '.' || c == '_';
@@ -116,11 +131,35 @@ void add_create(CLI::App& noun, Context& context) {
     verb.callback([&context, name, path, verified] { context.finish(create(context, *name, *path, *verified)); });
 }
 
+void add_proof(CLI::App& noun, Context& context) {
+    auto& code_verb = add_service_verb(
+        noun, context, "verification-code", "Make a code that proves possession of a CA's key",
+        "  muster ca-certificate verification-code root-2026\n"
+        "  muster cert verification CODE\n"
+        "  muster ca-certificate verify root-2026 --path certs/iot-device-verification-code.cert.pem\n");
+    auto coded = std::make_shared<std::string>();
+    add_name(code_verb, *coded);
+    code_verb.callback([&context, coded] {
+        context.finish(
+            print_answer(context, proof_call("make a verification code for", "/generateVerificationCode", *coded)));
+    });
+
+    auto& verify_verb = add_service_verb(
+        noun, context, "verify", "Verify a CA certificate by one that its key signed over the code",
+        "  muster ca-certificate verify root-2026 --path certs/iot-device-verification-code.cert.pem\n");
+    auto verified = std::make_shared<std::string>();
+    auto path = std::make_shared<std::string>();
+    add_name(verify_verb, *verified);
+    add_file(verify_verb, "-p,--path", *path, "the certificate whose common name is the code (PEM or DER)")->required();
+    verify_verb.callback([&context, verified, path] { context.finish(verify(context, *verified, *path)); });
+}
+
 }  // namespace
 
 void add_ca_certificate_command(CLI::App& app, Context& context) {
     auto& noun = add_noun(app, "ca-certificate", "CA certificates by name, which enrollment groups can refer to");
     add_create(noun, context);
+    add_proof(noun, context);
 
     auto& show_verb =
         add_service_verb(noun, context, "show", "Show a CA certificate", "  muster ca-certificate show root-2026\n");

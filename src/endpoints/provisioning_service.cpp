@@ -176,9 +176,33 @@ Task<net::HttpResponse> change_certificate(const Exchange& exchange, const std::
     co_return object_answer(exchange, result);
 }
 
+// POST /certificates/{name}/generateVerificationCode and .../verify.
+Task<net::HttpResponse> prove_certificate(const Exchange& exchange) {
+    const bool makes_code = exchange.segment_is(2, "generateVerificationCode");
+    if (!makes_code && !exchange.segment_is(2, "verify"))
+        co_return provisioning_error(exchange, no_such_path(exchange));
+    if (!exchange.is("POST")) co_return provisioning_error(exchange, method_not_allowed(exchange, "POST"));
+    auto policy = exchange.authorize(Right::service_config);
+    if (!policy) co_return provisioning_error(exchange, policy.error());
+    const auto if_match = exchange.if_match();
+    if (!if_match)
+        co_return provisioning_error(
+            exchange, provisioning::bad_body("this needs If-Match with the certificate's etag, or \"*\""));
+    auto body = exchange.body();
+    if (!body) co_return provisioning_error(exchange, body.error());
+    const auto& name = exchange.segments()[1];
+    auto& certificates = exchange.services.ca_certificates;
+    const auto result = makes_code ? co_await certificates.make_verification_code(name, *if_match)
+                                   : co_await certificates.verify(name, std::move(*body), *if_match);
+    log_change(exchange, **policy, makes_code ? "verification code made" : "CA certificate verified",
+               outcome_of(result));
+    co_return object_answer(exchange, result);
+}
+
 Task<net::HttpResponse> certificates(const Exchange& exchange) {
     const auto depth = exchange.segments().size();
     if (depth == 1) co_return co_await list_certificates(exchange);
+    if (depth == 3) co_return co_await prove_certificate(exchange);
     if (depth != 2) co_return provisioning_error(exchange, no_such_path(exchange));
     const auto& name = exchange.segments()[1];
     if (exchange.is("PUT") || exchange.is("DELETE")) co_return co_await change_certificate(exchange, name);

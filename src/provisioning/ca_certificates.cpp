@@ -1,5 +1,7 @@
 #include "provisioning/ca_certificates.h"
 
+#include <openssl/x509.h>
+
 #include "base/text.h"
 #include "pki/certificate.h"
 #include "provisioning/attestation_json.h"
@@ -31,16 +33,15 @@ Result<> check_name(std::string_view name) {
 
 Result<json::object> to_json(const CaCertificateRecord& record) {
     MUSTER_TRY(const auto certificate, pki::Certificate::from_der(record.certificate));
-    return json::object{{"name", record.name},
-                        {"etag", record.etag},
-                        {"properties",
-                         {{"subject", certificate.subject()},
-                          {"expiry", format_utc(certificate.not_after())},
-                          {"thumbprint", certificate.sha1_thumbprint()},
-                          {"isVerified", record.verified},
-                          {"certificate", base64_encode(record.certificate)},
-                          {"created", format_utc(record.created)},
-                          {"updated", format_utc(record.updated)}}}};
+    json::object properties{{"subject", certificate.subject()},
+                            {"expiry", format_utc(certificate.not_after())},
+                            {"thumbprint", certificate.sha1_thumbprint()},
+                            {"isVerified", record.verified},
+                            {"certificate", base64_encode(record.certificate)},
+                            {"created", format_utc(record.created)},
+                            {"updated", format_utc(record.updated)}};
+    if (!record.verification_code.empty()) properties["verificationCode"] = record.verification_code;
+    return json::object{{"name", record.name}, {"etag", record.etag}, {"properties", std::move(properties)}};
 }
 
 // The groups that refer to the name.
@@ -75,6 +76,31 @@ const json::object& properties_of(const json::object& body) {
     return properties != nullptr && properties->is_object() ? properties->as_object() : body;
 }
 
+// Writing the same certificate again takes no proof away.
+void keep_verification(const CaCertificateRecord& existing, CaCertificateRecord& record) {
+    if (existing.certificate != record.certificate) return;
+    record.verified = record.verified || existing.verified;
+    if (!record.verified) record.verification_code = existing.verification_code;
+}
+
+// That `proof` is signed with the CA's key and carries the code.
+Result<> check_proof(const CaCertificateRecord& record, const pki::Certificate& proof) {
+    if (record.verification_code.empty())
+        return fail(bad_body(fmt::format("no verification code was made for '{}'", record.name))
+                        .with_hint("make one first: POST /certificates/{name}/generateVerificationCode"));
+    if (!equals_ignore_case(proof.common_name(), record.verification_code))
+        return fail(
+            bad_body(fmt::format("the certificate's common name is '{}', the verification code of '{}' is '{}'",
+                                 printable(proof.common_name()), record.name, record.verification_code))
+                .with_hint("sign a certificate with that code as its common name; a new code replaces the old"));
+    MUSTER_TRY(const auto authority, pki::Certificate::from_der(record.certificate));
+    MUSTER_TRY(const auto key, authority.public_key());
+    if (X509_verify(proof.get(), key.get()) == 1) return {};
+    return fail(
+        bad_body(fmt::format("the certificate is not signed with the key of '{}'", printable(authority.subject())))
+            .with_hint("sign it with the key of the uploaded CA certificate itself, not of one below it"));
+}
+
 Result<CaCertificateRecord> read_body(std::string_view name, const json::object& body) {
     MUSTER_CHECK(check_name(name));
     const auto& properties = properties_of(body);
@@ -106,6 +132,7 @@ Task<Result<json::object>> CaCertificates::put(std::string name, json::object bo
         const auto now = clock_.now();
         record.etag = make_enrollment_etag(random_);
         record.created = existing ? existing->created : now;
+        if (existing) keep_verification(*existing, record);
         record.updated = now;
         return tx.ca_certificates().put(record);
     }));
@@ -143,6 +170,42 @@ Task<Result<>> CaCertificates::remove(std::string name, std::optional<std::strin
         return {};
     }));
     co_return co_await groups_.refresh();
+}
+
+Task<Result<json::object>> CaCertificates::change(std::string name, std::string if_match,
+                                                  std::function<Result<>(CaCertificateRecord&)> edit) {
+    auto changed = co_await store_.transact([&](Tx& tx) -> Result<json::object> {
+        MUSTER_TRY(auto record, tx.ca_certificates().find(name));
+        if (!record) return fail(no_such(name));
+        MUSTER_CHECK(check_if_match(if_match, record->etag, fmt::format("CA certificate '{}'", name)));
+        MUSTER_CHECK(edit(*record));
+        record->etag = make_enrollment_etag(random_);
+        record->updated = clock_.now();
+        MUSTER_CHECK(tx.ca_certificates().put(*record));
+        return to_json(*record);
+    });
+    if (changed) MUSTER_CO_CHECK(co_await groups_.refresh());
+    co_return changed;
+}
+
+Task<Result<json::object>> CaCertificates::make_verification_code(std::string name, std::string if_match) {
+    co_return co_await change(std::move(name), std::move(if_match), [this](CaCertificateRecord& record) -> Result<> {
+        record.verification_code = hex_encode_upper(random_.bytes(24));
+        return {};
+    });
+}
+
+Task<Result<json::object>> CaCertificates::verify(std::string name, json::object body, std::string if_match) {
+    MUSTER_CO_TRY(const auto text, required_string(properties_of(body), "certificate"));
+    const auto proof = pki::Certificate::from_any(text);
+    if (!proof)
+        co_return fail(proof.error().wrap(Errc::invalid_argument, "\"certificate\"").with_number(code::invalid_body));
+    co_return co_await change(std::move(name), std::move(if_match), [&](CaCertificateRecord& record) -> Result<> {
+        MUSTER_CHECK(check_proof(record, *proof));
+        record.verified = true;
+        record.verification_code.clear();
+        return {};
+    });
 }
 
 }  // namespace muster::provisioning

@@ -1,6 +1,7 @@
 // CA certificates that enrollment groups refer to by name.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -18,15 +19,24 @@ public:
     CaCertificates(store::Store& store, Groups& groups, const Clock& clock, Random& random)
         : store_(store), groups_(groups), clock_(clock), random_(random) {}
 
-    // {"certificate": PEM or base64, "isVerified": bool}: the operator's word is the verification. Another certificate
-    // under a name that groups refer to is refused (409204).
+    // {"certificate": PEM or base64, "isVerified": bool}: the operator's word is one way of verification. Another
+    // certificate under a name that groups refer to is refused (409204).
     Task<Result<json::object>> put(std::string name, json::object body, std::optional<std::string> if_match);
     Task<Result<json::object>> get(std::string name);
     Task<Result<json::array>> list();
     // Refused (409204) while a group refers to it.
     Task<Result<>> remove(std::string name, std::optional<std::string> if_match);
 
+    // The other way is proof of possession: the service makes a code, the CA's key signs a certificate with that code
+    // as its common name (facts/dps.md 2.7, 3.7). A new code replaces the one before. If-Match is needed for both.
+    Task<Result<json::object>> make_verification_code(std::string name, std::string if_match);
+    // {"certificate": PEM or base64}; 400004 says what does not fit.
+    Task<Result<json::object>> verify(std::string name, json::object body, std::string if_match);
+
 private:
+    Task<Result<json::object>> change(std::string name, std::string if_match,
+                                      std::function<Result<>(store::CaCertificateRecord&)> edit);
+
     store::Store& store_;
     Groups& groups_;
     const Clock& clock_;

@@ -30,6 +30,7 @@ struct CaCertificateRecord {
     std::string etag;
     Bytes certificate;  // DER
     bool verified = false;
+    std::string verification_code;  // asked for and not yet proven; empty for none
     TimePoint created{};
     TimePoint updated{};
 };

@@ -97,6 +97,10 @@ CREATE TABLE identity (
 );
 CREATE INDEX identity_devices ON identity (device_id, status) WHERE module_id = '';
 )sql"),
+    // 2: the code that proof of possession of a CA's key is asked for.
+    std::string_view(R"sql(
+ALTER TABLE ca_certificate ADD COLUMN verification_code TEXT NOT NULL DEFAULT '';
+)sql"),
 };
 
 Result<std::int64_t> current_version(Session& session) {

@@ -227,5 +227,34 @@ TEST_F(EnrollmentTest, ACaCertificateInUseStays) {
         std::string::npos);
 }
 
+// Proof of possession: a certificate with the code as its name, signed with the CA's own key.
+TEST_F(EnrollmentTest, ACaCertificateIsVerifiedByItsKey) {
+    ASSERT_TRUE(run(certificates_.put("root", {{"certificate", root_.certificate.pem()}}, std::nullopt)));
+    const auto make_code = [&] {
+        const auto made = run(certificates_.make_verification_code("root", "*"));
+        EXPECT_TRUE(made) << why(made);
+        return text_at(*made, "/properties/verificationCode");
+    };
+    const auto verify = [&](const pki::Certificate& proof) {
+        return run(certificates_.verify("root", {{"certificate", proof.pem()}}, "*"));
+    };
+    const auto early = verify(pki_.leaf(&root_, "code").certificate);
+    EXPECT_NE(why(early).find("no verification code"), std::string::npos) << why(early);
+
+    const auto old_code = make_code();
+    const auto code = make_code();
+    EXPECT_NE(code, old_code);
+    EXPECT_NE(why(verify(pki_.leaf(&root_, old_code).certificate)).find("common name"), std::string::npos);
+    EXPECT_NE(why(verify(pki_.leaf(&other_root_, code).certificate)).find("not signed"), std::string::npos);
+    EXPECT_EQ(text_at(*run(certificates_.get("root")), "/properties/isVerified"), "false");
+
+    const auto verified = verify(pki_.leaf(&root_, code).certificate);
+    ASSERT_TRUE(verified) << why(verified);
+    EXPECT_EQ(text_at(*verified, "/properties/isVerified"), "true");
+    EXPECT_EQ(text_at(*verified, "/properties/verificationCode"), "(absent)");
+    EXPECT_EQ(number(run(certificates_.make_verification_code("root", "\"stale\""))), code::precondition_failed);
+    EXPECT_EQ(number(run(certificates_.make_verification_code("none", "*"))), code::not_found);
+}
+
 }  // namespace
 }  // namespace muster::provisioning
