@@ -45,7 +45,7 @@ Result<> print_answer(Context& context, const Call& call) {
 
 // The API's PUT would replace an existing one; a command called "create" must not.
 Result<> create(Context& context, const std::string& name, const std::string& path, bool verified) {
-    MUSTER_TRY(auto pem, read_certificate(path, EnrollmentKind::group));
+    MUSTER_TRY(const auto pem, read_certificate(path, EnrollmentKind::group));
     MUSTER_TRY(auto client, context.connect());
     const auto existing = client.call(call_of("create", "GET", name));
     if (existing) {
@@ -54,7 +54,7 @@ Result<> create(Context& context, const std::string& name, const std::string& pa
     }
     if (existing.error().code() != Errc::not_found) return fail(existing.error());
     auto call = call_of("create", "PUT", name);
-    call.body = json::object{{"properties", {{"certificate", std::move(pem)}, {"isVerified", verified}}}};
+    call.body = json::object{{"properties", {{"certificate", pem}, {"isVerified", verified}}}};
     return print_answer(context, call);
 }
 
@@ -100,9 +100,9 @@ Call proof_call(const char* verb, const char* action, const std::string& name) {
 }
 
 Result<> verify(Context& context, const std::string& name, const std::string& path) {
-    MUSTER_TRY(auto pem, read_certificate(path, EnrollmentKind::individual));
+    MUSTER_TRY(const auto pem, read_certificate(path, EnrollmentKind::individual));
     auto call = proof_call("verify", "/verify", name);
-    call.body = json::object{{"certificate", std::move(pem)}};
+    call.body = json::object{{"certificate", pem}};
     return print_answer(context, call);
 }
 

@@ -54,10 +54,12 @@ void collect(const CLI::App& app, const std::string& path, Tables& tables) {
         if (names.empty() || option->get_group().empty()) continue;
         options.push_back(names.front());
         if (option->get_type_size() == 0) continue;
-        for (const auto& name : names) tables.values += entry(path + " " + name, value_words(option->get_type_name()));
+        for (const auto& name : names)
+            tables.values += entry(fmt::format("{} {}", path, name), value_words(option->get_type_name()));
     }
     tables.options += entry(path, options);
-    for (const auto* command : app.get_subcommands(named)) collect(*command, path + " " + command->get_name(), tables);
+    for (const auto* command : app.get_subcommands(named))
+        collect(*command, fmt::format("{} {}", path, command->get_name()), tables);
 }
 
 constexpr const char* script = R"(# bash completion for muster {version}, as printed by `muster completion bash`.
