@@ -135,19 +135,22 @@ Result<> remove_file(const std::filesystem::path& path) {
 
 Result<> make_directories(const std::filesystem::path& path, mode_t mode) {
     if (path.empty()) return {};
-    if (::mkdir(path.c_str(), mode) == 0) {
-        if (::chmod(path.c_str(), mode) != 0) return io_failure("set the mode of", path);
-        return {};
-    }
-    if (errno == EEXIST) {
+    bool made = ::mkdir(path.c_str(), mode) == 0;
+    if (!made && errno == EEXIST) {
         std::error_code ignored;
         if (std::filesystem::is_directory(path, ignored)) return {};
         return fail(Errc::conflict, "{} exists and is not a directory", path.string());
     }
-    if (errno != ENOENT || !path.has_parent_path() || path.parent_path() == path)
-        return io_failure("create directory", path);
-    MUSTER_CHECK(make_directories(path.parent_path(), mode));
-    return make_directories(path, mode);
+    if (!made && errno == ENOENT && path.has_parent_path() && path.parent_path() != path) {
+        MUSTER_CHECK(make_directories(path.parent_path(), mode));
+        // Once: there are places (/proc) where the parent is there and nothing can be made in it. Another may have been
+        // quicker.
+        made = ::mkdir(path.c_str(), mode) == 0;
+        if (!made && errno == EEXIST) return {};
+    }
+    if (!made) return io_failure("create directory", path);
+    if (::chmod(path.c_str(), mode) != 0) return io_failure("set the mode of", path);
+    return {};
 }
 
 Result<FileLock> FileLock::acquire(const std::filesystem::path& path) {

@@ -84,6 +84,14 @@ TEST_F(FileTest, DirectoriesGetTheModeOnlyWhenNew) {
     EXPECT_EQ(mode_of(directory_ / "x" / "y"), 0700U);
 }
 
+TEST_F(FileTest, DirectoriesThatCannotBeMade) {
+    EXPECT_EQ(make_directories("/proc/nowhere/at/all", 0700).error().code(), Errc::not_found);
+    ASSERT_TRUE(write_file_atomic(directory_ / "file", "x", 0600));
+    EXPECT_EQ(make_directories(directory_ / "file", 0700).error().code(), Errc::conflict);
+    EXPECT_FALSE(make_directories(directory_ / "file" / "below", 0700));
+    EXPECT_TRUE(make_directories(directory_ / "slash" / "", 0700));
+}
+
 TEST_F(FileTest, ALockHasOneHolder) {
     const auto path = directory_ / "lock";
     auto held = FileLock::acquire(path);
