@@ -15,7 +15,7 @@ namespace muster::cli::simulate {
 
 struct LoadOptions {
     std::size_t devices = 1;
-    std::size_t concurrency = 1;
+    std::size_t concurrency = 16;
     std::size_t first = 1;  // number of the first device
     std::string scope;
     bool handshake_only = false;     // one GET / and no registration: for servers that are not ours

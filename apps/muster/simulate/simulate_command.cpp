@@ -97,35 +97,38 @@ Result<int> run(Options& options, const Io& io) {
 }
 
 void add_fleet_options(CLI::App& verb, Options& options) {
-    verb.add_option("-n,--devices", options.load.devices, "how many devices")->check(CLI::Range(1, 100'000'000));
-    verb.add_option("-c,--concurrency", options.load.concurrency, "how many of them at a time")
+    verb.add_option("-n,--devices", options.load.devices, "how many devices; default 1")
+        ->check(CLI::Range(1, 100'000'000));
+    verb.add_option("-c,--concurrency", options.load.concurrency, "how many of them at a time; default 16")
         ->check(CLI::Range(1, 20'000));
-    verb.add_option("--prefix", options.prefix, "names are PREFIX and a number")->capture_default_str();
-    verb.add_option("--first", options.load.first, "number of the first device")->capture_default_str();
+    verb.add_option("--prefix", options.prefix, "names are PREFIX and a number; default sim-");
+    verb.add_option("--first", options.load.first, "number of the first device; default 1");
     verb.add_flag("--scatter", options.scatter, "numbers in no order, as serial numbers are");
-    verb.add_option("--dir", options.dir, "where `muster cert` wrote its files")->capture_default_str();
-    verb.add_option("--issuer-chain", options.issuer_chain, "PEM: the issuing certificate, then those above it");
-    verb.add_option("--issuer-key", options.issuer_key, "PEM: the key of the issuing certificate");
+    verb.add_option("--dir", options.dir, "where `muster cert` wrote its files; default: here")->type_name("DIR");
+    add_file(verb, "--issuer-chain", options.issuer_chain, "PEM: the issuing certificate, then those above it");
+    add_file(verb, "--issuer-key", options.issuer_key, "PEM: the key of the issuing certificate");
     verb.add_flag("--from-files", options.from_files, "use the devices that `muster cert device` made below --dir");
 }
 
 void add_target_options(CLI::App& verb, Options& options) {
-    verb.add_option("--host", options.host, "HOST[:PORT] of the service; default: the musterd of this machine");
-    verb.add_option("--connect-to", options.connect_to, "HOST:PORT to connect to, with --host as the name in TLS");
-    verb.add_option("--scope", options.load.scope, "id scope");
-    verb.add_option("--ca", options.ca_file, "PEM: the CA of the service (`muster trust`)");
-    verb.add_option("--data-dir", options.data_dir, "data directory of this machine's musterd");
+    verb.add_option("--host", options.host, "name and port of the service; default: the musterd of this machine")
+        ->type_name("HOST[:PORT]");
+    verb.add_option("--connect-to", options.connect_to, "where to connect, with --host as the name in TLS")
+        ->type_name("HOST:PORT");
+    verb.add_option("--scope", options.load.scope, "id scope; default: that of the musterd of this machine");
+    add_file(verb, "--ca", options.ca_file, "PEM: the CA of the service (`muster trust`)");
+    verb.add_option("--data-dir", options.data_dir, "data directory of this machine's musterd")->type_name("DIR");
 }
 
 void add_course_options(CLI::App& verb, Options& options) {
-    verb.add_option("--poll-after", options.poll_after,
-                    "milliseconds before each poll, instead of what Retry-After says")
+    verb.add_option("--poll-after", options.poll_after, "milliseconds before a poll, instead of what Retry-After says")
         ->check(CLI::Range(0, 3'600'000));
     verb.add_flag("--reconnect", options.load.reconnect_to_poll, "poll over a connection of its own");
     verb.add_flag("--handshake-only", options.load.handshake_only,
                   "one GET / and no registration, for any HTTPS server");
-    verb.add_option("--patience", options.patience, "seconds until a device gives up")->check(CLI::Range(1, 3600));
-    verb.add_option("-o,--output", options.output, "table or json")->check(CLI::IsMember({"table", "json"}));
+    verb.add_option("--patience", options.patience, "seconds until a device gives up; default 60")
+        ->check(CLI::Range(1, 3600));
+    add_choice(verb, "-o,--output", options.output, {"table", "json"}, "table (the default) for people, or json");
 }
 
 }  // namespace
