@@ -73,7 +73,7 @@ echo '{"files":[{"staged":"/etc/aziot/tpmd/config.d/.00-super.toml.apply-staged"
 systemctl start aziot-keyd.service
 expect "a start finishes an interrupted apply" 'max_requests = 77' cat "$target"
 for unit in aziot-keyd aziot-certd aziot-identityd; do
-    expect "$unit.service is shut in" 'exposure level.* OK' systemd-analyze security --no-pager "$unit.service"
+    expect "$unit.service is shut in" 'exposure level.* (OK|SAFE)' systemd-analyze security --no-pager "$unit.service"
 done
 echo "$failures failures"
 [ "$failures" = 0 ] && touch /result/passed
