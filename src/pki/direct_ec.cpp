@@ -39,8 +39,8 @@ std::atomic<bool> engaged = false;
 bool register_engine() {
     EVP_PKEY_METHOD* method = nullptr;
     if (answer_for_ec(nullptr, &method, nullptr, EVP_PKEY_EC) != 1) return false;
-    // Registered for the life of the process; OpenSSL's table of key methods keeps the reference.
-    ENGINE* engine = ENGINE_new();
+    // Registered for the life of the process: OpenSSL's table of key methods holds a bare pointer to it.
+    static ENGINE* const engine = ENGINE_new();
     return engine != nullptr && ENGINE_set_id(engine, "muster-ec") == 1 &&
            ENGINE_set_name(engine, "EC keys by OpenSSL's built-in methods") == 1 &&
            ENGINE_set_pkey_meths(engine, answer_for_ec) == 1 && ENGINE_register_pkey_meths(engine) == 1;
