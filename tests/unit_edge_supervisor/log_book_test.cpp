@@ -67,6 +67,20 @@ TEST_F(LogBookTest, ControlCharactersDoNotReachTheReader) {
     EXPECT_THAT(book_->last("aziot-keyd", 1), ElementsAre("a\\x1b[31mb"));
 }
 
+TEST(AsUtf8, KeepsCharactersAndShowsWhatIsNone) {
+    EXPECT_EQ(as_utf8("Größe € 𝄞"), "Größe € 𝄞");
+    EXPECT_EQ(as_utf8("a\xff\xfe"), "a\\xff\\xfe");
+    EXPECT_EQ(as_utf8("cut \xe2\x82"), "cut \\xe2\\x82");
+    EXPECT_EQ(as_utf8("\xc0\xaf\xed\xa0\x80\xf4\x90\x80\x80"), "\\xc0\\xaf\\xed\\xa0\\x80\\xf4\\x90\\x80\\x80");
+}
+
+TEST_F(LogBookTest, ALineCutInTheMiddleOfACharacterIsStillText) {
+    std::string line(LogBook::bytes_per_line - 1, 'x');
+    book_->add("aziot-keyd", line + "€€", now_);
+    const auto kept = book_->last("aziot-keyd", 1)[0];
+    EXPECT_EQ(kept, as_utf8(kept));
+}
+
 TEST(LogBook, WorksWithoutADisk) {
     LogBook book("/proc/nowhere", {"aziot-keyd"});
     book.add("aziot-keyd", "kept", TimePoint());
