@@ -31,7 +31,15 @@ expect() { # what, pattern, file
     if grep -qE -- "$2" "$3"; then echo "ok: $1"; else echo "FAILED: $1: no \"$2\" in:"; cat "$3"; failures=$((failures + 1)); fi
 }
 says() { "$bin/iotedge" "$@" >"$scratch/out" 2>&1 && code=0 || code=$?; }
-is() { [ "$code" = "$1" ] && echo "ok: exit code $1" || { echo "FAILED: exit code $code, not $1"; cat "$scratch/out"; failures=$((failures + 1)); }; }
+is() {
+    if [ "$code" = "$1" ]; then
+        echo "ok: exit code $1"
+    else
+        echo "FAILED: exit code $code, not $1"
+        cat "$scratch/out"
+        failures=$((failures + 1))
+    fi
+}
 
 files=$scratch/files
 openssl ecparam -name prime256v1 -genkey -noout -out "$files/secrets/k.pem"
@@ -100,6 +108,11 @@ for service in keyd:aziotks certd:aziotcs identityd:aziotid; do
 done
 says system stop; is 0
 kill -TERM "$supervisor"
-wait "$supervisor" && echo "ok: supervisor ended cleanly" || failures=$((failures + 1))
+if wait "$supervisor"; then
+    echo "ok: supervisor ended cleanly"
+else
+    echo "FAILED: supervisor ended with $?"
+    failures=$((failures + 1))
+fi
 [ "$failures" = 0 ] || { echo "== supervisor's log"; cat "$scratch/aziotd.log"; }
 exit "$failures"

@@ -21,6 +21,7 @@ eventually() { # what, pattern, command...
     done
     expect "$@"
 }
+# shellcheck disable=SC2317  # called by name
 running() { iotedge system status | grep -c ' Running$'; }
 
 systemd-sysusers /usr/lib/sysusers.d/muster-device.conf
