@@ -1,0 +1,73 @@
+# shellcheck shell=bash
+# A Debian that boots in systemd-nspawn, without a network but its own loopback. Sourced by run.
+
+# Its files come from base.tar; what the packages need of Debian is fetched before it boots, kept in archives/.
+container_make() { # directory with base.tar and archives/, name of the container
+  root=$(mktemp -d "/tmp/$2-XXXXXX")
+  tar -C "$root" -xf "$1/base.tar"
+  echo "$2" >"$root/etc/hostname"
+  printf '127.0.0.1 localhost %s\n::1 localhost\n' "$2" >"$root/etc/hosts"
+  rm -f "$root/etc/machine-id" && : >"$root/etc/machine-id"
+  ln -sf /dev/null "$root/etc/systemd/system/console-getty.service"
+  mkdir "$root/packages" "$root/packages.next"
+  cp "$1"/packages/*.deb "$root/packages/"
+  cp "$1"/packages.next/*.deb "$root/packages.next/"
+  cp "$1"/archives/*.deb "$root/var/cache/apt/archives/" 2>/dev/null || true
+  # What Debian's mirror has moved on from is not asked for again when the archive is there already.
+  if ! container_fetch "$1" >/dev/null 2>/dev/null; then
+    cp /etc/resolv.conf "$root/etc/resolv.conf" 2>/dev/null || true
+    chroot "$root" apt-get update -q >"$1/fetch.log" 2>&1 || return 1
+    container_fetch "$1" >>"$1/fetch.log" 2>&1 || return 1
+    cp "$root"/var/cache/apt/archives/*.deb "$1/archives/"
+    tar -C "$root" -czf "$1/lists.tar.gz" var/lib/apt/lists
+  fi
+}
+
+container_fetch() { # directory
+  [ ! -e "$1/lists.tar.gz" ] || tar -C "$root" -xzf "$1/lists.tar.gz"
+  chroot "$root" sh -c 'apt-get install -y -q --no-install-recommends --download-only bash-completion openssl /packages/*.deb'
+}
+
+container_boot() {
+  systemd-nspawn --quiet --register=no --keep-unit --private-network --machine="$(basename "$root")" -D "$root" -b \
+    >>"$root.console" 2>&1 </dev/null &
+  nspawn=$!
+  container_wait
+}
+
+# Waits until it has booted; sets init_pid, its process 1.
+container_wait() {
+  local state
+  for _ in $(seq 300); do
+    init_pid=$(pgrep -P "$nspawn" | head -n 1)
+    if [ -n "$init_pid" ]; then
+      state=$(in_container systemctl is-system-running 2>/dev/null || true)
+      case $state in running | degraded) return 0 ;; esac
+    fi
+    kill -0 "$nspawn" 2>/dev/null || return 1
+    sleep 0.2
+  done
+  return 1
+}
+
+in_container() { # command...
+  nsenter --target "$init_pid" --all -- \
+    env -C /root -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive TERM=dumb "$@" </dev/null
+}
+
+# The machine starts anew. systemd-nspawn leaves that to its caller, as it has no unit of its own.
+container_reboot() {
+  in_container systemctl reboot >/dev/null 2>&1 || true
+  wait "$nspawn" || true
+  container_boot
+}
+
+container_end() {
+  if [ -n "${nspawn:-}" ] && kill -0 "$nspawn" 2>/dev/null; then
+    kill -TERM "$nspawn" 2>/dev/null || true
+    for _ in $(seq 50); do kill -0 "$nspawn" 2>/dev/null && sleep 0.1; done
+    kill -KILL "$nspawn" 2>/dev/null || true
+    wait "$nspawn" 2>/dev/null || true
+  fi
+  [ -z "${root:-}" ] || rm -rf "$root" "$root.console"
+}

@@ -1,0 +1,40 @@
+# shellcheck shell=bash disable=SC2154
+heading "muster-edge: the how-to"
+script "installs" 'next: cp /etc/aziot/config.toml.edge.template' "$install /packages/muster-edge_*.deb"
+for user in aziotks aziotcs aziotid aziottpm iotedge edgeagentuser:13622 edgehubuser:13623; do
+  expect "user ${user%:*}" "^${user%:*}:[^:]*:$([ "${user#*:}" = "$user" ] && echo '[0-9]+' || echo "${user#*:}"):" getent passwd "${user%:*}"
+done
+expect "nobody was put into a group of the runtime" '^iotedge:x:[0-9]+:$' getent group iotedge
+expect "certd and identityd may ask keyd" 'aziotcs,aziotid|aziotid,aziotcs' getent group aziotks
+expect "the template is for root alone" '^root 600$' stat -c '%U %a' /etc/aziot/config.toml.edge.template
+expect "sockets listen before there is a configuration" 'aziot-identityd +Ready' iotedge system status
+refuses "and a caller is not left to guess" '.' iotedge system reprovision
+sleep 1
+expect "nothing runs round in circles" '^[0-9]$' sh -c "journalctl -q --no-pager -u 'aziot-*' | grep -c 'Failed\|failed' || true"
+
+script "the device's certificate and key" '' 'install -D -o aziotcs -g aziotcs -m 0644 certs/iot-edge-device-identity-edge1-full-chain.cert.pem /var/aziot/device-id.pem
+  install -D -o aziotks -g aziotks -m 0600 private/iot-edge-device-identity-edge1.key.pem /var/aziot/device-id.key'
+# sudo cp /etc/aziot/config.toml.edge.template /etc/aziot/config.toml
+script "cp of the template" '' 'cp /etc/aziot/config.toml.edge.template /etc/aziot/config.toml'
+# sudo nano /etc/aziot/config.toml: uncomment the lines for DPS provisioning with X.509, put the values in.
+script "edited" '^2$' "scope=\$(muster status -o json | sed -n 's/.*\"idScope\" *: *\"\\([^\"]*\\)\".*/\\1/p')
+  sed -i -e '/^## DPS provisioning with X.509 certificate\$/,/^## DPS provisioning with X.509 certificate, its key/ s/^# //' \
+    -e 's|^global_endpoint = .*|global_endpoint = \"https://localhost\"|' -e \"s|^id_scope = .*|id_scope = \\\"\$scope\\\"|\" \
+    -e 's|^registration_id = .*|registration_id = \"edge1\"|' -e 's|^identity_cert = .*|identity_cert = \"file:///var/aziot/device-id.pem\"|' \
+    -e 's|^identity_pk = .*|identity_pk = \"file:///var/aziot/device-id.key\"|' /etc/aziot/config.toml
+  grep -c '^identity_' /etc/aziot/config.toml"
+# sudo iotedge config apply
+expect "iotedge config apply" 'configured successfully!' iotedge config apply
+eventually "the device is provisioned" 'edge1' muster registration show edge1
+expect "with an identity at the hub" 'edge1' muster device show edge1
+# sudo iotedge system status; system logs; list
+for service in identityd keyd certd; do
+  eventually "iotedge system status: $service" "aziot-$service +(Running|Ready)" iotedge system status
+done
+expect "iotedge system logs" 'provisioned' iotedge system logs -- --no-pager
+in_container iotedge list >"$here/list.out" 2>&1 || true
+echo "iotedge list says: $(head -n 1 "$here/list.out")"
+for service in keyd:aziotks certd:aziotcs identityd:aziotid; do
+  expect "${service%:*} runs as its user" "^${service#*:} " sh -c "ps -eo user:16,args | grep '[a]ziot-${service%:*}'"
+  expect "its state is its own" "^${service#*:} 700$" stat -c '%U %a' "/var/lib/aziot/${service%:*}"
+done
