@@ -1,5 +1,7 @@
 #include "services.h"
 
+#include "edge/supervisor/client.h"
+
 namespace muster::iotedge {
 
 const std::vector<std::string>& service_names() {
@@ -9,8 +11,11 @@ const std::vector<std::string>& service_names() {
 
 std::unique_ptr<Services> find_services(const edge::Paths& paths) {
     const bool systemd_runs = std::filesystem::is_directory("/run/systemd/system");
-    const bool supervised = paths.rooted() || std::filesystem::exists(paths.supervisor_socket());
-    return systemd_runs && !supervised ? systemd_services() : supervised_services(paths);
+    if (paths.rooted() || !systemd_runs) return supervised_services(paths);
+    // `aziotd run` beside systemd, by someone who wanted it so; a socket alone may be left from a crash.
+    const bool supervised =
+        std::filesystem::exists(paths.supervisor_socket()) && edge::supervisor::Client(paths).status();
+    return supervised ? supervised_services(paths) : systemd_services();
 }
 
 }  // namespace muster::iotedge

@@ -35,7 +35,7 @@ const std::vector<std::string>& service_names();
 
 std::unique_ptr<Services> systemd_services();
 std::unique_ptr<Services> supervised_services(const edge::Paths& paths);
-// Below a device root, and where a supervisor's socket stands, the supervisor; else systemd where it runs.
+// Below a device root, and where a supervisor answers, the supervisor; else systemd where it runs.
 std::unique_ptr<Services> find_services(const edge::Paths& paths);
 
 }  // namespace muster::iotedge
