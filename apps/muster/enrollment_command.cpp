@@ -1,9 +1,11 @@
 // `muster enrollment` and `muster enrollment-group`: the same verbs over two collections.
 #include "base/bytes.h"
+#include "base/text.h"
 #include "muster/command.h"
 #include "muster/commands.h"
 #include "muster/enrollment_options.h"
 #include "muster/enrollment_view.h"
+#include "muster/symmetric_keys.h"
 
 namespace muster::cli {
 namespace {
@@ -51,10 +53,43 @@ Result<> create(Context& context, const Noun& noun, const EnrollmentOptions& opt
     return {};
 }
 
-Result<> show(Context& context, const Noun& noun, const std::string& id) {
+// A GET leaves the keys out; they are a request of their own, which needs the right to write.
+Result<json::object> attestation_with_keys(ServiceClient& client, const Noun& noun, const std::string& id) {
+    auto call = call_of(noun, "show the keys of", "POST", id);
+    call.path += "/attestationmechanism";
+    return client.call_object(call);
+}
+
+Result<> show(Context& context, const Noun& noun, const std::string& id, bool with_keys) {
     MUSTER_TRY(auto client, context.connect());
-    MUSTER_TRY(const auto enrollment, client.call_object(call_of(noun, "show", "GET", id)));
-    print_answer(context, noun, enrollment, EnrollmentDetail::with_registration);
+    MUSTER_TRY(auto enrollment, client.call_object(call_of(noun, "show", "GET", id)));
+    if (with_keys && text_at(enrollment, "attestation.type") == "symmetricKey") {
+        MUSTER_TRY(enrollment["attestation"], attestation_with_keys(client, noun, id));
+    }
+    print_answer(context, noun, enrollment,
+                 with_keys ? EnrollmentDetail::with_keys : EnrollmentDetail::with_registration);
+    wipe_strings(enrollment["attestation"]);
+    return {};
+}
+
+Result<> compute_device_key(Context& context, const std::string& group_id, const std::string& registration_id) {
+    MUSTER_TRY(auto client, context.connect());
+    MUSTER_TRY(auto attestation, attestation_with_keys(client, group, group_id));
+    const auto type = string_or(attestation, "type");
+    if (type != "symmetricKey")
+        return fail(Errc::invalid_argument, "enrollment group '{}' has no symmetric keys: its attestation is {}",
+                    group_id, printable(type));
+    MUSTER_TRY(const auto primary, derive_device_key(text_at(attestation, "symmetricKey.primaryKey"), registration_id));
+    MUSTER_TRY(const auto secondary,
+               derive_device_key(text_at(attestation, "symmetricKey.secondaryKey"), registration_id));
+    for (auto& member : attestation) wipe_strings(member.value());
+    if (context.json()) {
+        print_json(context, json::object{{"registrationId", registration_id},
+                                         {"primaryKey", primary.text()},
+                                         {"secondaryKey", secondary.text()}});
+    } else {
+        context.io.out(fmt::format("{}\n", primary.text()));
+    }
     return {};
 }
 
@@ -93,10 +128,8 @@ void add_create(CLI::App& parent, Context& context, const Noun& noun, const char
     auto options = std::make_shared<EnrollmentOptions>();
     add_enrollment_options(verb, noun.kind, EnrollmentVerb::create, *options);
     verb.callback([&context, &noun, options] {
-        if (options->certificate_path.empty() && options->ca_name.empty()) {
-            wrong_usage(noun.kind == EnrollmentKind::group ? "--certificate-path FILE or --ca-name NAME is needed"
-                                                           : "--certificate-path FILE is needed");
-        }
+        const auto fault = options->attestation_fault(noun.kind, EnrollmentVerb::create);
+        if (!fault.empty()) wrong_usage(fault);
         context.finish(create(context, noun, *options));
     });
 }
@@ -108,6 +141,8 @@ void add_update(CLI::App& parent, Context& context, const Noun& noun, const char
     verb.callback([&context, &noun, options] {
         if (!options->changes_something())
             wrong_usage("nothing to change: give at least one option that changes something");
+        const auto fault = options->attestation_fault(noun.kind, EnrollmentVerb::update);
+        if (!fault.empty()) wrong_usage(fault);
         context.finish(update(context, noun, *options));
     });
 }
@@ -115,8 +150,22 @@ void add_update(CLI::App& parent, Context& context, const Noun& noun, const char
 void add_show(CLI::App& parent, Context& context, const Noun& noun, const char* description, const char* examples) {
     auto& verb = add_service_verb(parent, context, "show", description, examples);
     auto id = std::make_shared<std::string>();
+    auto with_keys = std::make_shared<bool>(false);
     add_registration_id(verb, "ID", *id, noun.kind == EnrollmentKind::group ? "name of the group" : "registration id");
-    verb.callback([&context, &noun, id] { context.finish(show(context, noun, *id)); });
+    verb.add_flag("--show-keys,--keys", *with_keys, "with its symmetric keys");
+    verb.callback([&context, &noun, id, with_keys] { context.finish(show(context, noun, *id, *with_keys)); });
+}
+
+void add_compute_device_key(CLI::App& parent, Context& context) {
+    auto& verb = add_service_verb(parent, context, "compute-device-key",
+                                  "Print the key of one device of a group with symmetric keys",
+                                  "  muster enrollment-group compute-device-key pumps --registration-id pump-7\n");
+    auto id = std::make_shared<std::string>();
+    auto registration_id = std::make_shared<std::string>();
+    add_registration_id(verb, "ID", *id, "name of the group");
+    add_registration_id(verb, "--registration-id,--rid", *registration_id, "the device")->type_name("ID");
+    verb.callback(
+        [&context, id, registration_id] { context.finish(compute_device_key(context, *id, *registration_id)); });
 }
 
 void add_list(CLI::App& parent, Context& context, const Noun& noun, const char* description, const char* examples) {
@@ -141,7 +190,8 @@ void add_enrollment_command(CLI::App& app, Context& context) {
     auto& noun = add_noun(app, "enrollment", "Individual enrollments: one device each, known by its certificate");
     add_create(noun, context, individual, "Let one device in: the one that holds this certificate's key",
                "  muster enrollment create dev-1 --certificate-path certs/iot-edge-device-identity-dev-1.cert.pem\n"
-               "  muster enrollment create dev-1 --cp dev-1.pem --edge-enabled true --tags site=oslo --tags line=3\n");
+               "  muster enrollment create dev-1 --cp dev-1.pem --edge-enabled true --tags site=oslo --tags line=3\n"
+               "  muster enrollment create dev-2 --attestation-type symmetricKey\n");
     add_show(noun, context, individual, "Show an enrollment, whether its device registered, and as what device",
              "  muster enrollment show dev-1\n"
              "  muster enrollment show dev-1 --output json\n");
@@ -170,6 +220,7 @@ void add_enrollment_group_command(CLI::App& app, Context& context) {
                "Delete an enrollment group. To keep its devices out, disable it instead: a group of a CA further up\n"
                "would let them in again",
                "  muster enrollment-group delete plant-3\n");
+    add_compute_device_key(noun, context);
 }
 
 }  // namespace muster::cli

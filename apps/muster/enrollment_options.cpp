@@ -3,10 +3,13 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "muster/command.h"
+#include "muster/symmetric_keys.h"
 #include "pki/certificate.h"
 
 namespace muster::cli {
 namespace {
+
+constexpr const char* symmetric_key = "symmetricKey";
 
 struct ReprovisionPolicy {
     const char* name;
@@ -78,6 +81,26 @@ void apply_ca_references(const EnrollmentOptions& options, json::object& body) {
     if (!options.secondary_ca_name.empty()) references["secondary"] = options.secondary_ca_name;
 }
 
+Result<> set_key(json::object& keys, const char* name, const std::string& argument) {
+    if (argument.empty()) return {};
+    MUSTER_TRY(const auto key, read_key(argument));
+    keys[name] = key.text();
+    return {};
+}
+
+// The service makes the keys that are not given, and keeps those it has.
+Result<> apply_symmetric_keys(const EnrollmentOptions& options, json::object& body) {
+    const bool given = !options.primary_key.empty() || !options.secondary_key.empty();
+    if (!given && options.attestation_type != symmetric_key) return {};
+    auto& attestation = child(body, "attestation");
+    attestation["type"] = symmetric_key;
+    attestation.erase("x509");
+    attestation.erase("tpm");
+    auto& keys = child(attestation, symmetric_key);
+    MUSTER_CHECK(set_key(keys, "primaryKey", options.primary_key));
+    return set_key(keys, "secondaryKey", options.secondary_key);
+}
+
 Result<> apply_twin(const EnrollmentOptions& options, json::object& body) {
     if (!options.tags.empty()) {
         json::object tags;
@@ -123,6 +146,20 @@ std::string check_tags_argument(const std::string& argument) {
     return merged ? std::string() : merged.error().chain();
 }
 
+void add_key_options(CLI::App& verb, EnrollmentVerb change, EnrollmentOptions& options) {
+    if (change == EnrollmentVerb::create) {
+        add_choice(verb, "--attestation-type,--at", options.attestation_type, {"x509", symmetric_key},
+                   "how a device proves itself; default x509");
+    }
+    verb.add_option("--primary-key,--pk", options.primary_key,
+                    "symmetric key, base64, in a file; without it the service makes one")
+        ->check(check_key_argument, "", "")
+        ->type_name("@FILE");
+    verb.add_option("--secondary-key,--sk", options.secondary_key, "the second one, accepted as well")
+        ->check(check_key_argument, "", "")
+        ->type_name("@FILE");
+}
+
 void add_attestation_options(CLI::App& verb, EnrollmentKind kind, EnrollmentVerb change, EnrollmentOptions& options) {
     const bool group = kind == EnrollmentKind::group;
     add_file(verb, "--certificate-path,--cp", options.certificate_path,
@@ -137,6 +174,7 @@ void add_attestation_options(CLI::App& verb, EnrollmentKind kind, EnrollmentVerb
                         "name of a second one")
             ->type_name("NAME");
     }
+    add_key_options(verb, change, options);
     if (change == EnrollmentVerb::create) return;
     verb.add_flag("--remove-certificate,--rc", options.remove_certificate, "take the primary certificate away");
     verb.add_flag("--remove-secondary-certificate,--rsc", options.remove_secondary_certificate,
@@ -170,10 +208,22 @@ bool EnrollmentOptions::changes_something() const {
     EnrollmentOptions empty;
     const auto texts = [](const EnrollmentOptions& of) {
         return std::tie(of.certificate_path, of.secondary_certificate_path, of.ca_name, of.secondary_ca_name,
-                        of.device_id, of.device_information, of.edge_enabled, of.desired, of.provisioning_status,
-                        of.reprovision_policy, of.allocation_policy, of.tags, of.iot_hubs);
+                        of.primary_key, of.secondary_key, of.device_id, of.device_information, of.edge_enabled,
+                        of.desired, of.provisioning_status, of.reprovision_policy, of.allocation_policy, of.tags,
+                        of.iot_hubs);
     };
     return texts(*this) != texts(empty) || remove_certificate || remove_secondary_certificate;
+}
+
+std::string EnrollmentOptions::attestation_fault(EnrollmentKind kind, EnrollmentVerb verb) const {
+    const bool x509 = !certificate_path.empty() || !secondary_certificate_path.empty() || !ca_name.empty() ||
+                      !secondary_ca_name.empty() || remove_certificate || remove_secondary_certificate;
+    const bool keys = attestation_type == symmetric_key || !primary_key.empty() || !secondary_key.empty();
+    if (x509 && keys) return "certificates and symmetric keys do not go together";
+    if (attestation_type == "x509" && keys) return "a symmetric key is not of attestation type x509";
+    if (verb == EnrollmentVerb::update || keys || !certificate_path.empty() || !ca_name.empty()) return {};
+    return fmt::format("--certificate-path FILE is needed{}, or --attestation-type {}",
+                       kind == EnrollmentKind::group ? ", or --ca-name NAME" : "", symmetric_key);
 }
 
 void add_enrollment_options(CLI::App& verb, EnrollmentKind kind, EnrollmentVerb change, EnrollmentOptions& options) {
@@ -208,6 +258,7 @@ Result<> apply_options(const EnrollmentOptions& options, EnrollmentKind kind, js
     body[kind == EnrollmentKind::group ? "enrollmentGroupId" : "registrationId"] = options.id;
     MUSTER_CHECK(apply_certificates(options, kind, body));
     apply_ca_references(options, body);
+    MUSTER_CHECK(apply_symmetric_keys(options, body));
     if (!options.device_id.empty()) body["deviceId"] = options.device_id;
     if (!options.device_information.empty()) {
         MUSTER_TRY(body["optionalDeviceInformation"],

@@ -15,16 +15,20 @@ class App;
 namespace muster::cli {
 
 enum class EnrollmentKind { individual, group };
+enum class EnrollmentVerb { create, update };
 
 // Empty means not given.
 struct EnrollmentOptions {
     std::string id;
+    std::string attestation_type;  // "x509", "symmetricKey"; creations
     std::string certificate_path;
     std::string secondary_certificate_path;
     bool remove_certificate = false;
     bool remove_secondary_certificate = false;
     std::string ca_name;             // groups
     std::string secondary_ca_name;   // groups
+    std::string primary_key;         // "@FILE"
+    std::string secondary_key;       // "@FILE"
     std::string device_id;           // individual
     std::string device_information;  // individual
     std::string edge_enabled;        // "true", "false"
@@ -38,9 +42,10 @@ struct EnrollmentOptions {
 
     // Whether anything besides the id and the etag was given.
     bool changes_something() const;
+    // Why what is given of the attestation does not go together; empty when it does.
+    std::string attestation_fault(EnrollmentKind kind, EnrollmentVerb verb) const;
 };
 
-enum class EnrollmentVerb { create, update };
 void add_enrollment_options(CLI::App& verb, EnrollmentKind kind, EnrollmentVerb change, EnrollmentOptions& options);
 
 // Writes what was given into `body`: an empty object for a creation, the service's answer for an update. What was not

@@ -49,6 +49,16 @@ std::string attestation_summary(const json::object& enrollment) {
     return text_at(enrollment, "attestation.type");
 }
 
+void add_keys(FactSheet& facts, const json::object& enrollment, EnrollmentDetail detail) {
+    if (text_at(enrollment, "attestation.type") != "symmetricKey") return;
+    if (detail != EnrollmentDetail::with_keys) {
+        facts.add("Keys", "shown by `show` with --show-keys");
+        return;
+    }
+    facts.add("Primary key", text_at(enrollment, "attestation.symmetricKey.primaryKey"));
+    facts.add("Secondary key", text_at(enrollment, "attestation.symmetricKey.secondaryKey"));
+}
+
 std::string reprovision_name(const json::object& enrollment) {
     const auto update = text_at(enrollment, "reprovisionPolicy.updateHubAssignment");
     const auto migrate = text_at(enrollment, "reprovisionPolicy.migrateDeviceData");
@@ -129,6 +139,7 @@ void print_enrollment(const Context& context, EnrollmentKind kind, const json::o
     facts.add("Status", string_or(enrollment, "provisioningStatus"));
     facts.add("Attestation", text_at(enrollment, "attestation.type"));
     add_certificates(facts, enrollment, now);
+    add_keys(facts, enrollment, detail);
     facts.add("Device id", string_or(enrollment, "deviceId"));
     facts.add("IoT Edge", yes_if_true(text_at(enrollment, "capabilities.iotEdge")));
     facts.add("Allocation", string_or(enrollment, "allocationPolicy"));
@@ -143,7 +154,7 @@ void print_enrollment(const Context& context, EnrollmentKind kind, const json::o
     facts.add("ETag", string_or(enrollment, "etag"));
     if (const auto* registration = object_at(enrollment, "registrationState")) {
         add_registration(facts, *registration, now);
-    } else if (detail == EnrollmentDetail::with_registration && kind == EnrollmentKind::individual) {
+    } else if (detail != EnrollmentDetail::as_written && kind == EnrollmentKind::individual) {
         facts.add("Registration", "none: the device has not registered yet");
     }
     facts.print(context.io);

@@ -9,7 +9,7 @@ namespace muster::cli {
 
 ListView enrollment_list_view(const Context& context, EnrollmentKind kind);
 // The answers to changes say nothing of the registration; only a GET tells that there is none.
-enum class EnrollmentDetail { as_written, with_registration };
+enum class EnrollmentDetail { as_written, with_registration, with_keys };
 void print_enrollment(const Context& context, EnrollmentKind kind, const json::object& enrollment,
                       EnrollmentDetail detail);
 
