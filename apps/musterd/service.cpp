@@ -7,13 +7,18 @@
 #include "base/text.h"
 #include "base/version.h"
 #include "endpoints/https.h"
+#include "endpoints/monitoring.h"
+#include "endpoints/mqtt.h"
 #include "net/http_server.h"
+#include "net/stream_server.h"
 #include "store/sqlite_driver.h"
 
 namespace muster::musterd {
 namespace {
 
 constexpr auto drain_patience = std::chrono::seconds(10);
+// Fixed by the clients (facts/dps.md 1.4).
+constexpr std::string_view websocket_path = "/$iothub/websocket";
 
 // The address to tell clients of this machine: one that can be connected to.
 std::string reachable(const std::string& configured, std::uint16_t port) {
@@ -21,6 +26,20 @@ std::string reachable(const std::string& configured, std::uint16_t port) {
     if (host == "0.0.0.0") return fmt::format("127.0.0.1:{}", port);
     if (host == "[::]") return fmt::format("[::1]:{}", port);
     return fmt::format("{}:{}", host, port);
+}
+
+// Listens, unless it is off, and notes where.
+template <class Server>
+Result<> listen_at(Server& server, const std::optional<std::string>& configured,
+                   const std::shared_ptr<net::ServerTls>& tls, std::string& bound) {
+    if (!configured) return {};
+    MUSTER_TRY(const auto port, server.listen_tls(*configured, tls));
+    bound = reachable(*configured, port);
+    return {};
+}
+
+std::string on_or_off(const std::string& address) {
+    return address.empty() ? "off" : address;
 }
 
 Result<ServerIdentity> read_server_identity(const Settings& settings, const DataDirectory& data, const Clock& clock,
@@ -42,6 +61,7 @@ struct Service::State {
     DataDirectory data;
     SystemClock clock;
     SystemRandom random;
+    metrics::Metrics metrics;
     std::shared_ptr<net::ServerTls> tls;
     net::Reactors reactors;
     std::unique_ptr<store::Store> store;
@@ -52,12 +72,17 @@ struct Service::State {
     std::unique_ptr<hub::Registry> registry;
     std::unique_ptr<endpoints::Services> services;
     std::unique_ptr<net::HttpServer> server;
-    std::string https;
+    std::unique_ptr<net::StreamServer> mqtt_server;
+    std::unique_ptr<net::HttpServer> monitoring;
+    std::string monitoring_address;
     bool stopped = false;
 
     Result<> open_store();
     void make_services(const std::string& ca_pem);
+    void watch_rooms();
+    void make_servers();
     Result<> listen();
+    Result<> listen_for_monitoring();
     Result<> write_endpoints() const;
 };
 
@@ -70,7 +95,7 @@ Result<> Service::State::open_store() {
 
 void Service::State::make_services(const std::string& ca_pem) {
     registrations = std::make_unique<provisioning::Registrations>(
-        *store, *groups, clock, random,
+        *store, *groups, clock, random, metrics,
         provisioning::ServiceIdentity{data.id_scope, settings.host_name, data.operation_key.clone()});
     enrollments = std::make_unique<provisioning::Enrollments>(*store, *groups, clock, random,
                                                               provisioning::ServiceFacts{settings.host_name});
@@ -83,25 +108,76 @@ void Service::State::make_services(const std::string& ca_pem) {
                                                                          data.policies,
                                                                          clock,
                                                                          random,
+                                                                         metrics,
                                                                          settings.host_name,
                                                                          data.id_scope,
                                                                          {},
                                                                          clock.now(),
                                                                          ca_pem});
-    server = std::make_unique<net::HttpServer>(reactors, endpoints::https_handler(*services), settings.limits);
+    make_servers();
+}
+
+void Service::State::make_servers() {
+    const auto& limits = settings.limits;
+    const auto mqtt = endpoints::mqtt_handler(*services);
+    server = std::make_unique<net::HttpServer>(reactors, endpoints::https_handler(*services), limits);
+    server->serve_websockets({{std::string(websocket_path), "mqtt", mqtt}});
+    mqtt_server = std::make_unique<net::StreamServer>(
+        reactors, mqtt, net::StreamLimits{limits.handshake, limits.write, limits.connections});
 }
 
 Result<> Service::State::listen() {
-    if (!settings.https) return {};
-    MUSTER_TRY(const auto port, server->listen_tls(*settings.https, tls));
-    https = reachable(*settings.https, port);
-    services->https = https;
+    MUSTER_CHECK(listen_at(*server, settings.https, tls, services->https));
+    return listen_at(*mqtt_server, settings.mqtts, tls, services->mqtts);
+}
+
+// Values that the rooms keep anyway, read when Prometheus asks.
+void Service::State::watch_rooms() {
+    using Kind = metrics::Metrics::Kind;
+    const auto net = [this](auto member) {
+        return [this, member] { return static_cast<double>(server->statistics().*member); };
+    };
+    const auto db = [this](auto member) {
+        return [this, member] { return static_cast<double>(store->statistics().*member); };
+    };
+    using Net = net::ServerStatistics;
+    using Db = store::DriverStatistics;
+    metrics.observe(Kind::gauge, "muster_connections_open", "Connections open now", net(&Net::connections_open));
+    metrics.observe(Kind::total, "muster_connections_total", "Connections accepted", net(&Net::connections_total));
+    metrics.observe(Kind::total, "muster_handshakes_failed_total", "TLS handshakes that failed",
+                    net(&Net::handshakes_failed));
+    metrics.observe(Kind::total, "muster_store_transactions_total", "Write transactions run", db(&Db::transactions));
+    metrics.observe(Kind::total, "muster_store_commits_total", "Commits; each is one fsync for all that waited",
+                    db(&Db::commits));
+    metrics.observe(Kind::gauge, "muster_store_queue", "Write transactions waiting", db(&Db::queued));
+    metrics.observe(Kind::total, "muster_store_commit_seconds_total", "Time spent in commits",
+                    [this] { return static_cast<double>(store->statistics().commit_nanoseconds) / 1e9; });
+}
+
+Result<> Service::State::listen_for_monitoring() {
+    if (!settings.metrics) return {};
+    monitoring = std::make_unique<net::HttpServer>(
+        reactors, endpoints::monitoring_handler(metrics, [this]() -> Task<Result<>> {
+            MUSTER_CO_CHECK(co_await store->read([](store::Tx& tx) { return tx.enrollment_groups().count(); }));
+            co_return Result<>();
+        }));
+    const auto port = monitoring->listen_plain(*settings.metrics);
+    if (port) {
+        monitoring_address = reachable(*settings.metrics, *port);
+    } else if (settings.metrics_asked_for) {
+        return std::unexpected(port.error());
+    } else {
+        log::warn("no metrics: the default address is taken", {{"error", port.error().chain()}});
+    }
     return {};
 }
 
 Result<> Service::State::write_endpoints() const {
-    const json::object endpoints{
-        {"pid", ::getpid()}, {"hostName", settings.host_name}, {"idScope", data.id_scope}, {"https", https}};
+    const json::object endpoints{{"pid", ::getpid()},
+                                 {"hostName", settings.host_name},
+                                 {"idScope", data.id_scope},
+                                 {"https", services->https},
+                                 {"mqtts", services->mqtts}};
     return write_file_atomic(data.file("endpoints.json"), pretty(endpoints) + "\n", 0600);
 }
 
@@ -115,11 +191,14 @@ Result<std::unique_ptr<Service>> Service::start(Settings settings) {
     MUSTER_TRY(state->tls, net::ServerTls::create(identity.chain_pem, identity.key_pem));
     MUSTER_CHECK(state->open_store());
     state->make_services(identity.ca_pem);
+    state->watch_rooms();
     MUSTER_CHECK(state->listen());
+    MUSTER_CHECK(state->listen_for_monitoring());
     MUSTER_CHECK(state->write_endpoints());
     state->reactors.start();
     log::info("musterd started", {{"version", version()},
-                                  {"https", state->https.empty() ? "off" : state->https},
+                                  {"https", on_or_off(state->services->https)},
+                                  {"mqtts", on_or_off(state->services->mqtts)},
                                   {"idScope", state->data.id_scope},
                                   {"hostName", state->settings.host_name},
                                   {"dataDir", state->settings.data_dir.string()}});
@@ -138,6 +217,8 @@ std::string Service::welcome() const {
     return fmt::format(
         "musterd {}{}\n"
         "  https       {}\n"
+        "  mqtts       {}\n"
+        "  metrics     {}\n"
         "  host name   {} (what devices are told as their hub)\n"
         "  id scope    {}\n"
         "  data        {}\n"
@@ -147,7 +228,9 @@ std::string Service::welcome() const {
         "  muster status{}\n"
         "  muster connection-string --policy provisioningserviceowner{}\n",
         version(), s.data.first_start ? ", first start: a new data directory was made" : "",
-        s.https.empty() ? "off" : s.https, s.settings.host_name, s.data.id_scope, dir, dir,
+        on_or_off(s.services->https), on_or_off(s.services->mqtts),
+        s.monitoring_address.empty() ? "off" : "http://" + s.monitoring_address + "/metrics", s.settings.host_name,
+        s.data.id_scope, dir, dir,
         s.settings.certificate ? fmt::format("the issuer of {}", *s.settings.certificate)
                                : fmt::format("{}/server-ca.cert.pem (muster trust{})", dir, option),
         option, option);
@@ -171,6 +254,8 @@ void Service::stop() {
     if (std::exchange(s.stopped, true)) return;
     log::info("musterd stops");
     s.server->drain(drain_patience);
+    s.mqtt_server->drain(drain_patience);
+    if (s.monitoring) s.monitoring->drain(std::chrono::milliseconds(0));
     s.reactors.stop();
     s.store.reset();
     if (auto removed = remove_file(s.data.file("endpoints.json")); !removed)

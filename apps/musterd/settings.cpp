@@ -13,16 +13,30 @@ std::string machine_name() {
     return to_lower(name);
 }
 
+// An address with a port, or "off".
+void read_address(const ConfigSection& listen, std::string_view key, std::optional<std::string>& setting) {
+    const auto address = listen.string(key);
+    if (!address) return;
+    const auto usual = setting.value_or("");
+    setting = *address == "off" ? std::nullopt : address;
+    if (*address != "off" && address->find(':') == std::string::npos)
+        listen.problem(key, fmt::format("'{}' is not an address with a port", *address),
+                       fmt::format("write \"{}\", \"127.0.0.1:0\" (any free port) or \"off\"", usual));
+}
+
 void read_listen(const ConfigSection& root, Settings& settings) {
     const auto listen = root.table("listen");
     if (!listen) return;
-    if (const auto https = listen->string("https")) {
-        settings.https = *https == "off" ? std::nullopt : https;
-        if (*https != "off" && https->find(':') == std::string::npos)
-            listen->problem("https", fmt::format("'{}' is not an address with a port", *https),
-                            "write \"0.0.0.0:443\", \"[::]:443\", \"127.0.0.1:8443\" or \"off\"");
+    read_address(*listen, "https", settings.https);
+    if (const auto metrics = listen->string("metrics")) {
+        settings.metrics = *metrics == "off" ? std::nullopt : metrics;
+        settings.metrics_asked_for = true;
+        if (*metrics != "off" && metrics->find(':') == std::string::npos)
+            listen->problem("metrics", fmt::format("'{}' is not an address with a port", *metrics),
+                            "write \"127.0.0.1:9464\" or \"off\"");
     }
-    for (const auto* later : {"mqtts", "amqps", "metrics"})
+    read_address(*listen, "mqtts", settings.mqtts);
+    for (const auto* later : {"amqps"})
         if (const auto address = listen->string(later); address && *address != "off")
             listen->problem(later, "this listener is not in this version of Muster",
                             "remove the line, or set it to \"off\"");

@@ -24,7 +24,10 @@ struct Settings {
     std::string host_name;
     std::optional<std::string> id_scope;               // otherwise made once and kept in the data directory
     std::optional<std::string> https = "0.0.0.0:443";  // nothing: off
-    std::optional<std::string> certificate;            // the operator's own, PEM paths; both or neither
+    std::optional<std::string> mqtts = "0.0.0.0:8883";
+    std::optional<std::string> metrics = "127.0.0.1:9464";
+    bool metrics_asked_for = false;  // in the configuration; else a port that is taken is no reason not to start
+    std::optional<std::string> certificate;  // the operator's own, PEM paths; both or neither
     std::optional<std::string> key;
     log::Level log_level = log::Level::info;
     log::Format log_format = log::Format::human;

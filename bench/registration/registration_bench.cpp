@@ -41,10 +41,11 @@ public:
         store_ = *store::Store::open(*store::SqliteDriver::open(directory_ / "muster.db"));
         groups_ = std::make_unique<provisioning::Groups>(*store_);
         registrations_ = std::make_unique<provisioning::Registrations>(
-            *store_, *groups_, clock_, random_, provisioning::ServiceIdentity{"0ne1", "hub", Secret(Bytes(32, 1))});
+            *store_, *groups_, clock_, random_, metrics_,
+            provisioning::ServiceIdentity{"0ne1", "hub", Secret(Bytes(32, 1))});
         root_ = make(random_, clock_.now(), {.profile = pki::Profile::root_ca, .common_name = "root"}, nullptr);
-        intermediate_ =
-            make(random_, clock_.now(), {.profile = pki::Profile::intermediate_ca, .common_name = "intermediate"}, &*root_);
+        intermediate_ = make(random_, clock_.now(),
+                             {.profile = pki::Profile::intermediate_ca, .common_name = "intermediate"}, &*root_);
         for (int i = 0; i < devices; ++i)
             leaves_.push_back(make(random_, clock_.now(),
                                    {.profile = pki::Profile::client, .common_name = fmt::format("dev-{}", i)},
@@ -69,7 +70,7 @@ public:
         if (!accepted) co_return false;
         auto operation = std::string(accepted->at("operationId").as_string());
         auto final = co_await registrations_->operation_status(std::move(request), std::move(operation));
-        co_return final&& final->at("status") == "assigned";
+        co_return final && final->at("status") == "assigned";
     }
 
 private:
@@ -87,6 +88,7 @@ private:
     }
 
     SystemClock clock_;
+    metrics::Metrics metrics_;
     SystemRandom random_;
     std::filesystem::path directory_;
     std::unique_ptr<store::Store> store_;

@@ -6,6 +6,10 @@ namespace {
 
 constexpr std::size_t latest_shown = 10;
 
+json::object listeners(const Services& services) {
+    return {{"https", services.https}, {"mqtts", services.mqtts}};
+}
+
 Task<Result<json::object>> status(const Services& services) {
     MUSTER_CO_TRY(auto counts, co_await services.enrollments.counts());
     MUSTER_CO_TRY(auto latest, co_await services.enrollments.latest_registrations(latest_shown));
@@ -17,7 +21,7 @@ Task<Result<json::object>> status(const Services& services) {
                            {"idScope", services.scope},
                            {"version", version()},
                            {"startedUtc", format_utc(services.started)},
-                           {"listeners", {{"https", services.https}}},
+                           {"listeners", listeners(services)},
                            {"counts", std::move(counts)},
                            {"lastRegistrations", std::move(latest)}};
 }

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "hub/registry.h"
+#include "metrics/metrics.h"
 #include "provisioning/ca_certificates.h"
 #include "provisioning/enrollments.h"
 #include "provisioning/registration.h"
@@ -22,12 +23,14 @@ struct Services {
     const access::Policies& policies;
     const Clock& clock;
     Random& random;
+    metrics::Metrics& metrics;
 
     std::string host_name;
     std::string scope;
-    std::string https;  // the address that is really bound
+    std::string https;  // the addresses that are really bound; empty when off
     TimePoint started;
     std::string ca_pem;  // what a client must trust; empty when the certificate is the operator's own
+    std::string mqtts = {};
 };
 
 }  // namespace muster::endpoints

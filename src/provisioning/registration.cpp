@@ -186,6 +186,7 @@ Task<Result<json::object>> Registrations::register_device(DeviceRequest request,
     auto checked = check_request(request);
     if (!checked) {
         log_refusal(request, checked.error(), "request");
+        metrics_.registration("refused", "request");
         co_return std::unexpected(std::move(checked).error());
     }
     MUSTER_CO_TRY(const auto body_id, optional_string(body, "registrationId"));
@@ -202,6 +203,7 @@ Task<Result<json::object>> Registrations::register_device(DeviceRequest request,
         auto record = co_await store_.transact([&](Tx& tx) { return settle(tx, request, verdict); });
         if (!record) {
             log_refusal(request, record.error(), "enrollment");
+            metrics_.registration("refused", verdict.usable() ? "enrollment" : "credential");
             co_return std::unexpected(std::move(record).error());
         }
         if (!*record) {
@@ -212,6 +214,7 @@ Task<Result<json::object>> Registrations::register_device(DeviceRequest request,
             continue;
         }
         log_outcome(request, **record);
+        metrics_.registration((*record)->status);
         const auto operation_id = make_operation_id(
             identity_.operation_key.bytes(), {identity_.scope, request.registration_id, verdict.binding()}, random_);
         // Always "assigning" first: some clients take nothing else (facts 1.9). The result waits in the record.

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/random.h"
 #include "base/task.h"
+#include "metrics/metrics.h"
 #include "provisioning/attestation.h"
 #include "provisioning/groups.h"
 #include "store/store.h"
@@ -22,8 +23,14 @@ struct ServiceIdentity {
 
 class Registrations {
 public:
-    Registrations(store::Store& store, Groups& groups, const Clock& clock, Random& random, ServiceIdentity identity)
-        : store_(store), groups_(groups), clock_(clock), random_(random), identity_(std::move(identity)) {}
+    Registrations(store::Store& store, Groups& groups, const Clock& clock, Random& random, metrics::Metrics& metrics,
+                  ServiceIdentity identity)
+        : store_(store),
+          groups_(groups),
+          clock_(clock),
+          random_(random),
+          metrics_(metrics),
+          identity_(std::move(identity)) {}
 
     // The answer to a register request: {operationId, status, registrationState}. The registration is durable by then.
     // Errors: 401002 with what is wrong with the credential; 400004 for the body; 404201 for a foreign scope.
@@ -49,6 +56,7 @@ private:
     Groups& groups_;
     const Clock& clock_;
     Random& random_;
+    metrics::Metrics& metrics_;
     ServiceIdentity identity_;
     pki::VerifiedSignatures verified_;
 };

@@ -7,6 +7,13 @@
 
 namespace muster::store {
 
+struct DriverStatistics {
+    std::uint64_t transactions;        // asked for
+    std::uint64_t commits;             // done; each is one fsync for all that waited
+    std::uint64_t queued;              // waiting now
+    std::uint64_t commit_nanoseconds;  // spent in commits
+};
+
 class Driver {
 public:
     // Runs inside one transaction; an error rolls it back. It may be run again (PostgreSQL: serialization failures), so
@@ -20,12 +27,7 @@ public:
     virtual void read(Work work, Done done) = 0;
     // Like write, but on the calling thread, before the first request: schema and start-up.
     virtual Result<> write_now(Work work) = 0;
-};
-
-struct DriverStatistics {
-    std::uint64_t transactions;  // asked for
-    std::uint64_t commits;       // done; each is one fsync for all that waited
-    std::uint64_t queued;        // waiting now
+    virtual DriverStatistics statistics() const = 0;
 };
 
 }  // namespace muster::store

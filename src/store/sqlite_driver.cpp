@@ -110,6 +110,7 @@ struct SqliteDriver::State {
     int wal_pages = 0;  // of the writer thread
     std::atomic<std::uint64_t> transactions{0};
     std::atomic<std::uint64_t> commits{0};
+    std::atomic<std::uint64_t> commit_nanoseconds{0};
 
     void write_loop();
     void commit(std::deque<Job>& jobs);
@@ -124,7 +125,9 @@ void SqliteDriver::State::commit(std::deque<Job>& jobs) {
     Result<> batch = run(*writer, "BEGIN IMMEDIATE");
     if (batch) {
         for (auto& job : jobs) results.push_back(run_in_savepoint(*writer, job.work));
+        const auto began = std::chrono::steady_clock::now();
         batch = run(*writer, "COMMIT");
+        commit_nanoseconds += static_cast<std::uint64_t>((std::chrono::steady_clock::now() - began).count());
         if (!batch && sqlite3_get_autocommit(writer->get()) == 0) {
             if (auto undone = run(*writer, "ROLLBACK"); !undone)
                 log::error("a failed transaction could not be rolled back", {{"error", undone.error().chain()}});
@@ -261,7 +264,8 @@ Result<> SqliteDriver::write_now(Work work) {
 }
 
 DriverStatistics SqliteDriver::statistics() const {
-    return {state_->transactions.load(), state_->commits.load(), state_->writes.size()};
+    return {state_->transactions.load(), state_->commits.load(), state_->writes.size(),
+            state_->commit_nanoseconds.load()};
 }
 
 }  // namespace muster::store

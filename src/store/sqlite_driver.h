@@ -18,7 +18,7 @@ public:
     void write(Work work, Done done) override;
     void read(Work work, Done done) override;
     Result<> write_now(Work work) override;
-    DriverStatistics statistics() const;
+    DriverStatistics statistics() const override;
 
     struct State;
 

@@ -34,6 +34,7 @@ public:
     }
     // Blocking, for start-up.
     Result<> transact_now(std::function<Result<>(Tx&)> fn);
+    DriverStatistics statistics() const { return driver_->statistics(); }
 
 private:
     explicit Store(std::unique_ptr<Driver> driver) : driver_(std::move(driver)) {}

@@ -111,9 +111,10 @@ private:
     access::Policies policies_ = access::Policies::generate(random_);
     std::unique_ptr<store::Store> store_ =
         must(store::Store::open(must(store::SqliteDriver::open(directory_.path / "muster.db"))));
+    metrics::Metrics metrics_;
     provisioning::Groups groups_{*store_};
     provisioning::Registrations registrations_{
-        *store_, groups_, clock_, random_, {scope, hub_name, Secret(Bytes(32, 1))}};
+        *store_, groups_, clock_, random_, metrics_, {scope, hub_name, Secret(Bytes(32, 1))}};
     provisioning::Enrollments enrollments_{*store_, groups_, clock_, random_, {hub_name}};
     provisioning::CaCertificates ca_certificates_{*store_, groups_, clock_, random_};
     hub::Registry registry_{*store_, clock_, random_};
@@ -124,6 +125,7 @@ private:
                                   .policies = policies_,
                                   .clock = clock_,
                                   .random = random_,
+                                  .metrics = metrics_,
                                   .host_name = hub_name,
                                   .scope = scope,
                                   .https = "127.0.0.1:443",

@@ -54,12 +54,12 @@ protected:
     }
     static std::string status(const json::value& state) { return test::text_at(state, "/status"); }
 
+    metrics::Metrics metrics_;
     test::TestPki pki_{random_, clock_.now()};
     Groups groups_{*store_};
     Enrollments enrollments_{*store_, groups_, clock_, random_, ServiceFacts{"hub.example"}};
     CaCertificates certificates_{*store_, groups_, clock_, random_};
-    Registrations registrations_{*store_, groups_, clock_, random_,
-                                 ServiceIdentity{"0ne1", "hub.example", Secret(Bytes(32, 1))}};
+    Registrations registrations_{*store_, groups_, clock_, random_, metrics_, ServiceIdentity{"0ne1", "hub.example", Secret(Bytes(32, 1))}};
     hub::Registry registry_{*store_, clock_, random_};
 };
 
