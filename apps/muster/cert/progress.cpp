@@ -24,14 +24,12 @@ void Progress::show(std::size_t done) {
     const double left = rate > 0 ? static_cast<double>(total_ - done) / rate : 0;
     const std::string bar(bar_width * done / total_, '#');
     fmt::print(stderr, "\r[{:<{}}] {}/{}  {:.0f}/s  {:.0f} s left \033[K", bar, bar_width, done, total_, rate, left);
-    std::fflush(stderr);
     drawn_ = true;
 }
 
 void Progress::finish() {
     if (!drawn_) return;
     fmt::print(stderr, "\r\033[K");
-    std::fflush(stderr);
 }
 
 }  // namespace muster::cli::cert
