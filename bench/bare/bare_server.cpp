@@ -1,5 +1,5 @@
-// Our listener alone: mutual TLS and a constant answer, nothing behind it. The difference to musterd is what registering
-// costs, the difference to nginx what our TLS and HTTP save.
+// Our listener alone: mutual TLS and a constant answer, nothing behind it. The difference to musterd is what
+// registering costs, the difference to nginx what our TLS and HTTP save.
 #include <csignal>
 #include <cstdio>
 

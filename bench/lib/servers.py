@@ -158,6 +158,7 @@ class Musterd(Server):
             file.write(f"""host_name = "localhost"
 [listen]
 https = "127.0.0.1:{port}"
+mqtts = "off"
 [tls]
 certificate = "{bench['server_chain']}"
 key = "{bench['server_key']}"

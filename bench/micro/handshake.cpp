@@ -43,7 +43,8 @@ struct Parties {
     Identity middle = make(pki::Profile::intermediate_ca, "Middle", &root);
     Identity device = make(pki::Profile::client, "device-1", &middle);
     Identity server = make(pki::Profile::server, "localhost", &root);
-    std::shared_ptr<net::ServerTls> tls = net::ServerTls::create(server.chain.front().pem(), server.key.to_pem().value().text()).value();
+    std::shared_ptr<net::ServerTls> tls =
+        net::ServerTls::create(server.chain.front().pem(), server.key.to_pem().value().text()).value();
     std::shared_ptr<SSL_CTX> client{SSL_CTX_new(TLS_client_method()), SSL_CTX_free};
 };
 

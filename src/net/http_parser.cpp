@@ -1,7 +1,7 @@
 #include "net/http_parser.h"
 
-// One assertion of the parser's does not hold for a last chunk that arrives byte by byte ("0\r\n" and one more byte); what
-// it guards is safe. Off here as in release builds, so that tests and fuzzing see what ships.
+// One assertion of the parser's does not hold for a last chunk that arrives byte by byte ("0\r\n" and one more byte);
+// what it guards is safe. Off here as in release builds, so that tests and fuzzing see what ships.
 #define BOOST_DISABLE_ASSERTS
 #include <boost/assert.hpp>
 #include <boost/beast/http/basic_parser.hpp>
