@@ -325,7 +325,7 @@ TEST_F(CertCommand, ResumeMakesWhatIsMissingAndKeepsTheRest) {
     }
 }
 
-// A fleet run killed at many moments: what is there fits together, and resuming completes it.
+// A fleet run killed at many moments, also while it replaces: what is there fits together, and resuming completes it.
 TEST_F(CertCommand, KilledAtAnyMomentLeavesNoMismatch) {
     make_authorities();
     const std::vector<std::string> fleet = {"device", "--count", "600", "--prefix", "k-"};
@@ -333,7 +333,7 @@ TEST_F(CertCommand, KilledAtAnyMomentLeavesNoMismatch) {
         std::vector<std::string> command = {"timeout",      "-s",  "KILL", fmt::format("0.0{}", round),
                                             MUSTER_PROGRAM, "cert"};
         command.insert(command.end(), fleet.begin(), fleet.end());
-        command.insert(command.end(), {"--resume", "--dir", directory_.path().string()});
+        command.insert(command.end(), {round % 2 == 0 ? "--force" : "--resume", "--dir", directory_.path().string()});
         run(command);
         for (const auto& file : all_files()) {
             if (!file.starts_with("certs/iot-edge-device-identity-") || file.contains("-full-chain")) continue;

@@ -107,7 +107,9 @@ Result<> check_fleet(const Fleet& fleet, const Maker& maker, Existing existing) 
     for (std::size_t number = 0; number < fleet.count; ++number) {
         const Subject subject = fleet.subject(number);
         if (auto result = check_file_name(subject.prefix); !result) return result;
-        if (auto result = pki::check_common_name(subject.common_name); !result) return result;
+        if (auto result = pki::check_common_name(subject.common_name); !result) {
+            return fail(std::move(result).error().with_hint("--cn NAME gives it a shorter one than its file's name."));
+        }
         if (existing != Existing::refuse) continue;
         for (const auto& path : maker.files_of(subject.prefix)) {
             if (!std::filesystem::exists(path)) continue;
