@@ -49,6 +49,7 @@ public:
     Result<> restart() override {
         MUSTER_CHECK(systemctl({"stop"}, units(".service")));
         MUSTER_CHECK(systemctl({"reset-failed"}, units(".service")));
+        MUSTER_CHECK(systemctl({"reset-failed"}, units(".socket")));
         MUSTER_CHECK(systemctl({"start"}, units(".socket")));
         // The others start when they are asked for.
         return systemctl({"start"}, {"aziot-identityd.service"});
