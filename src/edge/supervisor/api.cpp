@@ -100,8 +100,8 @@ Task<net::HttpResponse> handle(Supervisor& supervisor, const net::HttpRequest& r
         co_return refuse(404, "no such thing to ask for");
     }
     if (request.method != "POST") co_return refuse(400, "the verb must be GET or POST");
-    if (path == "/restart") co_return done(co_await supervisor.restart());
-    if (path == "/stop") co_return done(co_await supervisor.stop());
+    if (path == "/restart") co_return done(co_await supervisor.obey(Supervisor::Command::restart));
+    if (path == "/stop") co_return done(co_await supervisor.obey(Supervisor::Command::stop));
     if (path == "/reload") {
         supervisor.reload();
         co_return answer(204);

@@ -235,22 +235,23 @@ Task<> Supervisor::bring_down_all() {
     for (auto at = services_.rbegin(); at != services_.rend(); ++at) co_await bring_down(**at);
 }
 
-Task<Result<>> Supervisor::stop() {
-    if (busy_) co_return fail(Errc::conflict, "another command is stopping or starting the services");
-    busy_ = true;
-    co_await bring_down_all();
-    busy_ = false;
-    co_return Result<>();
-}
-
 Task<> Supervisor::shut_down() {
     closing_ = true;
     return bring_down_all();
 }
 
-Task<Result<>> Supervisor::restart() {
-    MUSTER_CO_CHECK(co_await stop());
+Task<Result<>> Supervisor::obey(Command command) {
+    if (busy_) co_return fail(Errc::conflict, "another command is stopping or starting the services");
+    busy_ = true;
+    co_await bring_down_all();
+    busy_ = false;
+    if (command == Command::stop) co_return Result<>();
     if (closing_) co_return fail(Errc::conflict, "the supervisor is ending");
+    bring_up_all();
+    co_return Result<>();
+}
+
+void Supervisor::bring_up_all() {
     if (const auto recovered = recover_interrupted_apply(paths_); !recovered)
         take_line(*services_.front(), recovered.error().chain());
     for (auto& managed : services_) {
@@ -259,7 +260,6 @@ Task<Result<>> Supervisor::restart() {
         managed->reason.clear();
         managed->wake.give();
     }
-    co_return Result<>();
 }
 
 void Supervisor::reload() {

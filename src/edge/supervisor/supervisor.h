@@ -49,12 +49,13 @@ public:
     // Ends once a new line has come or the time is over.
     Task<> wait_for_line(std::uint64_t after, std::chrono::milliseconds patience);
 
-    // One command at a time: Errc::conflict while another stops or restarts services.
+    // One command at a time: Errc::conflict while another runs.
+    enum class Command {
+        stop,     // the last started first, each with ten seconds to end; they stay so
+        restart,  // stops them, finishes an interrupted apply and starts them again
+    };
+    Task<Result<>> obey(Command command);
 
-    // Stops the services, the last started first, each with ten seconds to end, and leaves them so.
-    Task<Result<>> stop();
-    // Stops them, finishes an interrupted apply and starts them again.
-    Task<Result<>> restart();
     // Stops them for the end of the supervisor, whatever else is going on. May be called from any thread; the task is
     // for the loop's.
     Task<> shut_down();
@@ -72,6 +73,7 @@ private:
     Task<> run_once(Managed& service);
     Task<> pump_output(Managed& service, int output);
     Task<> bring_down_all();
+    void bring_up_all();
     Task<> bring_down(Managed& service);
     void take_line(Managed& service, std::string_view line);
     bool configured(const Managed& service) const;
