@@ -36,6 +36,12 @@ TEST_F(Rules, TheVersionMustBeGivenAndKnown) {
     EXPECT_TRUE(curl(move + "2021-05-01'").find("not found") != std::string::npos);
 }
 
+TEST_F(Rules, WhatIsQuotedIsTextWhateverWasSent) {
+    const auto answer = curl("'http://keyd/key/k?api-version=%c3%a9%c3'");
+    EXPECT_EQ(answer.find("invalid api-version"), std::string("{\"message\":\"").size()) << answer;
+    EXPECT_NE(answer.find("\xc3\xa9\\\\xc3"), std::string::npos) << answer;
+}
+
 TEST_F(Rules, PathsAndVerbs) {
     EXPECT_TRUE(curl("'http://keyd/nowhere?api-version=2020-09-01'").ends_with(" 404"));
     EXPECT_TRUE(curl("'http://keyd/key/k/more?api-version=2020-09-01'").ends_with(" 404"));
