@@ -36,7 +36,6 @@ std::string serialize(const HttpResponse& response, std::string_view date, bool 
         fmt::format_to(std::back_inserter(out), "Content-Length: {}\r\n", response.body.size());
     }
     if (response.status == 101) out.append("Connection: Upgrade\r\n");
-    if (response.status == 101) out.append("Connection: Upgrade\r\n");
     out.append(keep ? "\r\n" : "Connection: close\r\n\r\n");
     if (!head_only && body_allowed(response.status)) out.append(response.body);
     return out;

@@ -182,7 +182,6 @@ Result<Packet> parse_empty(Reader reader) {
 }
 
 Result<Packet> parse_body(Type type, std::uint8_t flags, std::string_view body) {
-    if (type != Type::publish && flags != required_flags(type)) return malformed("reserved flags are set");
     const Reader reader(body);
     switch (type) {
         case Type::connect: return parse_connect(reader);
@@ -213,6 +212,9 @@ Result<std::optional<FixedHeader>> parse_fixed_header(std::string_view bytes) {
     if (bytes.empty()) return std::nullopt;
     const auto type = static_cast<std::uint8_t>(bytes[0]) >> 4;
     if (type == 0 || type == 15) return malformed("its type is reserved");
+    const auto flags = static_cast<std::uint8_t>(bytes[0]) & 0x0f;
+    if (const auto known = static_cast<Type>(type); known != Type::publish && flags != required_flags(known))
+        return malformed("reserved flags are set");
     std::size_t length = 0;
     for (std::size_t i = 1; i <= 4; ++i) {
         if (i >= bytes.size()) return std::nullopt;
