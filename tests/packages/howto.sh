@@ -9,8 +9,9 @@ expect "certd and identityd may ask keyd" 'aziotcs,aziotid|aziotid,aziotcs' gete
 expect "the template is for root alone" '^root 600$' stat -c '%U %a' /etc/aziot/config.toml.edge.template
 expect "sockets listen before there is a configuration" 'aziot-identityd +Ready' iotedge system status
 refuses "and a caller is not left to guess" '.' iotedge system reprovision
-sleep 1
-expect "nothing runs round in circles" '^[0-9]$' sh -c "journalctl -q --no-pager -u 'aziot-*' | grep -c 'Failed\|failed' || true"
+# systemd gives up on a service that may not start (TriggerLimitBurst), and nothing tries again by itself.
+in_container sleep 3
+expect "nothing goes round in circles" '^0$' sh -c "journalctl -q --no-pager --since=-1s -u 'aziot-*' | wc -l"
 
 script "the device's certificate and key" '' 'install -D -o aziotcs -g aziotcs -m 0644 certs/iot-edge-device-identity-edge1-full-chain.cert.pem /var/aziot/device-id.pem
   install -D -o aziotks -g aziotks -m 0600 private/iot-edge-device-identity-edge1.key.pem /var/aziot/device-id.key'
@@ -31,7 +32,7 @@ expect "with an identity at the hub" 'edge1' muster device show edge1
 for service in identityd keyd certd; do
   eventually "iotedge system status: $service" "aziot-$service +(Running|Ready)" iotedge system status
 done
-expect "iotedge system logs" 'provisioned' iotedge system logs -- --no-pager
+eventually "iotedge system logs" 'provisioned' iotedge system logs -- --no-pager
 in_container iotedge list >"$here/list.out" 2>&1 || true
 echo "iotedge list says: $(head -n 1 "$here/list.out")"
 for service in keyd:aziotks certd:aziotcs identityd:aziotid; do

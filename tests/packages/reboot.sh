@@ -6,7 +6,7 @@ eventually "musterd is back" '^active$' systemctl is-active musterd
 for service in identityd keyd certd; do
   eventually "$service is back" "aziot-$service +(Running|Ready)" iotedge system status
 done
-eventually "the device is provisioned again, by itself" 'provisioned' journalctl -q --no-pager -b -u aziot-identityd
+eventually "the device has its identity again, by itself" 'stored identity' journalctl -q --no-pager -b -u aziot-identityd
 expect "one registration, one device" '^1$' sh -c "muster device list -o json | grep -c '\"deviceId\"'"
 after=$(in_container sh -c 'cd /var/lib/aziot && find . -type f ! -name "*.log" -exec sha256sum {} + | sort -k 2')
 lost=$(comm -23 <(awk '{print $2}' <<<"$before" | sort) <(awk '{print $2}' <<<"$after" | sort))

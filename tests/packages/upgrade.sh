@@ -20,6 +20,7 @@ eventually "and run" '^active$' systemctl is-active aziot-identityd
 script "unless one insists" 'downgrading|Setting up' "MUSTER_ALLOW_DOWNGRADE=1 dpkg --install /packages/muster-edge_*.deb"
 eventually "identityd runs" '^active$' systemctl is-active aziot-identityd
 script "and goes forward again" 'Setting up muster-edge' "$install /packages.next/muster-edge_*.deb"
+script "ten restarts in a row leave it running" 'Running' 'for i in 1 2 3 4 5 6 7 8 9 10; do iotedge system restart >/dev/null; done; iotedge system status'
 script "a unit that was switched off stays off through an upgrade" '^disabled$' \
   "systemctl -q disable aziot-identityd.service; dpkg --install /packages.next/muster-edge_*.deb >/dev/null 2>&1; systemctl is-enabled aziot-identityd.service || true"
 in_container systemctl -q enable aziot-identityd.service
