@@ -30,6 +30,16 @@ programs_are_there() { # tree: what its units run is in it
   done < <(sed -n 's/^ExecStart[A-Za-z]*=[-+!]*\(\/[^ ]*\).*/\1/p' "$1"/usr/lib/systemd/system/*.service 2>/dev/null)
 }
 
+# Every line of the example that is commented out, put in force: musterd takes it. The certificate is the operator's.
+example_is_valid() { # tree
+  local file=$work/example.toml
+  sed -e 's/^# \([a-z_]* = \)/\1/' -e 's/"\([0-9.]*\):[0-9]*"/"127.0.0.1:0"/' "$1/etc/muster/config.toml" | grep -vE '^(certificate|key) = ' >"$file"
+  timeout --preserve-status 2 "$1/usr/bin/musterd" --config "$file" --data-dir "$work/data" >"$work/out" 2>&1 || {
+    cat "$work/out"
+    return 1
+  }
+}
+
 for name in muster-server muster-cli muster-edge; do
   package=$(echo "$1/$name"_*.deb)
   check "$name is made" test -e "$package"
@@ -53,6 +63,7 @@ for name in muster-server muster-cli muster-edge; do
   done
 done
 check "the template is for root alone" test "$(stat -c %a "$work/muster-edge/etc/aziot/config.toml.edge.template")" = 600
+check "the example of a configuration is one" example_is_valid "$work/muster-server"
 check "nobody is put into a group of the runtime" none "$(grep -rlE 'sudo|admin\b' "$work/muster-edge.scripts" "$work/muster-edge/usr/lib/sysusers.d" || true)"
 echo "$passed passed, $failed failed, 0 skipped"
 [ "$failed" = 0 ]
