@@ -78,8 +78,8 @@ using FindAnchors = std::function<std::vector<Certificate>(const Certificate& su
 // presented certificates may come in any order and may hold strangers; only those that fit are used. At each step an
 // anchor is preferred over a presented certificate, so the path ends at the anchor nearest to the leaf. An anchor that
 // signed a certificate of the path decides there: when it has expired or may not issue, no way around it is looked for.
-// A leaf that is itself among the anchors is a path of one. At most 16 certificates are taken, and the search is bounded
-// whatever they are.
+// A leaf that is itself among the anchors is a path of one. At most 16 certificates are taken, and the search is
+// bounded whatever they are.
 PathResult validate_client_path(const CertificateChain& presented, const FindAnchors& anchors,
                                 const PathOptions& options);
 

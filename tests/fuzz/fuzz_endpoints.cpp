@@ -113,8 +113,8 @@ private:
         must(store::Store::open(must(store::SqliteDriver::open(directory_.path / "muster.db"))));
     metrics::Metrics metrics_;
     provisioning::Groups groups_{*store_};
-    provisioning::Registrations registrations_{
-        *store_, groups_, clock_, random_, metrics_, {scope, hub_name, Secret(Bytes(32, 1))}};
+    provisioning::Registrations registrations_{*store_, groups_,  clock_,
+                                               random_, metrics_, {scope, hub_name, Secret(Bytes(32, 1))}};
     provisioning::Enrollments enrollments_{*store_, groups_, clock_, random_, {hub_name}};
     provisioning::CaCertificates ca_certificates_{*store_, groups_, clock_, random_};
     hub::Registry registry_{*store_, clock_, random_};

@@ -59,7 +59,8 @@ protected:
     Groups groups_{*store_};
     Enrollments enrollments_{*store_, groups_, clock_, random_, ServiceFacts{"hub.example"}};
     CaCertificates certificates_{*store_, groups_, clock_, random_};
-    Registrations registrations_{*store_, groups_, clock_, random_, metrics_, ServiceIdentity{"0ne1", "hub.example", Secret(Bytes(32, 1))}};
+    Registrations registrations_{*store_, groups_,  clock_,
+                                 random_, metrics_, ServiceIdentity{"0ne1", "hub.example", Secret(Bytes(32, 1))}};
     hub::Registry registry_{*store_, clock_, random_};
 };
 

@@ -31,14 +31,14 @@ public:
     const std::filesystem::path& root() const { return root_; }
     std::filesystem::path under(std::string_view absolute) const;  // "/etc/x" -> root + "/etc/x"
 
-    std::filesystem::path super_config() const;                     // /etc/aziot/config.toml
-    std::filesystem::path config_file(Service service) const;       // /etc/aziot/keyd/config.toml
+    std::filesystem::path super_config() const;                                 // /etc/aziot/config.toml
+    std::filesystem::path config_file(Service service) const;                   // /etc/aziot/keyd/config.toml
     std::filesystem::path config_directory(std::string_view short_name) const;  // /etc/aziot/keyd/config.d
     std::filesystem::path generated_config(std::string_view short_name) const;  // .../00-super.toml
-    std::filesystem::path socket(Service service) const;            // /run/aziot/keyd.sock
-    std::filesystem::path state_directory(Service service) const;   // /var/lib/aziot/keyd
-    std::filesystem::path secrets_directory() const;                // /var/secrets/aziot
-    std::filesystem::path supervisor_socket() const;                // /run/aziot/supervisor.sock (aziotd run)
+    std::filesystem::path socket(Service service) const;                        // /run/aziot/keyd.sock
+    std::filesystem::path state_directory(Service service) const;               // /var/lib/aziot/keyd
+    std::filesystem::path secrets_directory() const;                            // /var/secrets/aziot
+    std::filesystem::path supervisor_socket() const;  // /run/aziot/supervisor.sock (aziotd run)
 
 private:
     std::filesystem::path root_;
