@@ -13,13 +13,13 @@ T run_blocking(Task<T> task) {
     boost::asio::io_context loop(1);
     std::exception_ptr thrown;
     if constexpr (std::is_void_v<T>) {
-        boost::asio::co_spawn(loop, std::move(task), [&](std::exception_ptr error) { thrown = error; });
+        boost::asio::co_spawn(loop, std::move(task), [&](std::exception_ptr error) { thrown = std::move(error); });
         loop.run();
         if (thrown) std::rethrow_exception(thrown);
     } else {
         std::optional<T> value;
         boost::asio::co_spawn(loop, std::move(task), [&](std::exception_ptr error, T result) {
-            thrown = error;
+            thrown = std::move(error);
             value.emplace(std::move(result));
         });
         loop.run();
