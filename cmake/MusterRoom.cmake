@@ -2,7 +2,7 @@
 #
 # A room sees its own headers and those of the rooms it links, and nothing else: each room's include directory holds
 # one link, named like the room. `#include "store/tx.h"` in a room that does not link `store` does not compile, so the
-# link list in src/CMakeLists.txt is the dependency rule of ARCHITECTURE.md.
+# link list in each room's CMakeLists.txt is the dependency rule of ARCHITECTURE.md.
 function(muster_room name)
   cmake_parse_arguments(ROOM "" "" "SOURCES;ROOMS;LIBRARIES" ${ARGN})
   string(REPLACE "/" "_" target ${name})
