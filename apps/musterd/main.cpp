@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include "base/version.h"
+#include "notify.h"
 #include "pki/direct_ec.h"
 #include "service.h"
 
@@ -26,6 +27,11 @@ sigset_t block_signals() {
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
     return signals;
+}
+
+// A systemd that cannot be told is a systemd's trouble: the service goes on, the log says so.
+void tell_systemd(std::string_view state) {
+    if (const auto told = notify_systemd(state); !told) log::warn("notify", {{"error", told.error().chain()}});
 }
 
 void wait_for_end(const sigset_t& signals, Service& service) {
@@ -58,7 +64,9 @@ int run(const Options& options) {
     }
     fmt::print("{}", (*service)->welcome());
     std::fflush(stdout);
+    tell_systemd("READY=1");
     wait_for_end(signals, **service);
+    tell_systemd("STOPPING=1");
     (*service)->stop();
     log::flush();
     return 0;
