@@ -2,12 +2,12 @@
 
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
-#include <openssl/hmac.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/sha.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "base/text.h"
@@ -175,13 +175,28 @@ Bytes sha256(ByteView bytes) {
 }
 
 Bytes hmac_sha256(ByteView key, ByteView message) {
-    Bytes out(SHA256_DIGEST_LENGTH);
-    unsigned int size = 0;
-    // An empty key is legal; OpenSSL takes a null pointer for "the key set before".
-    const unsigned char empty = 0;
-    HMAC(EVP_sha256(), key.empty() ? &empty : key.data(), static_cast<int>(key.size()), message.data(), message.size(),
-         out.data(), &size);
-    return out;
+    // RFC 2104 over the same calls, for the same reason: HMAC() looks up the MAC and the hash each time.
+    std::array<std::uint8_t, SHA256_CBLOCK> block{};
+    Bytes short_key = key.size() > block.size() ? sha256(key) : Bytes(key.begin(), key.end());
+    std::ranges::copy(short_key, block.begin());
+    wipe(short_key.data(), short_key.size());
+    const auto round = [&](std::uint8_t pad, ByteView data) {
+        auto padded = block;
+        for (auto& byte : padded) byte ^= pad;
+        Bytes out(SHA256_DIGEST_LENGTH);
+        SHA256_CTX context;
+        SHA256_Init(&context);
+        SHA256_Update(&context, padded.data(), padded.size());
+        SHA256_Update(&context, data.data(), data.size());
+        SHA256_Final(out.data(), &context);
+        wipe(padded.data(), padded.size());
+        wipe(&context, sizeof context);
+        return out;
+    };
+    const Bytes inner = round(0x36, message);
+    auto outer = round(0x5c, inner);
+    wipe(block.data(), block.size());
+    return outer;
 }
 
 }  // namespace muster::pki
