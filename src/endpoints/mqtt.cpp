@@ -116,8 +116,14 @@ private:
         auto opening = judge(*connect, services_);
         MUSTER_CO_TRY(const auto connack, mqtt::serialize(mqtt::Connack{false, opening.code}));
         if (!co_await stream_.write_all(connack)) co_return nullptr;
-        if (opening.code != ConnectCode::accepted)
-            co_return fail(Errc::unauthorized, "CONNECT refused: {}", opening.reason);
+        if (opening.code != ConnectCode::accepted) {
+            // All that the client hears is a number: its owner finds the reason here.
+            log::info("MQTT session refused", {{"peer", peer_.address},
+                                               {"clientId", printable(client_id_)},
+                                               {"userName", printable(connect->user_name.value_or(""))},
+                                               {"reason", opening.reason}});
+            co_return nullptr;
+        }
         idle_ = idle_time(connect->keep_alive, limits_);
         packets_.raise_limit(limits_.packet_bytes);
         co_return std::make_unique<MqttProvisioning>(services_, peer_, std::move(*opening.user),

@@ -6,8 +6,12 @@ namespace {
 
 constexpr std::size_t latest_shown = 10;
 
+// The addresses of those that are on.
 json::object listeners(const Services& services) {
-    return {{"https", services.https}, {"mqtts", services.mqtts}};
+    json::object all;
+    for (const auto& [name, address] : {std::pair("https", &services.https), std::pair("mqtts", &services.mqtts)})
+        if (!address->empty()) all[name] = *address;
+    return all;
 }
 
 Task<Result<json::object>> status(const Services& services) {
