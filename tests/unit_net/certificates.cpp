@@ -2,12 +2,25 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "base/random.h"
+#include "pki/direct_ec.h"
 
 namespace muster::net {
 namespace {
 
 using std::chrono::days;
+
+// Every test of this program runs a second time with EC keys as musterd has them (CMakeLists.txt).
+class MaybeDirectEc : public testing::Environment {
+public:
+    void SetUp() override {
+        if (std::getenv("MUSTER_TEST_DIRECT_EC") != nullptr) ASSERT_TRUE(pki::use_direct_ec_keys());
+    }
+};
+
+[[maybe_unused]] const testing::Environment* const registered = testing::AddGlobalTestEnvironment(new MaybeDirectEc);
 
 pki::IssueRequest request(pki::Profile profile, const std::string& name, Dates dates) {
     pki::IssueRequest result;
