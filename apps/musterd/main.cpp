@@ -1,4 +1,5 @@
 // musterd: the service. Arguments in, rooms wired, exit code out: 0 stopped as asked, 1 could not run, 2 wrong usage.
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 
@@ -36,9 +37,12 @@ void tell_systemd(std::string_view state) {
 
 void wait_for_end(const sigset_t& signals, Service& service) {
     for (;;) {
-        int number = 0;
-        if (sigwait(&signals, &number) != 0) return;
-        if (number != SIGHUP) return;
+        // Looking once a day is soon enough: our own certificate is made anew two months before its end.
+        const timespec day{.tv_sec = 86'400, .tv_nsec = 0};
+        const int number = sigtimedwait(&signals, nullptr, &day);
+        if (number < 0 && errno == EINTR) continue;
+        const bool a_day_went_by = number < 0 && errno == EAGAIN;
+        if (number != SIGHUP && !a_day_went_by) return;
         service.reload_certificate();
     }
 }

@@ -65,7 +65,7 @@ Result<Pair> make_server(const std::string& host, const Pair& ca, TimePoint now,
                               .dns_names = {"localhost"},
                               .ip_addresses = {"127.0.0.1", "::1"},
                               .not_before = now - clock_skew,
-                              .not_after = now + server_lifetime};
+                              .not_after = std::min(now + server_lifetime, ca.certificate.not_after())};
     if (is_address(host)) {
         if (host != "127.0.0.1") request.ip_addresses.push_back(host);
     } else if (host != "localhost") {

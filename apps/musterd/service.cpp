@@ -42,6 +42,14 @@ std::string on_or_off(const std::string& address) {
     return address.empty() ? "off" : address;
 }
 
+// Under which names clients may address the service in a shared access signature: its own and its certificate's.
+std::vector<std::string> names_of(const std::string& chain_pem, const std::string& host_name) {
+    std::vector<std::string> names{host_name, "localhost", "127.0.0.1"};
+    if (const auto certificate = pki::Certificate::from_pem(chain_pem))
+        for (auto& name : certificate->dns_names()) names.push_back(std::move(name));
+    return names;
+}
+
 Result<ServerIdentity> read_server_identity(const Settings& settings, const DataDirectory& data, const Clock& clock,
                                             Random& random) {
     if (!settings.certificate) return own_server_identity(data, settings.host_name, clock, random);
@@ -78,7 +86,7 @@ struct Service::State {
     bool stopped = false;
 
     Result<> open_store();
-    void make_services(const std::string& ca_pem);
+    void make_services(const ServerIdentity& identity);
     void watch_rooms();
     void make_servers();
     Result<> listen();
@@ -93,7 +101,7 @@ Result<> Service::State::open_store() {
     return groups->load();
 }
 
-void Service::State::make_services(const std::string& ca_pem) {
+void Service::State::make_services(const ServerIdentity& identity) {
     registrations = std::make_unique<provisioning::Registrations>(
         *store, *groups, clock, random, metrics,
         provisioning::ServiceIdentity{data.id_scope, settings.host_name, data.operation_key.clone()});
@@ -101,19 +109,20 @@ void Service::State::make_services(const std::string& ca_pem) {
                                                               provisioning::ServiceFacts{settings.host_name});
     ca_certificates = std::make_unique<provisioning::CaCertificates>(*store, *groups, clock, random);
     registry = std::make_unique<hub::Registry>(*store, clock, random);
-    services = std::make_unique<endpoints::Services>(endpoints::Services{*registrations,
-                                                                         *enrollments,
-                                                                         *ca_certificates,
-                                                                         *registry,
-                                                                         data.policies,
-                                                                         clock,
-                                                                         random,
-                                                                         metrics,
-                                                                         settings.host_name,
-                                                                         data.id_scope,
-                                                                         {},
-                                                                         clock.now(),
-                                                                         ca_pem});
+    services = std::make_unique<endpoints::Services>(
+        endpoints::Services{.registrations = *registrations,
+                            .enrollments = *enrollments,
+                            .ca_certificates = *ca_certificates,
+                            .registry = *registry,
+                            .policies = data.policies,
+                            .clock = clock,
+                            .random = random,
+                            .metrics = metrics,
+                            .host_name = settings.host_name,
+                            .names = names_of(identity.chain_pem, settings.host_name),
+                            .scope = data.id_scope,
+                            .started = clock.now(),
+                            .ca_pem = identity.ca_pem});
     make_servers();
 }
 
@@ -190,7 +199,7 @@ Result<std::unique_ptr<Service>> Service::start(Settings settings) {
     MUSTER_TRY(const auto identity, read_server_identity(state->settings, state->data, state->clock, state->random));
     MUSTER_TRY(state->tls, net::ServerTls::create(identity.chain_pem, identity.key_pem));
     MUSTER_CHECK(state->open_store());
-    state->make_services(identity.ca_pem);
+    state->make_services(identity);
     state->watch_rooms();
     MUSTER_CHECK(state->listen());
     MUSTER_CHECK(state->listen_for_monitoring());

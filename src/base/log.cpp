@@ -68,8 +68,8 @@ std::string json_line(Level level, std::string_view event, std::initializer_list
     boost::json::object object;
     object["time"] = format_utc(now);
     object["level"] = level_name(level);
-    object["event"] = event;
-    for (const auto& field : fields) object[field.name] = field.value;
+    object["event"] = as_utf8(event);
+    for (const auto& field : fields) object[field.name] = as_utf8(field.value);
     return boost::json::serialize(object);
 }
 

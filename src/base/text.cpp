@@ -32,6 +32,22 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
     return row[b.size()];
 }
 
+// The length of the UTF-8 sequence (RFC 3629) at the front of `text`; 0 when there is none.
+std::size_t sequence_length(std::string_view text) {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    const auto first = byte(0);
+    if (first < 0x80) return 1;
+    const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+    if (first < 0xc2 || first > 0xf4 || text.size() < length) return 0;
+    for (std::size_t i = 1; i < length; ++i)
+        if ((byte(i) & 0xc0) != 0x80) return 0;
+    // Overlong forms, surrogates, and what is beyond Unicode.
+    const auto second = byte(1);
+    const bool outside = (first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) ||
+                         (first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f);
+    return outside ? 0 : length;
+}
+
 }  // namespace
 
 std::string to_lower(std::string_view text) {
@@ -90,6 +106,21 @@ std::optional<std::string> nearest(std::string_view mistyped, const std::vector<
     return best;
 }
 
+std::string as_utf8(std::string_view text) {
+    std::string out;
+    out.reserve(text.size());
+    while (!text.empty()) {
+        const auto length = sequence_length(text);
+        if (length == 0) {
+            out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[0]));
+        } else {
+            out += text.substr(0, length);
+        }
+        text.remove_prefix(std::max<std::size_t>(length, 1));
+    }
+    return out;
+}
+
 std::string printable(std::string_view text, std::size_t limit) {
     std::string out;
     for (const char c : text.substr(0, limit)) {
@@ -101,7 +132,8 @@ std::string printable(std::string_view text, std::size_t limit) {
         }
     }
     if (text.size() > limit) out += "...";
-    return out;
+    // Last, because the cut may have split a character.
+    return as_utf8(out);
 }
 
 }  // namespace muster

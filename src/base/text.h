@@ -31,6 +31,10 @@ std::optional<T> parse_integer(std::string_view text) {
 // The candidate that a mistyped name most likely meant; none when all are too far away.
 std::optional<std::string> nearest(std::string_view mistyped, const std::vector<std::string>& candidates);
 
+// The text with every byte that is not part of valid UTF-8 (RFC 3629) written as \xNN: what others sent need not be
+// text, JSON must be.
+std::string as_utf8(std::string_view text);
+
 // The text fit to print on one line: control characters escaped, cut with "..." after `limit` bytes.
 std::string printable(std::string_view text, std::size_t limit = 200);
 

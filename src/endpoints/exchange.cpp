@@ -60,12 +60,8 @@ Result<json::object> Exchange::body() const {
     return parsed;
 }
 
-std::vector<std::string> Exchange::hosts() const {
-    return {services.host_name, std::string(request.headers.get("Host"))};
-}
-
 Result<const access::Policy*> Exchange::authenticate() const {
-    return services.policies.authenticate(request.headers.get("Authorization"), hosts(), services.clock.now());
+    return services.policies.authenticate(request.headers.get("Authorization"), services.names, services.clock.now());
 }
 
 Result<const access::Policy*> Exchange::authorize(access::Right right) const {

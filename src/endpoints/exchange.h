@@ -36,7 +36,6 @@ public:
     // Any policy at all.
     Result<const access::Policy*> authenticate() const;
     bool has_authorization() const { return !request.headers.get("Authorization").empty(); }
-    std::vector<std::string> hosts() const;  // names this service answers to
 
 private:
     std::vector<std::string> segments_;

@@ -125,7 +125,8 @@ Task<Result<>> authorize_modules(const Exchange& exchange, const std::string& de
         credentials.leaf_sha1 = exchange.peer.chain.front().sha1_thumbprint();
         credentials.leaf_sha256 = exchange.peer.chain.front().sha256_thumbprint();
     }
-    co_return co_await exchange.services.registry.authenticate(device_id, std::move(credentials), exchange.hosts());
+    co_return co_await exchange.services.registry.authenticate(device_id, std::move(credentials),
+                                                               exchange.services.names);
 }
 
 Task<net::HttpResponse> list_modules(const Exchange& exchange, const std::string& device_id) {

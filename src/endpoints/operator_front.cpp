@@ -14,9 +14,11 @@ json::object listeners(const Services& services) {
     return all;
 }
 
-Task<Result<json::object>> status(const Services& services) {
+// Counts for every policy; who registered last for those that may read registrations.
+Task<Result<json::object>> status(const Services& services, const access::Policy& policy) {
     MUSTER_CO_TRY(auto counts, co_await services.enrollments.counts());
-    MUSTER_CO_TRY(auto latest, co_await services.enrollments.latest_registrations(latest_shown));
+    const auto shown = policy.may(access::Right::registration_status_read) ? latest_shown : 0;
+    MUSTER_CO_TRY(auto latest, co_await services.enrollments.latest_registrations(shown));
     MUSTER_CO_TRY(auto devices, co_await services.registry.device_statistics());
     MUSTER_CO_TRY(const auto modules, co_await services.registry.count_modules());
     counts["devices"] = devices["totalDeviceCount"];
@@ -50,8 +52,9 @@ Task<net::HttpResponse> operator_front(const Exchange& exchange) {
     if (exchange.segment_is(1, "trust")) co_return trust(exchange);
     if (!exchange.segment_is(1, "status")) co_return provisioning_error(exchange, no_such_path(exchange));
     if (exchange.api_version().empty()) co_return provisioning_error(exchange, missing_api_version());
-    if (auto policy = exchange.authenticate(); !policy) co_return provisioning_error(exchange, policy.error());
-    auto result = co_await status(exchange.services);
+    auto policy = exchange.authenticate();
+    if (!policy) co_return provisioning_error(exchange, policy.error());
+    auto result = co_await status(exchange.services, **policy);
     co_return result ? json_answer(exchange, 200, *result) : provisioning_error(exchange, result.error());
 }
 

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "access/policies.h"
 #include "base/clock.h"
@@ -26,6 +27,7 @@ struct Services {
     metrics::Metrics& metrics;
 
     std::string host_name;
+    std::vector<std::string> names;  // what clients may address: host_name and the names of the certificate
     std::string scope;
     std::string https;  // the addresses that are really bound; empty when off
     TimePoint started;

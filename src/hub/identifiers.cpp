@@ -63,7 +63,7 @@ std::string make_device_key(Random& random) {
 
 Result<> check_if_match(std::string_view if_match, std::string_view etag, std::string_view what) {
     const auto wanted = without_quotes(trim(if_match));
-    if (wanted.empty() || wanted == "*" || wanted == without_quotes(etag)) return {};
+    if (wanted == "*" || wanted == without_quotes(etag)) return {};
     return fail(Error(Errc::precondition_failed,
                       fmt::format("{} has changed since it was read: its etag is {}, If-Match has {}", what,
                                   without_quotes(etag), printable(wanted)))

@@ -24,8 +24,8 @@ std::string twin_etag(std::int64_t version);
 // 32 random bytes, base64, as the registry makes them when a device is created without keys.
 std::string make_device_key(Random& random);
 
-// An If-Match header against a record's etag: an empty header and "*", with or without quotes, fit
-// everything. Errc::precondition_failed otherwise.
+// An If-Match header against a record's etag: "*", with or without quotes, fits everything. Errc::precondition_failed
+// otherwise.
 Result<> check_if_match(std::string_view if_match, std::string_view etag, std::string_view what);
 
 }  // namespace muster::hub

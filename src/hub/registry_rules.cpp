@@ -96,6 +96,7 @@ Result<Written> create_module(Tx& tx, ModuleName name, const json::object& body,
         return fail(Error(Errc::already_exists, fmt::format("module '{}' is already registered on device '{}'",
                                                             name.module_id, name.device_id))
                         .with_number(code::module_already_exists));
+    MUSTER_CHECK(check_not_system(name.module_id));
     if (siblings.size() >= max_modules)
         return fail(Error(Errc::too_large, fmt::format("device '{}' has {} modules, which is the limit", name.device_id,
                                                        siblings.size()))

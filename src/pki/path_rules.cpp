@@ -1,5 +1,7 @@
 #include "pki/path_rules.h"
 
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
 #include <openssl/obj_mac.h>
 
 #include <algorithm>
@@ -166,15 +168,16 @@ bool has_dns_name(X509* x509) {
     return false;
 }
 
-// The CN is the device's identity: where it looks like a host name and no SAN stands in its place, DNS constraints bind
-// it.
-int check_names(NAME_CONSTRAINTS* constraints, X509* x509, bool leaf) {
+// The CN of a client is the device's identity, whatever SANs stand beside it: where it looks like a host name, DNS
+// constraints bind it. A server's CN counts only where no DNS name stands in its place.
+int check_names(NAME_CONSTRAINTS* constraints, X509* x509, bool leaf, Purpose purpose) {
     const int result = NAME_CONSTRAINTS_check(x509, constraints);
-    if (result != X509_V_OK || !leaf || has_dns_name(x509)) return result;
+    if (result != X509_V_OK || !leaf) return result;
+    if (purpose != Purpose::tls_client && has_dns_name(x509)) return result;
     return NAME_CONSTRAINTS_check_CN(x509, constraints);
 }
 
-std::optional<Fault> check_name_constraints(const Subject& issuer) {
+std::optional<Fault> check_name_constraints(const Subject& issuer, Purpose purpose) {
     if (issuer.is_leaf() || X509_get_ext_by_NID(issuer.x509(), NID_name_constraints, -1) < 0) return std::nullopt;
     const std::unique_ptr<NAME_CONSTRAINTS, Freer<NAME_CONSTRAINTS_free>> constraints(
         static_cast<NAME_CONSTRAINTS*>(X509_get_ext_d2i(issuer.x509(), NID_name_constraints, nullptr, nullptr)));
@@ -182,12 +185,24 @@ std::optional<Fault> check_name_constraints(const Subject& issuer) {
     for (std::size_t i = 0; i < issuer.at; ++i) {
         const Subject below{issuer.path, i};
         if (!below.is_leaf() && below.certificate().is_self_issued()) continue;
-        const int result = check_names(constraints.get(), below.x509(), below.is_leaf());
+        const int result = check_names(constraints.get(), below.x509(), below.is_leaf(), purpose);
         if (result == X509_V_OK) continue;
         return fault(PathFault::name_constraints, below, "breaks the name constraints of {}: {}", issuer.name(),
                      X509_verify_cert_error_string(result));
     }
     return std::nullopt;
+}
+
+// A long exponent makes one verification cost as much as a private operation; OpenSSL itself bounds it for large
+// moduli only.
+std::optional<std::string> rsa_exponent_weakness(const EVP_PKEY* key) {
+    constexpr int kMaxExponentBits = 64;
+    BIGNUM* raw = nullptr;
+    if (EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &raw) != 1) return "has an RSA key without an exponent";
+    const std::unique_ptr<BIGNUM, Freer<BN_free>> exponent(raw);
+    const int bits = BN_num_bits(exponent.get());
+    if (bits <= kMaxExponentBits) return std::nullopt;
+    return fmt::format("has an RSA key with an exponent of {} bits; at most {} are taken", bits, kMaxExponentBits);
 }
 
 }  // namespace
@@ -200,7 +215,7 @@ std::optional<std::string> key_weakness(const Certificate& certificate) {
         if (bits < kMinRsaBits) return fmt::format("has an RSA key of {} bits; {} are needed", bits, kMinRsaBits);
         if (bits > kMaxRsaBits)
             return fmt::format("has an RSA key of {} bits; at most {} are taken", bits, kMaxRsaBits);
-        return std::nullopt;
+        return rsa_exponent_weakness(key);
     }
     if (EVP_PKEY_is_a(key, "EC") != 1) return "has a key that is neither RSA nor EC";
     constexpr std::array<std::string_view, 5> kCurves = {"prime256v1", "P-256", "secp384r1", "secp521r1", "secp224r1"};
@@ -230,7 +245,7 @@ std::optional<Fault> first_fault(const CertificateChain& path, TimePoint now, Pu
         if (auto found = check_certificate({path, at}, now, purpose)) return found;
     }
     for (std::size_t at = path.size(); at-- > 1;) {
-        if (auto found = check_name_constraints({path, at})) return found;
+        if (auto found = check_name_constraints({path, at}, purpose)) return found;
     }
     return std::nullopt;
 }

@@ -1,3 +1,5 @@
+#include <set>
+
 #include "base/text.h"
 #include "provisioning/attestation.h"
 
@@ -18,8 +20,9 @@ std::string describe_token_fault(const wire::SasToken& token, const DeviceReques
 // The id as the device wrote it is what it derived its key from; some clients write it in lower case everywhere.
 std::optional<GroupMatch> match_group(const KeyGroup& group, const wire::SasToken& token,
                                       const DeviceRequest& request) {
-    const auto in_token = token.resource.substr(token.resource.rfind('/') + 1);
-    for (const auto& id : {in_token, request.registration_id, to_lower(request.registration_id)}) {
+    const std::set<std::string> ids{token.resource.substr(token.resource.rfind('/') + 1), request.registration_id,
+                                    to_lower(request.registration_id)};
+    for (const auto& id : ids) {
         for (const auto* key : {&group.primary_key, &group.secondary_key}) {
             const auto device_key = base64_decode(derive_device_key(key->bytes(), id));
             if (!token.signed_by(*device_key)) continue;

@@ -72,8 +72,12 @@ std::size_t page_size(const PageRequest& page) {
 }  // namespace
 
 Result<EnrollmentRecord> Enrollments::write(Tx& tx, EnrollmentKind kind, const std::string& id,
-                                            const json::object& body, const std::optional<std::string>& if_match) {
+                                            const json::object& body, const std::optional<std::string>& if_match,
+                                            bool only_new) {
     MUSTER_TRY(const auto existing, table(tx, kind).find(id));
+    if (existing && only_new)
+        return fail(
+            Error(Errc::already_exists, fmt::format("the {} '{}' exists", noun(kind), id)).with_number(code::conflict));
     if (if_match) {
         if (!existing) return fail(no_such(kind, id));
         MUSTER_CHECK(check_if_match(*if_match, existing->etag, fmt::format("{} '{}'", noun(kind), id)));
@@ -100,7 +104,14 @@ Task<Result<>> Enrollments::after_change(EnrollmentKind kind) {
 Task<Result<json::object>> Enrollments::put(EnrollmentKind kind, std::string id, json::object body,
                                             std::optional<std::string> if_match) {
     MUSTER_CO_TRY(const auto record,
-                  co_await store_.transact([&](Tx& tx) { return write(tx, kind, id, body, if_match); }));
+                  co_await store_.transact([&](Tx& tx) { return write(tx, kind, id, body, if_match, false); }));
+    MUSTER_CO_CHECK(co_await after_change(kind));
+    co_return enrollment_to_json_with_keys(record);
+}
+
+Task<Result<json::object>> Enrollments::create(EnrollmentKind kind, std::string id, json::object body) {
+    MUSTER_CO_TRY(const auto record,
+                  co_await store_.transact([&](Tx& tx) { return write(tx, kind, id, body, std::nullopt, true); }));
     MUSTER_CO_CHECK(co_await after_change(kind));
     co_return enrollment_to_json_with_keys(record);
 }

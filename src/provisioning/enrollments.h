@@ -33,6 +33,8 @@ public:
     // Creates or replaces; with If-Match only what is there and has that etag. The answer holds the keys.
     Task<Result<json::object>> put(EnrollmentKind kind, std::string id, json::object body,
                                    std::optional<std::string> if_match);
+    // Only what is not there yet (409203).
+    Task<Result<json::object>> create(EnrollmentKind kind, std::string id, json::object body);
     Task<Result<json::object>> get(EnrollmentKind kind, std::string id);
     Task<Result<>> remove(EnrollmentKind kind, std::string id, std::optional<std::string> if_match);
     Task<Result<PageOf>> query(EnrollmentKind kind, json::object body, PageRequest page);
@@ -50,7 +52,8 @@ public:
 
 private:
     Result<store::EnrollmentRecord> write(store::Tx& tx, EnrollmentKind kind, const std::string& id,
-                                          const json::object& body, const std::optional<std::string>& if_match);
+                                          const json::object& body, const std::optional<std::string>& if_match,
+                                          bool only_new);
     Task<Result<>> after_change(EnrollmentKind kind);
     Task<Result<>> bulk_item(EnrollmentKind kind, std::string mode, json::object item);
 

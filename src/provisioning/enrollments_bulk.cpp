@@ -27,11 +27,8 @@ Task<Result<>> Enrollments::bulk_item(EnrollmentKind kind, std::string mode, jso
     const auto etag = string_or(item, "etag");
     if (mode == "delete") co_return co_await remove(kind, id, etag.empty() ? std::nullopt : std::optional(etag));
     if (mode == "create") {
-        auto existing = co_await get(kind, id);
-        if (existing)
-            co_return fail(Error(Errc::already_exists, fmt::format("the {} '{}' exists", noun(kind), id))
-                               .with_number(code::conflict));
-        if (existing.error().code() != Errc::not_found) co_return std::unexpected(std::move(existing).error());
+        MUSTER_CO_CHECK(co_await create(kind, std::move(id), std::move(item)));
+        co_return Result<>();
     }
     std::optional<std::string> if_match;
     if (mode == "update") if_match = "*";

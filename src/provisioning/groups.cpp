@@ -37,8 +37,13 @@ Result<> add_ca_reference(Tx& tx, const EnrollmentRecord& group, const std::stri
                    {{"enrollmentGroupId", group.id}, {"certificate", name}});
         return {};
     }
-    MUSTER_TRY(auto certificate, pki::Certificate::from_der(ca->certificate));
-    read.anchors.push_back({std::move(certificate), {group.id, group.etag}, name, ca->verified});
+    auto certificate = pki::Certificate::from_der(ca->certificate);
+    if (!certificate) {
+        log::error("a stored CA certificate cannot be read",
+                   {{"enrollmentGroupId", group.id}, {"certificate", name}, {"error", certificate.error().chain()}});
+        return {};
+    }
+    read.anchors.push_back({std::move(*certificate), {group.id, group.etag}, name, ca->verified});
     return {};
 }
 
@@ -117,9 +122,19 @@ void Groups::set(std::uint64_t generation, std::shared_ptr<const GroupIndex> ind
 
 Task<Result<>> Groups::refresh() {
     const auto generation = ++generation_;
-    MUSTER_CO_TRY(auto index, co_await store_.read(read_groups));
-    set(generation, std::move(index));
+    auto index = co_await store_.read(read_groups);
+    if (!index) {
+        stale_ = true;
+        co_return std::unexpected(std::move(index).error());
+    }
+    set(generation, std::move(*index));
+    stale_ = false;
     co_return Result<>();
+}
+
+Task<Result<>> Groups::refresh_if_stale() {
+    if (!stale_) co_return Result<>();
+    co_return co_await refresh();
 }
 
 Result<> Groups::load() {

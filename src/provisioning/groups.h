@@ -62,8 +62,10 @@ public:
     explicit Groups(store::Store& store) : store_(store) {}
 
     std::shared_ptr<const GroupIndex> current() const;
-    // After a change of groups or CA certificates, before it is answered.
+    // After a change of groups or CA certificates, before it is answered. When it fails, the next registration tries
+    // again: an index that is behind would answer 401 where the store is at fault.
     Task<Result<>> refresh();
+    Task<Result<>> refresh_if_stale();
     // Blocking, for start-up.
     Result<> load();
 
@@ -72,6 +74,7 @@ private:
 
     store::Store& store_;
     std::atomic<std::uint64_t> generation_{0};
+    std::atomic<bool> stale_{false};
     mutable std::mutex mutex_;
     std::uint64_t shown_ = 0;
     std::shared_ptr<const GroupIndex> index_ =

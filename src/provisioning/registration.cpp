@@ -131,6 +131,12 @@ Result<std::optional<Registrations::Decision>> Registrations::decide(Tx& tx, con
     return Decision{std::move(*group), std::move(rules), verdict.group};
 }
 
+Result<> Registrations::admit(Tx& tx, const DeviceRequest& request, const Verdict& verdict) const {
+    MUSTER_TRY(const auto decision, decide(tx, request, verdict));
+    if (decision) return {};
+    return fail(Errc::unavailable, "the enrollment group is changing; try again");
+}
+
 Result<> Registrations::assign(Tx& tx, const Decision& decision, RegistrationRecord& record,
                                const RegistrationRecord* before) {
     const auto& rules = decision.rules;
@@ -182,6 +188,15 @@ Result<std::optional<RegistrationRecord>> Registrations::settle(Tx& tx, const De
     return record;
 }
 
+// A credential that no group knows is most often a stranger's: it is turned away by a reader, so that strangers do not
+// queue with the fleet for the one writer.
+Task<Result<std::optional<RegistrationRecord>>> Registrations::settle_admitted(const DeviceRequest& request,
+                                                                               const Verdict& verdict) {
+    if (!verdict.group || !verdict.usable())
+        MUSTER_CO_CHECK(co_await store_.read([&](Tx& tx) { return admit(tx, request, verdict); }));
+    co_return co_await store_.transact([&](Tx& tx) { return settle(tx, request, verdict); });
+}
+
 Task<Result<json::object>> Registrations::register_device(DeviceRequest request, json::object body) {
     auto checked = check_request(request);
     if (!checked) {
@@ -197,10 +212,11 @@ Task<Result<json::object>> Registrations::register_device(DeviceRequest request,
         co_return fail(
             not_in_this_version("a certificate request in the registration is not in this version of Muster"));
 
+    MUSTER_CO_CHECK(co_await groups_.refresh_if_stale());
     constexpr int attempts = 3;
     for (int attempt = 1;; ++attempt) {
         const auto verdict = judge(request, register_patience);
-        auto record = co_await store_.transact([&](Tx& tx) { return settle(tx, request, verdict); });
+        auto record = co_await settle_admitted(request, verdict);
         if (!record) {
             log_refusal(request, record.error(), "enrollment");
             metrics_.registration("refused", verdict.usable() ? "enrollment" : "credential");
@@ -230,9 +246,10 @@ Task<Result<json::object>> Registrations::operation_status(DeviceRequest request
     if (!is_operation_id(identity_.operation_key.bytes(), {identity_.scope, request.registration_id, binding},
                          operation_id))
         co_return fail(Error(Errc::not_found, "this device has no such operation").with_number(code::not_found));
+    if (by_key) MUSTER_CO_CHECK(co_await groups_.refresh_if_stale());
     const auto verdict = by_key ? judge(request, poll_patience) : Verdict{};
     MUSTER_CO_TRY(const auto record, co_await store_.read([&](Tx& tx) -> Result<std::optional<RegistrationRecord>> {
-        if (by_key) MUSTER_CHECK(decide(tx, request, verdict));
+        if (by_key) MUSTER_CHECK(admit(tx, request, verdict));
         return tx.registrations().find(request.registration_id);
     }));
     if (!record)
@@ -243,9 +260,10 @@ Task<Result<json::object>> Registrations::operation_status(DeviceRequest request
 
 Task<Result<json::object>> Registrations::lookup(DeviceRequest request) {
     MUSTER_CO_CHECK(check_request(request));
+    MUSTER_CO_CHECK(co_await groups_.refresh_if_stale());
     const auto verdict = judge(request, register_patience);
     MUSTER_CO_TRY(const auto record, co_await store_.read([&](Tx& tx) -> Result<std::optional<RegistrationRecord>> {
-        MUSTER_CHECK(decide(tx, request, verdict));
+        MUSTER_CHECK(admit(tx, request, verdict));
         return tx.registrations().find(request.registration_id);
     }));
     if (!record)

@@ -47,6 +47,10 @@ private:
     Verdict judge(const DeviceRequest& request, std::chrono::seconds patience);
     // Nothing when the groups have changed since the verdict.
     Result<std::optional<Decision>> decide(store::Tx& tx, const DeviceRequest& request, const Verdict& verdict) const;
+    // That an enrollment takes the device, or why not.
+    Result<> admit(store::Tx& tx, const DeviceRequest& request, const Verdict& verdict) const;
+    Task<Result<std::optional<store::RegistrationRecord>>> settle_admitted(const DeviceRequest& request,
+                                                                           const Verdict& verdict);
     Result<std::optional<store::RegistrationRecord>> settle(store::Tx& tx, const DeviceRequest& request,
                                                             const Verdict& verdict);
     Result<> assign(store::Tx& tx, const Decision& decision, store::RegistrationRecord& record,

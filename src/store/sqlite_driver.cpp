@@ -84,11 +84,14 @@ Result<> run_guarded(SqliteConnection& connection, Driver::Work& work) {
     }
 }
 
-Result<> run_in_savepoint(SqliteConnection& connection, Driver::Work& work) {
-    MUSTER_CHECK(run(connection, "SAVEPOINT job"));
+// One work of a batch. Nothing when the batch itself is no longer sound: a savepoint failed, or SQLite rolled the whole
+// transaction back (as it does when the disk is full); then no work of the batch may be answered as done.
+std::optional<Result<>> run_in_savepoint(SqliteConnection& connection, Driver::Work& work) {
+    if (!run(connection, "SAVEPOINT job")) return std::nullopt;
     auto result = run_guarded(connection, work);
-    if (!result) MUSTER_CHECK(run(connection, "ROLLBACK TO job"));
-    MUSTER_CHECK(run(connection, "RELEASE job"));
+    if (sqlite3_get_autocommit(connection.get()) != 0) return std::nullopt;
+    if (!result && !run(connection, "ROLLBACK TO job")) return std::nullopt;
+    if (!run(connection, "RELEASE job")) return std::nullopt;
     return result;
 }
 
@@ -114,27 +117,39 @@ struct SqliteDriver::State {
 
     void write_loop();
     void commit(std::deque<Job>& jobs);
+    Result<> run_batch(std::deque<Job>& jobs, std::vector<Result<>>& results);
+    void give_up_batch(const Error& error, std::size_t transactions_lost);
     void read_loop(SqliteConnection& connection);
     void checkpoint_loop();
     void after_commit();
 };
 
+Result<> SqliteDriver::State::run_batch(std::deque<Job>& jobs, std::vector<Result<>>& results) {
+    MUSTER_CHECK(run(*writer, "BEGIN IMMEDIATE"));
+    for (auto& job : jobs) {
+        auto result = run_in_savepoint(*writer, job.work);
+        if (!result)
+            return fail(Errc::unavailable, "the database gave up a transaction: {}", sqlite3_errmsg(writer->get()));
+        results.push_back(std::move(*result));
+    }
+    const auto began = std::chrono::steady_clock::now();
+    auto committed = run(*writer, "COMMIT");
+    commit_nanoseconds += static_cast<std::uint64_t>((std::chrono::steady_clock::now() - began).count());
+    return committed;
+}
+
+void SqliteDriver::State::give_up_batch(const Error& error, std::size_t transactions_lost) {
+    log::error("the database refused a commit", {{"error", error.chain()}, {"transactions", transactions_lost}});
+    if (sqlite3_get_autocommit(writer->get()) != 0) return;  // it was rolled back already
+    if (auto undone = run(*writer, "ROLLBACK"); !undone)
+        log::error("a failed transaction could not be rolled back", {{"error", undone.error().chain()}});
+}
+
 void SqliteDriver::State::commit(std::deque<Job>& jobs) {
     std::vector<Result<>> results;
     results.reserve(jobs.size());
-    Result<> batch = run(*writer, "BEGIN IMMEDIATE");
-    if (batch) {
-        for (auto& job : jobs) results.push_back(run_in_savepoint(*writer, job.work));
-        const auto began = std::chrono::steady_clock::now();
-        batch = run(*writer, "COMMIT");
-        commit_nanoseconds += static_cast<std::uint64_t>((std::chrono::steady_clock::now() - began).count());
-        if (!batch && sqlite3_get_autocommit(writer->get()) == 0) {
-            if (auto undone = run(*writer, "ROLLBACK"); !undone)
-                log::error("a failed transaction could not be rolled back", {{"error", undone.error().chain()}});
-        }
-    }
-    if (!batch)
-        log::error("the database refused a commit", {{"error", batch.error().chain()}, {"transactions", jobs.size()}});
+    const auto batch = run_batch(jobs, results);
+    if (!batch) give_up_batch(batch.error(), jobs.size());
     for (std::size_t i = 0; i < jobs.size(); ++i)
         jobs[i].done(batch ? std::move(results[i]) : Result<>(std::unexpected(batch.error())));
     ++commits;

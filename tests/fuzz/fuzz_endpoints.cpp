@@ -127,6 +127,7 @@ private:
                                   .random = random_,
                                   .metrics = metrics_,
                                   .host_name = hub_name,
+                                  .names = {hub_name},
                                   .scope = scope,
                                   .https = "127.0.0.1:443",
                                   .started = clock_.now(),

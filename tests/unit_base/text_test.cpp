@@ -47,5 +47,17 @@ TEST(Text, PrintableIsOneLine) {
     EXPECT_EQ(printable("abcdef", 3), "abc...");
 }
 
+TEST(Text, AsUtf8KeepsCharactersAndShowsWhatIsNone) {
+    EXPECT_EQ(as_utf8("Größe € 𝄞"), "Größe € 𝄞");
+    EXPECT_EQ(as_utf8("a\xff\xfe"), "a\\xff\\xfe");
+    EXPECT_EQ(as_utf8("cut \xe2\x82"), "cut \\xe2\\x82");
+    EXPECT_EQ(as_utf8("\xc0\xaf\xed\xa0\x80\xf4\x90\x80\x80"), "\\xc0\\xaf\\xed\\xa0\\x80\\xf4\\x90\\x80\\x80");
+}
+
+TEST(Text, PrintableIsAlwaysText) {
+    EXPECT_EQ(printable("a\xff\x01"), "a\\xff\\x01");
+    EXPECT_EQ(printable("€€", 4), as_utf8(printable("€€", 4)));
+}
+
 }  // namespace
 }  // namespace muster

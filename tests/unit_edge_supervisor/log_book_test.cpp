@@ -1,5 +1,7 @@
 #include "edge/supervisor/log_book.h"
 
+#include "base/text.h"
+
 #include <gmock/gmock.h>
 
 #include "base/file.h"
@@ -65,13 +67,6 @@ TEST_F(LogBookTest, FilesRotate) {
 TEST_F(LogBookTest, ControlCharactersDoNotReachTheReader) {
     book_->add("aziot-keyd", "a\x1b[31mb", now_);
     EXPECT_THAT(book_->last("aziot-keyd", 1), ElementsAre("a\\x1b[31mb"));
-}
-
-TEST(AsUtf8, KeepsCharactersAndShowsWhatIsNone) {
-    EXPECT_EQ(as_utf8("Größe € 𝄞"), "Größe € 𝄞");
-    EXPECT_EQ(as_utf8("a\xff\xfe"), "a\\xff\\xfe");
-    EXPECT_EQ(as_utf8("cut \xe2\x82"), "cut \\xe2\\x82");
-    EXPECT_EQ(as_utf8("\xc0\xaf\xed\xa0\x80\xf4\x90\x80\x80"), "\\xc0\\xaf\\xed\\xa0\\x80\\xf4\\x90\\x80\\x80");
 }
 
 TEST_F(LogBookTest, ALineCutInTheMiddleOfACharacterIsStillText) {

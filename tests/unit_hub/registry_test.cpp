@@ -147,6 +147,19 @@ TEST_F(RegistryTest, BulkItemsStandForThemselves) {
     EXPECT_EQ(number(run(registry_.bulk(json::array(101, json::object())))), code::argument_invalid);
 }
 
+TEST_F(RegistryTest, ABulkItemThatIsConditionalNeedsItsEtag) {
+    ASSERT_TRUE(put("d1", "{}"));
+    const auto result = run(registry_.bulk({json::object{{"id", "d1"}, {"importMode", "deleteIfMatchETag"}}}));
+    EXPECT_EQ(text_at(*result, "/errors/0/errorCode"), std::to_string(code::precondition_failed));
+    EXPECT_TRUE(run(registry_.get_device("d1")));
+}
+
+TEST_F(RegistryTest, ADeviceCannotMakeSystemModulesItself) {
+    ASSERT_TRUE(put("d1", "{}"));
+    EXPECT_EQ(number(put_module("$edgeAgent", "{}")), code::system_module);
+    EXPECT_TRUE(put("d1", R"({"capabilities":{"iotEdge":true}})", "*"));
+}
+
 TEST_F(RegistryTest, ListsInPages) {
     for (const auto* id : {"a", "b", "c"}) ASSERT_TRUE(put(id, "{}"));
     const auto first = run(registry_.list_devices(2, ""));

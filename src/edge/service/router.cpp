@@ -53,36 +53,6 @@ std::expected<json::object, net::HttpResponse> read_body(const Route& route, con
     return std::move(*body);
 }
 
-// The length of the UTF-8 sequence (RFC 3629) at the front of `text`; 0 when there is none.
-std::size_t sequence_length(std::string_view text) {
-    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-    const auto first = byte(0);
-    if (first < 0x80) return 1;
-    const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-    if (first < 0xc2 || first > 0xf4 || text.size() < length) return 0;
-    for (std::size_t i = 1; i < length; ++i)
-        if ((byte(i) & 0xc0) != 0x80) return 0;
-    // Overlong forms, surrogates, and what is beyond Unicode.
-    const auto second = byte(1);
-    const bool outside = (first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) ||
-                         (first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f);
-    return outside ? 0 : length;
-}
-
-// Messages quote what callers sent, which need not be text; JSON must be.
-std::string as_utf8(std::string_view text) {
-    std::string out;
-    while (!text.empty()) {
-        const auto length = sequence_length(text);
-        if (length == 0)
-            out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[0]));
-        else
-            out.append(text.substr(0, length));
-        text.remove_prefix(std::max<std::size_t>(length, 1));
-    }
-    return out;
-}
-
 // A wrong or unknown id is everyday business ("is there such a certificate?") and no warning.
 void log_failure(const Route& route, uid_t uid, int status, const Error& error) {
     const auto level = status >= 500 ? log::Level::error : status == 400 ? log::Level::info : log::Level::warn;

@@ -12,27 +12,6 @@ namespace {
 
 constexpr std::size_t bytes_per_file = 1024 * 1024;
 
-// How many bytes the character at the front takes; 0 when it is none.
-std::size_t character_length(std::string_view text) {
-    const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
-    const auto continues = [&](std::size_t i) { return (byte(i) & 0xC0U) == 0x80U; };
-    const auto first = byte(0);
-    if (first < 0x80) return 1;
-    if (first >= 0xC2 && first < 0xE0) return continues(1) ? 2 : 0;
-    if (first >= 0xE0 && first < 0xF0) {
-        // Neither a longer form than needed nor half of a UTF-16 pair.
-        const bool overlong = first == 0xE0 && byte(1) < 0xA0;
-        const bool surrogate = first == 0xED && byte(1) >= 0xA0;
-        return continues(1) && continues(2) && !overlong && !surrogate ? 3 : 0;
-    }
-    if (first >= 0xF0 && first < 0xF5) {
-        const bool overlong = first == 0xF0 && byte(1) < 0x90;
-        const bool beyond = first == 0xF4 && byte(1) >= 0x90;
-        return continues(1) && continues(2) && continues(3) && !overlong && !beyond ? 4 : 0;
-    }
-    return 0;
-}
-
 }  // namespace
 
 LogFile::~LogFile() {
@@ -77,7 +56,7 @@ LogBook::Pages* LogBook::find(std::string_view service) {
 void LogBook::add(std::string_view service, std::string_view text, TimePoint now) {
     auto* const pages = find(service);
     if (pages == nullptr) return;
-    pages->lines.push_back({next_++, now, pages->service, as_utf8(printable(text, bytes_per_line))});
+    pages->lines.push_back({next_++, now, pages->service, printable(text, bytes_per_line)});
     if (pages->file) pages->file->write(pages->lines.back());
     if (pages->lines.size() > lines_per_service) pages->lines.pop_front();
 }
@@ -105,22 +84,6 @@ std::vector<std::string> LogBook::last(std::string_view service, std::size_t mos
 std::string_view without_priority(std::string_view line) {
     if (line.size() >= 3 && line[0] == '<' && line[1] >= '0' && line[1] <= '7' && line[2] == '>') line.remove_prefix(3);
     return line;
-}
-
-std::string as_utf8(std::string_view text) {
-    std::string out;
-    out.reserve(text.size());
-    while (!text.empty()) {
-        const auto length = character_length(text);
-        if (length == 0) {
-            out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text.front()));
-            text.remove_prefix(1);
-        } else {
-            out += text.substr(0, length);
-            text.remove_prefix(length);
-        }
-    }
-    return out;
 }
 
 }  // namespace muster::edge::supervisor

@@ -66,7 +66,4 @@ private:
 // "<6>2026-01-01T00:00:00Z [INFO] - text" without the priority, which is journald's; fit for one line.
 std::string_view without_priority(std::string_view line);
 
-// Bytes that are not UTF-8 (RFC 3629) as \xNN, so that the line can stand in JSON and on a terminal.
-std::string as_utf8(std::string_view text);
-
 }  // namespace muster::edge::supervisor

@@ -70,7 +70,7 @@ Result<> supervise(const Paths& paths) {
     fmt::print(stderr, "aziotd {}: supervising aziot-keyd, aziot-certd and aziot-identityd; commands at {}\n",
                version(), paths.supervisor_socket().string());
     while (watch.wait() == Watch::Event::reload) boost::asio::post(loop, [&] { supervisor->reload(); });
-    fmt::print(stderr, "aziotd: stopping\n");
+    (void)std::fputs("aziotd: stopping\n", stderr);  // who read it may be gone
     finish(loop, supervisor->shut_down());
     server.drain(std::chrono::seconds(1));
     reactors.stop();

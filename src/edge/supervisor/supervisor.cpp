@@ -120,8 +120,9 @@ Result<> Supervisor::prepare(Managed& managed) {
 }
 
 bool Supervisor::configured(const Managed& managed) const {
-    return std::filesystem::exists(paths_.generated_config(short_name(managed.service))) ||
-           std::filesystem::exists(paths_.config_file(managed.service));
+    std::error_code unreadable;  // counts as not there
+    return std::filesystem::exists(paths_.generated_config(short_name(managed.service)), unreadable) ||
+           std::filesystem::exists(paths_.config_file(managed.service), unreadable);
 }
 
 void Supervisor::start() {
@@ -199,7 +200,9 @@ void Supervisor::take_line(Managed& managed, std::string_view line) {
     line = without_priority(line);
     if (line.empty()) return;
     logs_.add(managed.name, line, SystemClock().now());
-    fmt::print(stderr, "{}: {}\n", managed.name, printable(line, LogBook::bytes_per_line));
+    // A reader of our output that has gone must not end the service it is about: the line is in the log book.
+    const auto text = fmt::format("{}: {}\n", managed.name, printable(line, LogBook::bytes_per_line));
+    (void)std::fwrite(text.data(), 1, text.size(), stderr);
     new_line_.give();
 }
 
