@@ -36,32 +36,19 @@ int answer_for_ec(ENGINE* /*engine*/, EVP_PKEY_METHOD** method, const int** nids
     return *method != nullptr ? 1 : 0;
 }
 
-EVP_PKEY_ASN1_METHOD* spki_method = nullptr;
-
-// Likewise for how keys stand in certificates.
-int answer_for_spki(ENGINE* /*engine*/, EVP_PKEY_ASN1_METHOD** method, const int** nids, int nid) {
-    static const int kinds[] = {EVP_PKEY_EC};
-    if (method == nullptr) {
-        *nids = kinds;
-        return 1;
-    }
-    *method = nid == EVP_PKEY_EC ? spki_method : nullptr;
-    return *method != nullptr ? 1 : 0;
-}
-
 std::atomic<bool> engaged = false;
 
 bool register_engine() {
     EVP_PKEY_METHOD* method = nullptr;
     if (answer_for_ec(nullptr, &method, nullptr, EVP_PKEY_EC) != 1) return false;
-    spki_method = make_ec_spki_method();
     // Registered for the life of the process: OpenSSL's table of key methods holds a bare pointer to it.
     static ENGINE* const engine = ENGINE_new();
-    return engine != nullptr && ENGINE_set_id(engine, "muster-ec") == 1 &&
-           ENGINE_set_name(engine, "EC keys by OpenSSL's built-in methods") == 1 &&
-           ENGINE_set_pkey_meths(engine, answer_for_ec) == 1 && ENGINE_register_pkey_meths(engine) == 1 &&
-           (spki_method == nullptr ||
-            (ENGINE_set_pkey_asn1_meths(engine, answer_for_spki) == 1 && ENGINE_register_pkey_asn1_meths(engine) == 1));
+    const bool registered = engine != nullptr && ENGINE_set_id(engine, "muster-ec") == 1 &&
+                            ENGINE_set_name(engine, "EC keys by OpenSSL's built-in methods") == 1 &&
+                            ENGINE_set_pkey_meths(engine, answer_for_ec) == 1 &&
+                            ENGINE_register_pkey_meths(engine) == 1;
+    if (registered) use_ec_spki_method();
+    return registered;
 }
 
 }  // namespace

@@ -82,14 +82,16 @@ int order_bits(const EVP_PKEY* key) {
 
 }  // namespace
 
-EVP_PKEY_ASN1_METHOD* make_ec_spki_method() {
+void use_ec_spki_method() {
     const EVP_PKEY_ASN1_METHOD* built_in = EVP_PKEY_asn1_find(nullptr, EVP_PKEY_EC);
     EVP_PKEY_ASN1_METHOD* method = EVP_PKEY_asn1_new(EVP_PKEY_EC, 0, "EC", "OpenSSL EC algorithm");
-    if (built_in == nullptr || method == nullptr) return nullptr;
+    if (built_in == nullptr || method == nullptr) return;
     EVP_PKEY_asn1_copy(method, built_in);
     // Printing is left to OpenSSL's encoders, which come first anyway. The six can only be set together.
     EVP_PKEY_asn1_set_public(method, decode, encode, compare, nullptr, signature_size, order_bits);
-    return method;
+    // Not through an engine: keys would hold on to it, and a key that outlives OpenSSL's own cleanup (a static
+    // object's) would fall over that at exit.
+    if (EVP_PKEY_asn1_add0(method) != 1) EVP_PKEY_asn1_free(method);
 }
 
 }  // namespace muster::pki
