@@ -42,7 +42,7 @@ int decode(EVP_PKEY* into, const X509_PUBKEY* encoded) {
     // Refuses a point that is not on the curve.
     if (!key || EC_KEY_oct2key(key.get(), point, static_cast<std::size_t>(size), nullptr) != 1) return 0;
     if (EVP_PKEY_assign_EC_KEY(into, key.get()) != 1) return 0;
-    key.release();
+    (void)key.release();
     return 1;
 }
 
