@@ -26,7 +26,7 @@ sigset_t block_signals() {
     sigemptyset(&signals);
     for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, number);
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-    std::signal(SIGPIPE, SIG_IGN);
+    (void)std::signal(SIGPIPE, SIG_IGN);
     return signals;
 }
 
@@ -67,7 +67,7 @@ int run(const Options& options) {
         return 1;
     }
     fmt::print("{}", (*service)->welcome());
-    std::fflush(stdout);
+    (void)std::fflush(stdout);
     tell_systemd("READY=1");
     wait_for_end(signals, **service);
     tell_systemd("STOPPING=1");
