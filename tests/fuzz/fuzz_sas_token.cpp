@@ -16,7 +16,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (token->signed_by(key) && token->signature.size() != 32) std::abort();
         const TimePoint now = std::chrono::sys_days(std::chrono::year(2026) / 11 / 24);
         (void)token->expired(now);
-        // What we make of it ourselves is a token again, and is signed; unless encoding makes it longer than one may be.
+        // What we make of it ourselves is a token again, and is signed; unless encoding makes it longer than one may
+        // be.
         if (token->resource.size() + token->policy.size() > 1000) return 0;
         const auto again = wire::SasToken::parse(wire::make_sas(token->resource, key, token->policy, now));
         if (!again || !again->signed_by(key) || again->resource != token->resource || again->policy != token->policy) {
