@@ -1,0 +1,61 @@
+#include "edge/renewal/pair.h"
+
+#include "base/log.h"
+
+namespace muster::edge::renewal {
+
+bool fits(const pki::CertificateChain& chain, const std::optional<pki::PublicKey>& key) {
+    if (chain.empty() || !key) return false;
+    const auto certified = chain.front().public_key();
+    return certified && *certified == *key;
+}
+
+namespace {
+
+// What adopt() had not come to when it was interrupted.
+Task<Result<>> forget_next(PairStore& store, PairIds ids, const pki::CertificateChain& in_place) {
+    MUSTER_CO_TRY(const auto next, co_await store.certificate(ids.next_certificate()));
+    if (!next || next->front().der() != in_place.front().der()) co_return Result<>{};
+    co_return co_await store.remove_certificate(ids.next_certificate());
+}
+
+}  // namespace
+
+Task<Result<std::optional<pki::CertificateChain>>> settle(PairStore& store, PairIds ids) {
+    using Found = std::optional<pki::CertificateChain>;
+    MUSTER_CO_TRY(auto chain, co_await store.certificate(ids.certificate));
+    if (!chain) co_return Found();
+    MUSTER_CO_TRY(const auto key, co_await store.key(ids.key));
+    if (fits(*chain, key)) co_return std::move(chain);
+    MUSTER_CO_TRY(const auto next, co_await store.key(ids.next_key()));
+    if (!fits(*chain, next)) {
+        log::warn("the certificate and the key are not of one another",
+                  {{"certId", ids.certificate}, {"keyId", ids.key}, {"subject", chain->front().subject()}});
+        co_return Found();
+    }
+    log::info("an interrupted renewal is brought to its end", {{"certId", ids.certificate}});
+    MUSTER_CO_CHECK(co_await store.move_key(ids.next_key(), ids.key));
+    MUSTER_CO_CHECK(co_await forget_next(store, ids, *chain));
+    co_return std::move(chain);
+}
+
+Task<Result<std::optional<Successor>>> find_successor(PairStore& store, PairIds ids) {
+    using Found = std::optional<Successor>;
+    MUSTER_CO_TRY(auto chain, co_await store.certificate(ids.next_certificate()));
+    if (!chain) co_return Found();
+    const std::vector<std::string> keys{ids.next_key(), ids.key};
+    for (const auto& id : keys) {
+        MUSTER_CO_TRY(const auto key, co_await store.key(id));
+        if (fits(*chain, key)) co_return Found(Successor{std::move(*chain), id});
+    }
+    co_return Found();
+}
+
+Task<Result<>> adopt(PairStore& store, PairIds ids, Successor successor) {
+    const auto chain = successor.chain;
+    MUSTER_CO_CHECK(co_await store.put_certificate(ids.certificate, std::move(successor.chain)));
+    if (successor.key != ids.key) MUSTER_CO_CHECK(co_await store.move_key(successor.key, ids.key));
+    co_return co_await forget_next(store, ids, chain);
+}
+
+}  // namespace muster::edge::renewal

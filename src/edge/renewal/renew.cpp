@@ -1,0 +1,50 @@
+#include "edge/renewal/renew.h"
+
+#include "base/log.h"
+
+namespace muster::edge::renewal {
+namespace {
+
+bool refused(const Error& error) {
+    return error.code() == Errc::unauthorized || error.code() == Errc::conflict;
+}
+
+// Of an earlier attempt that got no further: as good as a fresh one while it ends later than the one in place.
+bool still_good(const Successor& successor, const PairIds& ids, const pki::CertificateChain& old, bool rotate_key) {
+    const bool as_wished = (successor.key != ids.key) == rotate_key;
+    return as_wished && successor.chain.front().not_after() > old.front().not_after();
+}
+
+Task<Result<Successor>> make_successor(PairStore& store, PairIds ids, bool rotate_key, Ways ways,
+                                       pki::CertificateChain old) {
+    MUSTER_CO_TRY(auto earlier, co_await find_successor(store, ids));
+    if (earlier && still_good(*earlier, ids, old, rotate_key)) {
+        log::info("the certificate of an earlier attempt is used", {{"certId", ids.certificate}});
+        co_return std::move(*earlier);
+    }
+    const auto key = rotate_key ? ids.next_key() : ids.key;
+    MUSTER_CO_TRY(auto chain, co_await ways.issue(ids.next_certificate(), key, std::move(old)));
+    MUSTER_CO_TRY(const auto held, co_await store.key(key));
+    if (!fits(chain, held))
+        co_return fail(Errc::conflict, "the certificate that was issued for \"{}\" is not of the key \"{}\"",
+                       ids.certificate, key);
+    co_return Successor{std::move(chain), key};
+}
+
+}  // namespace
+
+Task<Result<pki::CertificateChain>> renew(PairStore& store, PairIds ids, bool rotate_key, Ways ways) {
+    MUSTER_CO_TRY(auto old, co_await settle(store, ids));
+    if (!old) co_return fail(Errc::not_found, "there is no certificate \"{}\" to renew", ids.certificate);
+    MUSTER_CO_TRY(auto successor, co_await make_successor(store, ids, rotate_key, ways, std::move(*old)));
+    auto chain = successor.chain;
+    if (auto proven = co_await ways.prove(successor.chain, successor.key); !proven) {
+        if (refused(proven.error())) (void)co_await store.remove_certificate(ids.next_certificate());
+        co_return fail(proven.error().wrap(
+            fmt::format("the new certificate \"{}\" does not work; the old one stays", ids.certificate)));
+    }
+    MUSTER_CO_CHECK(co_await adopt(store, ids, std::move(successor)));
+    co_return chain;
+}
+
+}  // namespace muster::edge::renewal

@@ -1,0 +1,41 @@
+#include "edge/renewal/schedule.h"
+
+namespace muster::edge::renewal {
+namespace {
+
+constexpr Micros longest_pause_after_end = std::chrono::hours(1);
+constexpr std::chrono::seconds longest_wish = std::chrono::days(1);
+
+}  // namespace
+
+Micros Schedule::up_to(Micros most) const {
+    return Micros(static_cast<std::int64_t>(
+        random_.below(static_cast<std::uint64_t>(std::max<Micros>(most, Micros(0)).count()) + 1)));
+}
+
+void Schedule::watch(const Lifetime& life) {
+    life_ = life;
+    const auto left = life.not_after - due(policy_, life);
+    jitter_ = up_to(std::min(retry_pause(policy_, life), left / 4));
+}
+
+void Schedule::renewed(const Lifetime& life, Steady now) {
+    watch(life);
+    not_earlier_ = now + retry_pause(policy_, life);
+}
+
+void Schedule::failed(TimePoint wall, Steady now, std::optional<std::chrono::seconds> wish) {
+    auto pause = retry_pause(policy_, life_);
+    pause += up_to(pause / 4);
+    if (wall >= life_.not_after) pause = std::min(pause, longest_pause_after_end);
+    if (wish) pause = std::max<Micros>(pause, std::min(*wish, longest_wish));
+    not_earlier_ = now + pause;
+}
+
+Micros Schedule::wait(TimePoint wall, Steady now) const {
+    auto left = due(policy_, life_) + jitter_ - wall;
+    if (not_earlier_) left = std::max(left, std::chrono::ceil<Micros>(*not_earlier_ - now));
+    return std::max(left, Micros(0));
+}
+
+}  // namespace muster::edge::renewal
