@@ -63,10 +63,21 @@ Result<> set_times(X509* x509, const IssueRequest& request, const Issuer* issuer
     return {};
 }
 
+Result<X509NameOwner> subject_of(const IssueRequest& request) {
+    if (!request.subject_der) {
+        Subject subject = request.subject_rest;
+        subject.emplace_back("CN", request.common_name);
+        return make_name(subject);
+    }
+    const unsigned char* next = request.subject_der->data();
+    const unsigned char* end = next + request.subject_der->size();
+    X509NameOwner name(d2i_X509_NAME(nullptr, &next, static_cast<long>(request.subject_der->size())));
+    if (!name || next != end) return fail(Errc::invalid_argument, "the subject is no distinguished name");
+    return name;
+}
+
 Result<> set_names(X509* x509, const IssueRequest& request, const Issuer* issuer) {
-    Subject subject = request.subject_rest;
-    subject.emplace_back("CN", request.common_name);
-    MUSTER_TRY(const X509NameOwner name, make_name(subject));
+    MUSTER_TRY(const X509NameOwner name, subject_of(request));
     const X509_NAME* issued_by = issuer == nullptr ? name.get() : X509_get_subject_name(issuer->certificate.get());
     if (X509_set_subject_name(x509, name.get()) != 1 || X509_set_issuer_name(x509, issued_by) != 1) {
         return cannot("subject");
@@ -147,6 +158,32 @@ Result<> add_alt_names(X509* x509, const IssueRequest& request) {
     return add(x509, NID_subject_alt_name, names.get(), false);
 }
 
+// Made of its parts: as OpenSSL's configuration text, a URL with a comma would be something else.
+Result<> add_crl_url(X509* x509, const std::string& url) {
+    if (url.empty()) return {};
+    const std::unique_ptr<CRL_DIST_POINTS, Freer<CRL_DIST_POINTS_free>> points(CRL_DIST_POINTS_new());
+    std::unique_ptr<DIST_POINT, Freer<DIST_POINT_free>> point(DIST_POINT_new());
+    std::unique_ptr<GENERAL_NAME, Freer<GENERAL_NAME_free>> name(GENERAL_NAME_new());
+    std::unique_ptr<ASN1_IA5STRING, Freer<ASN1_IA5STRING_free>> text(ASN1_IA5STRING_new());
+    if (!points || !point || !name || !text ||
+        ASN1_STRING_set(text.get(), url.data(), static_cast<int>(url.size())) != 1) {
+        return cannot("cRLDistributionPoints");
+    }
+    GENERAL_NAME_set0_value(name.get(), GEN_URI, text.release());
+    point->distpoint = DIST_POINT_NAME_new();
+    if (point->distpoint == nullptr) return cannot("cRLDistributionPoints");
+    point->distpoint->type = 0;
+    point->distpoint->name.fullname = GENERAL_NAMES_new();
+    if (point->distpoint->name.fullname == nullptr ||
+        sk_GENERAL_NAME_push(point->distpoint->name.fullname, name.get()) <= 0) {
+        return cannot("cRLDistributionPoints");
+    }
+    static_cast<void>(name.release());
+    if (sk_DIST_POINT_push(points.get(), point.get()) <= 0) return cannot("cRLDistributionPoints");
+    static_cast<void>(point.release());
+    return add(x509, NID_crl_distribution_points, points.get(), false);
+}
+
 Result<> add_unknown_critical(X509* x509, X509V3_CTX* context) {
     const X509ExtensionOwner extension(X509V3_EXT_conf(nullptr, context, "1.3.6.1.4.1.55555.1", "critical,DER:0500"));
     if (!extension || X509_add_ext(x509, extension.get(), -1) != 1) return cannot("unknown extension");
@@ -162,6 +199,7 @@ Result<> add_extensions(X509* x509, const IssueRequest& request, const PublicKey
     MUSTER_CHECK(add_extended_key_usage(x509, request, &context));
     MUSTER_CHECK(add_key_ids(x509, issuer));
     MUSTER_CHECK(add_alt_names(x509, request));
+    MUSTER_CHECK(add_crl_url(x509, request.crl_url));
     if (request.name_constraints) {
         MUSTER_CHECK(add_by_text(x509, &context, NID_name_constraints, *request.name_constraints));
     }

@@ -31,8 +31,10 @@ struct IssueRequest {
     std::vector<std::string> dns_names;
     std::vector<std::string> ip_addresses;
     std::optional<int> path_length;
-    TimePoint not_before;  // the caller takes its skew allowance off (five minutes is customary)
-    TimePoint not_after;   // cut to the issuer's when that is earlier
+    std::optional<Bytes> subject_der;  // the whole subject, in place of the names above, which are then for messages
+    std::string crl_url;               // where the issuer's revocation list is (cRLDistributionPoints); empty for none
+    TimePoint not_before;              // the caller takes its skew allowance off (five minutes is customary)
+    TimePoint not_after;               // cut to the issuer's when that is earlier
     // For tests of validation alone: raw changes to what the profile says.
     bool omit_basic_constraints = false;
     bool omit_key_usage = false;

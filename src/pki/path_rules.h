@@ -18,8 +18,7 @@ struct Fault {
 // `now` may equal notBefore and any moment of the second notAfter: both ends belong to the validity (4.1.2.5).
 std::optional<Fault> first_fault(const CertificateChain& path, TimePoint now, Purpose purpose);
 
-// Why the key of `certificate` must not verify anything here, or nothing: RSA of 2048 to 8192 bits and the curves
-// P-224, P-256, P-384 and P-521 are taken. The upper bound keeps a hostile key from costing milliseconds.
+// Why the key of `certificate` must not verify anything here (pki/key_strength.h), or nothing.
 std::optional<std::string> key_weakness(const Certificate& certificate);
 
 // "certificate CN=dev-1", "intermediate CN=Plant 3", "trusted authority CN=Root"; safe to print.
