@@ -39,13 +39,30 @@ Task<Result<std::string>> Client::create_key(std::string id, std::string usage) 
     co_return co_await member("POST", "/key", std::move(body), "keyHandle");
 }
 
+Task<Result<std::string>> Client::load_key(std::string id) const {
+    co_return co_await member("GET", "/key/" + percent_encode(id), {}, "keyHandle");
+}
+
 Task<Result<std::string>> Client::load_pair(std::string id) const {
     co_return co_await member("GET", "/keypair/" + percent_encode(id), {}, "keyHandle");
+}
+
+Task<Result<std::optional<std::string>>> Client::find_pair(std::string id) const {
+    auto handle = co_await load_pair(std::move(id));
+    if (!handle && says_not_found(handle.error())) co_return std::optional<std::string>();
+    if (!handle) co_return fail(std::move(handle).error());
+    co_return std::optional(std::move(*handle));
 }
 
 Task<Result<std::string>> Client::create_pair(std::string id, std::string preferred_algorithms) const {
     json::object body{{"keyId", std::move(id)}, {"preferredAlgorithms", std::move(preferred_algorithms)}};
     co_return co_await member("POST", "/keypair", std::move(body), "keyHandle");
+}
+
+Task<Result<>> Client::move_pair(std::string from, std::string to) const {
+    json::object body{{"from", std::move(from)}};
+    MUSTER_CO_CHECK(co_await call("POST", "/keypair/" + percent_encode(to), std::move(body)));
+    co_return Result<>{};
 }
 
 Task<Result<>> Client::delete_pair(std::string handle) const {

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -21,8 +22,11 @@ public:
     explicit Client(std::filesystem::path socket) : socket_(std::move(socket)) {}
 
     Task<Result<std::string>> create_key(std::string id, std::string usage = "derive,sign") const;  // the handle
+    Task<Result<std::string>> load_key(std::string id) const;
     Task<Result<std::string>> load_pair(std::string id) const;
+    Task<Result<std::optional<std::string>>> find_pair(std::string id) const;  // nothing: there is none
     Task<Result<std::string>> create_pair(std::string id, std::string preferred_algorithms) const;
+    Task<Result<>> move_pair(std::string from, std::string to) const;  // in the place of an older one, in one step
     Task<Result<>> delete_pair(std::string handle) const;
     Task<Result<std::string>> derive(std::string base_handle, std::string derivation_data) const;
     Task<Result<Secret>> export_derived(std::string handle) const;

@@ -42,4 +42,8 @@ Task<Result<json::object>> call_local(LocalService service, std::string method, 
     co_return parse_json_object(response->body);
 }
 
+bool says_not_found(const Error& error) {
+    return error.code() == Errc::invalid_argument && error.message().ends_with(" not found");
+}
+
 }  // namespace muster::edge
