@@ -78,13 +78,25 @@ bool SasToken::expired(TimePoint now, std::chrono::seconds skew) const {
     return expiry < now_seconds - skew.count();
 }
 
-std::string make_sas(std::string_view resource, ByteView key, std::string_view policy, TimePoint expiry) {
-    const auto sr = percent_encode(resource);
-    const auto se = fmt::format("{}", std::chrono::floor<std::chrono::seconds>(expiry).time_since_epoch().count());
-    const auto sig = percent_encode(base64_encode(hmac(key, signed_text(sr, se))));
-    auto token = fmt::format("{} sr={}&sig={}&se={}", scheme, sr, sig, se);
-    if (!policy.empty()) token += fmt::format("&skn={}", percent_encode(policy));
+SasDraft::SasDraft(std::string_view resource, std::string_view policy, TimePoint expiry)
+    : resource_(percent_encode(resource)),
+      policy_(percent_encode(policy)),
+      expiry_(fmt::format("{}", std::chrono::floor<std::chrono::seconds>(expiry).time_since_epoch().count())) {}
+
+std::string SasDraft::text() const {
+    return signed_text(resource_, expiry_);
+}
+
+std::string SasDraft::finish(ByteView signature) const {
+    auto token =
+        fmt::format("{} sr={}&sig={}&se={}", scheme, resource_, percent_encode(base64_encode(signature)), expiry_);
+    if (!policy_.empty()) token += fmt::format("&skn={}", policy_);
     return token;
+}
+
+std::string make_sas(std::string_view resource, ByteView key, std::string_view policy, TimePoint expiry) {
+    const SasDraft draft(resource, policy, expiry);
+    return draft.finish(hmac(key, draft.text()));
 }
 
 Result<ConnectionString> ConnectionString::parse(std::string_view text) {

@@ -29,6 +29,20 @@ struct SasToken {
     bool expired(TimePoint now, std::chrono::seconds skew = std::chrono::seconds(60)) const;
 };
 
+// A token in the making, for a key that is elsewhere: whoever holds the key signs text() with HMAC-SHA256.
+class SasDraft {
+public:
+    // `resource` as in make_sas.
+    SasDraft(std::string_view resource, std::string_view policy, TimePoint expiry);
+    std::string text() const;
+    std::string finish(ByteView signature) const;  // the token
+
+private:
+    std::string resource_;  // encoded
+    std::string policy_;    // encoded; may be empty
+    std::string expiry_;
+};
+
 // A token for `resource` ("host" or "scope/registrations/id"), percent-encoded as `sr`.
 std::string make_sas(std::string_view resource, ByteView key, std::string_view policy, TimePoint expiry);
 

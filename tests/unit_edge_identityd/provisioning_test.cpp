@@ -1,7 +1,7 @@
 // How identityd comes by an identity, against a DPS that behaves well and ill.
 #include "edge/identityd/dps.h"
 #include "identity_fixture.h"
-#include "net/http_client.h"
+#include "net/reactor.h"
 
 namespace muster::edge::testing {
 namespace {
@@ -98,15 +98,18 @@ TEST_F(Provisioning, FailedDisabledAndNonsenseHaveASentenceEach) {
     EXPECT_TRUE(logged("assigned, without assignedHub")) << log();
 }
 
+struct NoCredential final : identityd::Credential {};
+
 TEST_F(Provisioning, ARegistrationThatNeverEndsHasABound) {
-    auto tls = std::make_shared<net::ClientTls>();
-    tls->extra_ca_pem.push_back(cloud.ca_pem());
-    const auto client = net::HttpClient::create("https://" + cloud.address(), tls).value();
     cloud.script_poll(std::vector<net::HttpResponse>(10, json_answer(503, json::object{{"message", "tired"}}, "1")));
     identityd::Registration registration;
     registration.scope_id = "0ne";
     registration.registration_id = "dev";
     registration.bound = std::chrono::seconds(3);
+    identityd::CloudSettings settings;
+    settings.authorities = {device.write("certs/cloud-ca.pem", cloud.ca_pem())};
+    const auto target = identityd::dps_target("https://" + cloud.address(), registration);
+    const auto client = identityd::CloudClient::create(target, std::make_shared<NoCredential>(), settings).value();
     identityd::DpsClient dps(client, registration);
     const auto begun = std::chrono::steady_clock::now();
     const auto result = net::run_blocking(dps.run());

@@ -1,5 +1,7 @@
 #include "edge/identityd/cloud_answer.h"
 
+#include <ctime>
+
 #include "base/json.h"
 #include "base/text.h"
 
@@ -31,6 +33,18 @@ std::optional<std::chrono::seconds> retry_after(const net::HttpResponse& respons
     const auto seconds = parse_integer<long>(trim(response.headers.get("retry-after")));
     if (!seconds || *seconds < 1) return std::nullopt;
     return std::min(std::chrono::seconds(*seconds), longest_wish);
+}
+
+std::optional<TimePoint> date_of(const net::HttpResponse& response) {
+    // 2020-01-01: what is older is no clock.
+    constexpr std::int64_t earliest = 1577836800;
+    const std::string text(trim(response.headers.get("date")));
+    std::tm parts{};
+    const char* end = ::strptime(text.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
+    if (end == nullptr || *end != '\0') return std::nullopt;
+    const auto seconds = static_cast<std::int64_t>(::timegm(&parts));
+    if (seconds < earliest) return std::nullopt;
+    return TimePoint(std::chrono::seconds(seconds));
 }
 
 bool passing_fault(const net::HttpResponse& response) {

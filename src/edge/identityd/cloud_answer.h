@@ -5,6 +5,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "net/http.h"
 
@@ -12,6 +13,10 @@ namespace muster::edge::identityd {
 
 // The integer seconds of Retry-After, 1 to 300 (facts/dps.md 4.4); nothing when absent or of another form.
 std::optional<std::chrono::seconds> retry_after(const net::HttpResponse& response);
+
+// The time at the service, from Date (RFC 9110 section 5.6.7, the form that is sent today); nothing when absent, of
+// another form, or before 2020.
+std::optional<TimePoint> date_of(const net::HttpResponse& response);
 
 // An answer that is worth another try: 429 or a 5xx.
 bool passing_fault(const net::HttpResponse& response);

@@ -1,9 +1,11 @@
-// What this device shows to DPS and the hub: its certificate chain from certd, with a key that stays in keyd.
+// What this device shows to DPS and the hub. Each way has a file of its own (x509_credential, shared_key_credential);
+// here is what they have in common. Whatever the way, the secret stays where it is: keyd signs.
 #pragma once
 
 #include <memory>
 #include <string>
 
+#include "base/json.h"
 #include "base/task.h"
 #include "edge/certd/client.h"
 #include "edge/identityd/settings.h"
@@ -18,22 +20,26 @@ struct Neighbours {
     certd::Client certificates;
 };
 
-struct Credential {
-    std::string registration_id;  // from the settings, else the leaf's CN
-    std::shared_ptr<const net::ClientTls> tls;
+class Credential {
+public:
+    virtual ~Credential() = default;
+
+    // The registration id that it implies, where the settings give none: the certificate's common name. May be empty.
+    virtual std::string registration_id() const { return {}; }
+    // Puts its certificate and key into the TLS of a client; a credential that signs tokens has none.
+    virtual void present(net::ClientTls&) const {}
+    // The Authorization header of a request about `resource` ("{scope}/registrations/{id}", "{hub}/devices/{id}") at
+    // this time; empty where TLS says it all. `policy` is "registration" at DPS and empty at a hub.
+    virtual Task<Result<std::string>> authorize(std::string, std::string, TimePoint) const { co_return std::string(); }
 };
 
+using CredentialPtr = std::shared_ptr<const Credential>;
+
 // Blocks its loop for keyd's answers: run it on the cloud loop. Errors name the id and what mends it: certd or keyd out
-// of reach, no such certificate, a key of another certificate, an unreadable global_endpoint_ca. An expired certificate
-// is used all the same, with a warning: the clock of a board may be wrong.
-Task<Result<Credential>> load_credential(Neighbours neighbours, DpsSettings settings);
+// of reach, no such certificate or key, a key of another certificate.
+Task<Result<CredentialPtr>> load_credential(Neighbours neighbours, CredentialSettings settings);
 
-// A client of https://host[:port] with that credential, through the proxy of HTTPS_PROXY or https_proxy unless NO_PROXY
-// or no_proxy names the host.
-Result<std::shared_ptr<net::HttpClient>> cloud_client(const std::string& url, const Credential& credential,
-                                                      std::chrono::seconds timeout);
-
-// The proxy for a host, from the environment; nothing for a direct connection.
-std::optional<std::string> proxy_for(std::string_view host);
+// The "auth" of an identity document: {"type", "keyHandle"?, "certId"?} (facts/device.md 3.5).
+Task<Result<json::object>> describe_credential(Neighbours neighbours, CredentialSettings settings);
 
 }  // namespace muster::edge::identityd

@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "base/log.h"
+#include "edge/identityd/hub_watch.h"
 #include "edge/identityd/routes.h"
 #include "edge/service/daemon.h"
 
@@ -15,9 +16,11 @@ namespace {
 
 namespace asio = boost::asio;
 
-Task<> provision_and_reconcile(Provisioner& provisioner, Modules& modules) {
+Task<> provision_and_reconcile(Provisioner& provisioner, Modules& modules, HubWatch& watch) {
     co_await provisioner.run();
-    if (provisioner.identity()) co_await modules.reconcile(provisioner.settings().callers.module_names());
+    if (!provisioner.identity()) co_return;
+    asio::co_spawn(co_await asio::this_coro::executor, watch.run(), asio::detached);
+    co_await modules.reconcile(provisioner.settings().callers.module_names());
     release_memory();
 }
 
@@ -49,6 +52,8 @@ int run_daemon(const Paths& paths) {
     SystemRandom random;
     Provisioner provisioner(*state, neighbours, *settings, random, {});
     Modules modules(*state, provisioner, neighbours);
+    HubWatch watch(provisioner, modules, random, {});
+    modules.on_refusal([&watch] { watch.suspect(); });
     net::Reactors reactors(1);
     net::Reactors cloud(1);
     Api api(*settings, neighbours, provisioner, modules, cloud.at(0));
@@ -60,7 +65,9 @@ int run_daemon(const Paths& paths) {
     parts.handler = [&router](const net::HttpRequest& request, const net::Peer& peer) {
         return router->handle(request, peer);
     };
-    parts.started = [&] { asio::co_spawn(cloud.at(0), provision_and_reconcile(provisioner, modules), asio::detached); };
+    parts.started = [&] {
+        asio::co_spawn(cloud.at(0), provision_and_reconcile(provisioner, modules, watch), asio::detached);
+    };
     parts.reload = [&] { reload(paths, api, provisioner, modules, cloud.at(0)); };
     const int code = serve_daemon(paths, reactors, std::move(parts));
     cloud.stop();

@@ -21,7 +21,12 @@ bool worth_another_try(const Error& error) {
 
 }  // namespace
 
-DpsClient::DpsClient(std::shared_ptr<net::HttpClient> client, Registration registration)
+CloudTarget dps_target(const std::string& endpoint, const Registration& registration) {
+    return {endpoint, fmt::format("{}/registrations/{}", registration.scope_id, registration.registration_id),
+            "registration"};
+}
+
+DpsClient::DpsClient(std::shared_ptr<CloudClient> client, Registration registration)
     : client_(std::move(client)),
       registration_(std::move(registration)),
       deadline_(Clock::now() + registration_.bound) {}

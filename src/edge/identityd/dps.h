@@ -12,8 +12,8 @@
 
 #include "base/json.h"
 #include "base/task.h"
+#include "edge/identityd/cloud.h"
 #include "edge/identityd/dps_answer.h"
-#include "net/http_client.h"
 
 namespace muster::edge::identityd {
 
@@ -25,9 +25,12 @@ struct Registration {
     std::chrono::seconds bound{300};  // for the whole registration
 };
 
+// Where a registration's requests go, and what their tokens are for.
+CloudTarget dps_target(const std::string& endpoint, const Registration& registration);
+
 class DpsClient {
 public:
-    DpsClient(std::shared_ptr<net::HttpClient> client, Registration registration);
+    DpsClient(std::shared_ptr<CloudClient> client, Registration registration);
 
     // Errors: unauthorized (refused), conflict (failed, disabled, or a malformed answer), throttled, unavailable,
     // timeout. Each names status, error code and tracking id as far as there are any.
@@ -47,7 +50,7 @@ private:
     Error turned_away(const net::HttpResponse& response) const;
     void note_wish(const net::HttpResponse& response);
 
-    std::shared_ptr<net::HttpClient> client_;
+    std::shared_ptr<CloudClient> client_;
     Registration registration_;
     Clock::time_point deadline_;
     std::optional<std::chrono::seconds> wish_;

@@ -17,6 +17,10 @@ Result<HubModule> read_module(const net::HttpResponse& response) {
     return read_hub_module(body);
 }
 
+bool denied(const net::HttpResponse& response) {
+    return response.status == 401 || response.status == 403;
+}
+
 }  // namespace
 
 Result<HubModule> read_hub_module(const json::value& value) {
@@ -31,6 +35,10 @@ Result<HubModule> read_hub_module(const json::value& value) {
     const auto type = string_or(**authentication, "type", "none");
     module.auth_type = type == "sas" || type == "none" ? type : "x509";
     return module;
+}
+
+CloudTarget hub_target(const DeviceIdentity& identity) {
+    return {"https://" + identity.gateway, fmt::format("{}/devices/{}", identity.hub, identity.device_id), {}};
 }
 
 std::string HubClient::path_of(std::string_view module) const {
@@ -53,7 +61,10 @@ Task<Result<net::HttpResponse>> HubClient::send(std::string method, std::string 
         }
         auto response = co_await client_->send(std::move(request));
         std::chrono::seconds pause = pause_between_tries;
-        if (response && !passing_fault(*response)) co_return response;
+        if (response && !passing_fault(*response)) {
+            if (denied(*response) && refused_) refused_();
+            co_return response;
+        }
         if (response) pause = std::min(retry_after(*response).value_or(pause), longest_throttle);
         auto error = response ? refusal("the hub is busy", *response) : response.error();
         const bool worth_it =
@@ -62,6 +73,13 @@ Task<Result<net::HttpResponse>> HubClient::send(std::string method, std::string 
         log::warn("the hub cannot be reached; trying again", {{"error", error.chain()}});
         co_await wait_for(pause);
     }
+}
+
+Task<Result<bool>> HubClient::knows_device() {
+    MUSTER_CO_TRY(const auto response, co_await send("GET", path_of({}), {}, false));
+    if (response.status == 200) co_return true;
+    if (denied(response) || response.status == 404) co_return false;
+    co_return fail(refusal("the hub refused to list the modules", response));
 }
 
 Task<Result<std::vector<HubModule>>> HubClient::list() {

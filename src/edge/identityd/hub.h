@@ -2,6 +2,7 @@
 // 2017-11-08-preview, GET and PUT answered 200, DELETE 204.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,21 +11,31 @@
 #include "base/bytes.h"
 #include "base/json.h"
 #include "base/task.h"
+#include "edge/identityd/cloud.h"
 #include "edge/identityd/state.h"
-#include "net/http_client.h"
 
 namespace muster::edge::identityd {
 
 // A module as the hub describes it. Errc::conflict when it lacks what makes it one.
 Result<HubModule> read_hub_module(const json::value& value);
 
+// Where the requests about this device go, and what their tokens are for.
+CloudTarget hub_target(const DeviceIdentity& identity);
+
 // Errors: unavailable or timeout when the hub cannot be reached or answers 5xx (the caller may use what it remembers);
 // unauthorized, conflict and throttled when it refuses; an error names status and message.
 class HubClient {
 public:
-    HubClient(std::shared_ptr<net::HttpClient> client, std::string device_id, unsigned retries)
-        : client_(std::move(client)), device_id_(std::move(device_id)), retries_(retries) {}
+    // `refused` is called when the hub answers 401 or 403: it may no longer know this device.
+    HubClient(std::shared_ptr<CloudClient> client, std::string device_id, unsigned retries,
+              std::function<void()> refused)
+        : client_(std::move(client)),
+          device_id_(std::move(device_id)),
+          retries_(retries),
+          refused_(std::move(refused)) {}
 
+    // Does it know this device and take its credential?
+    Task<Result<bool>> knows_device();
     Task<Result<std::vector<HubModule>>> list();
     Task<Result<std::optional<HubModule>>> find(std::string module);  // nothing: the hub has none of that name
     // Nothing when there is one already (409).
@@ -37,9 +48,10 @@ private:
     Task<Result<net::HttpResponse>> send(std::string method, std::string path, json::object body, bool any_version);
     std::string path_of(std::string_view module) const;
 
-    std::shared_ptr<net::HttpClient> client_;
+    std::shared_ptr<CloudClient> client_;
     std::string device_id_;
     unsigned retries_;
+    std::function<void()> refused_;
 };
 
 }  // namespace muster::edge::identityd

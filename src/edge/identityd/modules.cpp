@@ -23,15 +23,21 @@ std::unexpected<Error> no_such_module(const std::string& module) {
 
 }  // namespace
 
-Task<Result<Modules::Session>> Modules::open() {
+Task<Result<Modules::Session>> Modules::open(std::function<void()> refused) {
     MUSTER_CO_TRY(auto identity, provisioner_.require_identity());
     const auto& settings = provisioner_.settings();
-    MUSTER_CO_TRY(const auto credential, co_await load_credential(neighbours_, settings.dps));
-    MUSTER_CO_TRY(auto http, cloud_client("https://" + identity.gateway, credential, settings.cloud_timeout));
+    MUSTER_CO_TRY(auto credential, co_await load_credential(neighbours_, settings.credential));
+    MUSTER_CO_TRY(auto client, CloudClient::create(hub_target(identity), std::move(credential), settings.cloud));
     Session session;
-    session.hub = std::make_unique<HubClient>(std::move(http), identity.device_id, settings.cloud_retries);
+    session.hub =
+        std::make_unique<HubClient>(std::move(client), identity.device_id, settings.cloud.retries, std::move(refused));
     session.identity = std::move(identity);
     co_return session;
+}
+
+Task<Result<bool>> Modules::known_to_hub() {
+    MUSTER_CO_TRY(auto session, co_await open({}));
+    co_return co_await session.hub->knows_device();
 }
 
 // keyd derives from a key that never leaves it: HMAC-SHA256(master, "{moduleId}:{generationId}:primary").
@@ -177,16 +183,12 @@ Task<> Modules::reconcile(std::vector<std::string> names) {
     if (reconciling_) co_return;
     reconciling_ = true;
     auto pause = first_pause;
-    bool asked_for_new_identity = false;
     while (next_names_) {
         const auto now = *std::exchange(next_names_, std::nullopt);
         const auto done = co_await reconcile_once(now);
         if (done) continue;
         log::warn("the principals' module identities are not all there yet", {{"error", line_of(done.error())}});
-        if (done.error().code() == Errc::unauthorized && !std::exchange(asked_for_new_identity, true))
-            static_cast<void>(co_await provisioner_.reprovision());
-        else
-            co_await names_changed_.wait(pause);
+        co_await names_changed_.wait(pause);
         pause = std::min(pause * 2, longest_pause);
         if (!next_names_) next_names_ = now;
     }

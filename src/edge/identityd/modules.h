@@ -1,6 +1,7 @@
 // The device's module identities: kept on the hub, remembered here, with keys that keyd derives and nobody stores.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -17,6 +18,11 @@ class Modules {
 public:
     Modules(const State& state, Provisioner& provisioner, Neighbours neighbours)
         : state_(state), provisioner_(provisioner), neighbours_(std::move(neighbours)) {}
+    // Called, on the cloud loop, when the hub denies this device a call.
+    void on_refusal(std::function<void()> call) { refused_ = std::move(call); }
+
+    // Does the hub know this device? Denials asked for here are not told to on_refusal.
+    Task<Result<bool>> known_to_hub();
 
     // Identity documents as the API gives them: {"type":"aziot","spec":{...}}.
     Task<Result<json::object>> create(std::string module);
@@ -34,7 +40,8 @@ private:
         DeviceIdentity identity;
         std::unique_ptr<HubClient> hub;
     };
-    Task<Result<Session>> open();
+    Task<Result<Session>> open(std::function<void()> refused);
+    Task<Result<Session>> open() { return open(refused_); }
     Task<Result<HubModule>> ensure(Session& session, std::string module);
     Task<Result<HubModule>> give_keys(Session& session, HubModule module);
     Task<Result<Secret>> derive(std::string module, std::string generation, std::string which);
@@ -47,6 +54,7 @@ private:
     const State& state_;
     Provisioner& provisioner_;
     Neighbours neighbours_;
+    std::function<void()> refused_;
     bool reconciling_ = false;
     std::optional<std::vector<std::string>> next_names_;
     Bell names_changed_;

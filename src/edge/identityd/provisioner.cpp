@@ -8,10 +8,24 @@
 namespace muster::edge::identityd {
 namespace {
 
-// Names what led to an identity: another endpoint, scope or registration means another identity.
-std::string fingerprint(const DpsSettings& dps, const std::string& registration_id) {
-    const auto text = fmt::format("{}\n{}\n{}", dps.global_endpoint, dps.scope_id, registration_id);
+// Names what led to an identity: another endpoint, scope, registration or kind of credential means another identity.
+std::string fingerprint(const Settings& settings, const std::string& registration_id) {
+    auto text = fmt::format("{}\n{}\n{}", settings.dps.global_endpoint, settings.dps.scope_id, registration_id);
+    if (std::holds_alternative<SharedKeySettings>(settings.credential)) text += "\nsymmetric_key";
     return hex_encode(pki::sha256(as_bytes(text)));
+}
+
+DeviceIdentity manual_identity(const Settings& settings) {
+    return {settings.manual.hub, settings.gateway.value_or(settings.manual.hub), settings.manual.device_id, "manual"};
+}
+
+Result<std::string> registration_id_of(const Settings& settings, const Credential& credential) {
+    if (settings.dps.registration_id) return *settings.dps.registration_id;
+    if (auto implied = credential.registration_id(); !implied.empty()) return implied;
+    return fail(Error(Errc::conflict,
+                      "no registration_id in the settings, and the certificate has no common name to take it from")
+                    .with_hint("set registration_id in [provisioning.attestation] of /etc/aziot/config.toml, then run: "
+                               "iotedge config apply"));
 }
 
 Result<std::optional<json::value>> read_payload(const DpsSettings& dps) {
@@ -44,8 +58,15 @@ Provisioner::Provisioner(const State& state, Neighbours neighbours, Settings set
       settings_(std::move(settings)),
       random_(random),
       pace_(pace),
-      identity_(state.load_identity()),
-      trouble_("provisioning has not finished yet") {}
+      trouble_("provisioning has not finished yet") {
+    switch (settings_.source) {
+        case Source::none:
+            trouble_ = "provisioning.source is \"none\": this device has no identity in the cloud";
+            break;
+        case Source::manual: identity_ = manual_identity(settings_); break;
+        case Source::dps: identity_ = state.load_identity(); break;
+    }
+}
 
 std::optional<DeviceIdentity> Provisioner::identity() const {
     const std::lock_guard lock(mutex_);
@@ -83,43 +104,42 @@ Task<bool> Provisioner::stored_identity_fits() {
     const auto stored = identity();
     if (!stored) co_return false;
     if (stored->provisioned_with.empty()) co_return true;
-    auto registration_id = settings_.dps.registration_id;
-    if (!registration_id) {
-        const auto credential = co_await load_credential(neighbours_, settings_.dps);
-        if (!credential) {
-            log::warn("the stored identity is used unchecked", {{"error", credential.error().chain()}});
-            co_return true;
-        }
-        registration_id = credential->registration_id;
+    if (settings_.dps.registration_id)
+        co_return stored->provisioned_with == fingerprint(settings_, *settings_.dps.registration_id);
+    const auto credential = co_await load_credential(neighbours_, settings_.credential);
+    if (!credential) {
+        log::warn("the stored identity is used unchecked", {{"error", credential.error().chain()}});
+        co_return true;
     }
-    co_return stored->provisioned_with == fingerprint(settings_.dps, *registration_id);
+    co_return stored->provisioned_with == fingerprint(settings_, (*credential)->registration_id());
 }
 
-Task<Result<DeviceIdentity>> Provisioner::register_device(const Credential& credential) {
+Task<Result<DeviceIdentity>> Provisioner::register_device(CredentialPtr credential) {
     const auto dps = settings_.dps;
     Registration registration;
     registration.scope_id = dps.scope_id;
-    registration.registration_id = credential.registration_id;
-    registration.retries = settings_.cloud_retries;
+    MUSTER_CO_TRY(registration.registration_id, registration_id_of(settings_, *credential));
+    registration.retries = settings_.cloud.retries;
     registration.bound = pace_.attempt;
     MUSTER_CO_TRY(registration.payload, read_payload(dps));
-    MUSTER_CO_TRY(auto http, cloud_client(dps.global_endpoint, credential, settings_.cloud_timeout));
-    DpsClient client(std::move(http), std::move(registration));
+    log::info("provisioning", {{"endpoint", dps.global_endpoint},
+                               {"scopeId", dps.scope_id},
+                               {"registrationId", registration.registration_id}});
+    auto led_here = fingerprint(settings_, registration.registration_id);
+    MUSTER_CO_TRY(auto cloud, CloudClient::create(dps_target(dps.global_endpoint, registration), std::move(credential),
+                                                  settings_.cloud));
+    DpsClient client(std::move(cloud), std::move(registration));
     auto assignment = co_await client.run();
     wish_ = client.wait_wish();
     if (!assignment) co_return fail(advise(assignment.error(), dps));
-    co_return DeviceIdentity{assignment->hub, assignment->hub, assignment->device_id,
-                             fingerprint(dps, credential.registration_id)};
+    co_return DeviceIdentity{assignment->hub, assignment->hub, assignment->device_id, std::move(led_here)};
 }
 
 Task<Result<>> Provisioner::attempt() {
     const auto begun = std::chrono::steady_clock::now();
     wish_.reset();
-    MUSTER_CO_TRY(const auto credential, co_await load_credential(neighbours_, settings_.dps));
-    log::info("provisioning", {{"endpoint", settings_.dps.global_endpoint},
-                               {"scopeId", settings_.dps.scope_id},
-                               {"registrationId", credential.registration_id}});
-    MUSTER_CO_TRY(const auto fresh, co_await register_device(credential));
+    MUSTER_CO_TRY(auto credential, co_await load_credential(neighbours_, settings_.credential));
+    MUSTER_CO_TRY(const auto fresh, co_await register_device(std::move(credential)));
     MUSTER_CO_CHECK(state_.save_identity(fresh));
     adopt(fresh);
     const auto took = std::chrono::steady_clock::now() - begun;
@@ -138,8 +158,8 @@ Task<Result<>> Provisioner::attempt_contained() {
 }
 
 Task<Result<>> Provisioner::reprovision() {
-    if (settings_.source == Source::none)
-        co_return fail(Errc::not_found, "device identity not found: provisioning.source is \"none\"");
+    if (settings_.source == Source::none) co_return fail(Error(Errc::not_found, trouble()));
+    if (settings_.source == Source::manual) co_return state_.save_identity(manual_identity(settings_));
     if (running_) {
         while (running_) co_await attempt_ended_.wait(std::chrono::hours(1));
         co_return *last_result_;
@@ -173,14 +193,27 @@ std::chrono::milliseconds Provisioner::next_pause() {
     return pause;
 }
 
+void Provisioner::use_manual_identity() {
+    const auto identity = manual_identity(settings_);
+    log::info("using the identity of the settings", {{"deviceId", identity.device_id}, {"hub", identity.hub}});
+    if (state_.load_identity() == identity) return;
+    if (const auto saved = state_.save_identity(identity); !saved)
+        log::warn("the identity is not in the state directory", {{"error", saved.error().chain()}});
+}
+
 Task<> Provisioner::run() {
     if (settings_.source == Source::none) co_return;
-    if (co_await stored_identity_fits()) {
+    if (settings_.source == Source::manual) co_return use_manual_identity();
+    const bool always = settings_.reprovisioning == Reprovisioning::always_on_startup;
+    if (!always && co_await stored_identity_fits()) {
         const auto stored = identity();
         log::info("using the stored identity", {{"deviceId", stored->device_id}, {"hub", stored->hub}});
         co_return;
     }
-    if (identity()) log::warn("the provisioning settings changed; the old identity serves until there is a new one");
+    if (identity() && always)
+        log::info("registering again, as at every start (AlwaysOnStartup); the last identity serves until then");
+    else if (identity())
+        log::warn("the provisioning settings changed; the old identity serves until there is a new one");
     while (!co_await reprovision()) {
         const auto pause = next_pause();
         log::info("provisioning again later",

@@ -13,7 +13,7 @@
 
 #include "base/random.h"
 #include "base/task.h"
-#include "edge/identityd/credential.h"
+#include "edge/identityd/cloud.h"
 #include "edge/identityd/settings.h"
 #include "edge/identityd/state.h"
 #include "edge/identityd/wait.h"
@@ -48,7 +48,8 @@ private:
     Task<bool> stored_identity_fits();
     Task<Result<>> attempt();
     Task<Result<>> attempt_contained();  // a defect of ours is an error like others: the next attempt must come
-    Task<Result<DeviceIdentity>> register_device(const Credential& credential);
+    Task<Result<DeviceIdentity>> register_device(CredentialPtr credential);
+    void use_manual_identity();
     std::chrono::milliseconds next_pause();
     void adopt(const DeviceIdentity& identity);
     void note_trouble(const Error& error);

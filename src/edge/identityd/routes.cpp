@@ -69,9 +69,7 @@ std::shared_ptr<const Settings> Api::settings() const {
 Task<Result<json::object>> Api::describe_device() {
     MUSTER_CO_TRY(const auto identity, provisioner_.require_identity());
     const auto now = settings();
-    auto handle = co_await neighbours_.keys.load_pair(now->dps.key_id);
-    if (!handle) co_return fail(handle.error().wrap(Errc::unavailable, "no key for the device's identity"));
-    json::object auth{{"type", "x509"}, {"keyHandle", std::move(*handle)}, {"certId", now->dps.certificate_id}};
+    MUSTER_CO_TRY(auto auth, co_await describe_credential(neighbours_, now->credential));
     json::object spec{{"hubName", identity.hub},
                       {"gatewayHost", identity.gateway},
                       {"deviceId", identity.device_id},
@@ -143,8 +141,13 @@ Task<Result<Reply>> Api::provisioning(Call call) {
     if (!now->callers.known(call.uid))
         co_return fail(Errc::forbidden, "user {} has no right to see the provisioning", call.uid);
     if (now->source == Source::none) co_return ok(json::object{{"source", "none"}});
-    json::object body{
-        {"source", "dps"}, {"auth", "x509"}, {"endpoint", now->dps.global_endpoint}, {"scope_id", now->dps.scope_id}};
+    const bool x509 = std::holds_alternative<X509Settings>(now->credential);
+    if (now->source == Source::manual)
+        co_return ok(json::object{{"source", "manual"}, {"auth", x509 ? "x509" : "sas"}});
+    json::object body{{"source", "dps"},
+                      {"auth", x509 ? "x509" : "symmetric_key"},
+                      {"endpoint", now->dps.global_endpoint},
+                      {"scope_id", now->dps.scope_id}};
     // Without one in the settings it is the certificate's common name, and DPS may have named the device otherwise.
     if (now->dps.registration_id) body["registration_id"] = *now->dps.registration_id;
     if (now->dps.payload) body["payload"] = "file://" + now->dps.payload->string();

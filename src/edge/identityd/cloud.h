@@ -1,0 +1,46 @@
+// HTTPS to DPS and the hub, with the device's credential on every request.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "base/task.h"
+#include "edge/identityd/credential.h"
+#include "net/http_client.h"
+
+namespace muster::edge::identityd {
+
+// Where the requests of a client go and what their tokens are for.
+struct CloudTarget {
+    std::string url;       // "https://host[:port]"
+    std::string resource;  // "{scope}/registrations/{id}" or "{hub}/devices/{id}"
+    std::string policy;    // "registration" at DPS, empty at a hub
+};
+
+// One connection, kept between the requests; one request at a time.
+class CloudClient {
+public:
+    // Through the proxy of the settings, unless they except the host. Errors: an unreadable file of authorities.
+    static Result<std::shared_ptr<CloudClient>> create(CloudTarget target, CredentialPtr credential,
+                                                       const CloudSettings& settings);
+
+    // Errors as net::HttpClient's, and unavailable when the credential cannot sign. A token that the service refuses
+    // while its Date and this device's clock differ is made anew with the service's time: boards have no clock to
+    // trust.
+    Task<Result<net::HttpResponse>> send(net::HttpRequest request);
+
+private:
+    CloudClient(CloudTarget target, CredentialPtr credential, std::shared_ptr<net::HttpClient> http)
+        : target_(std::move(target)), credential_(std::move(credential)), http_(std::move(http)) {}
+
+    Task<Result<net::HttpResponse>> send_authorized(net::HttpRequest request, bool& with_token);
+    bool learn_time(const net::HttpResponse& response);
+
+    CloudTarget target_;
+    CredentialPtr credential_;
+    std::shared_ptr<net::HttpClient> http_;
+    std::chrono::seconds clock_error_{0};  // what our clock lacks to the service's
+};
+
+}  // namespace muster::edge::identityd

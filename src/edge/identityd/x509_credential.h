@@ -1,0 +1,12 @@
+// An X.509 certificate, which certd has, and its key, which keyd has: shown in the TLS handshake.
+#pragma once
+
+#include "edge/identityd/credential.h"
+
+namespace muster::edge::identityd {
+
+// An expired certificate is used all the same, with a warning: the clock of a board may be wrong.
+Task<Result<CredentialPtr>> load_credential_of(Neighbours neighbours, X509Settings settings);
+Task<Result<json::object>> describe_credential_of(Neighbours neighbours, X509Settings settings);
+
+}  // namespace muster::edge::identityd
