@@ -55,7 +55,23 @@ Result<> sync_directories(const Directories& directories) {
     return {};
 }
 
+bool is_staged(const std::filesystem::path& path) {
+    const std::string name = path.filename().string();
+    return name.starts_with('.') && (name.ends_with(".pem.new") || name.ends_with(".pfx.new"));
+}
+
 }  // namespace
+
+Result<> remove_staged(const std::filesystem::path& directory) {
+    std::error_code error;
+    for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
+         entry.increment(error)) {
+        if (is_staged(entry->path()) && ::unlink(entry->path().c_str()) != 0 && errno != ENOENT)
+            return failure("remove", entry->path());
+    }
+    if (error) return fail(errno_error(fmt::format("cannot read directory {}", directory.string()), error.value()));
+    return {};
+}
 
 FileBatch::~FileBatch() {
     for (const Staged& file : files_) ::unlink(file.temporary.c_str());
@@ -64,8 +80,6 @@ FileBatch::~FileBatch() {
 Result<> FileBatch::stage(const std::filesystem::path& path, std::string_view content, mode_t mode, Kind kind) {
     auto temporary = path;
     temporary.replace_filename("." + path.filename().string() + ".new");
-    // Left by a run that was killed; the directory's lock says that nobody is writing it.
-    if (::unlink(temporary.c_str()) != 0 && errno != ENOENT) return failure("replace", temporary);
     const Fd fd(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd.get() < 0) return failure("create", temporary);
     files_.push_back({path, temporary, kind});

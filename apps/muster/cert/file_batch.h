@@ -46,4 +46,7 @@ private:
     std::vector<std::filesystem::path> removals_;
 };
 
+// Removes what killed runs had staged in `directory`. The caller holds the lock under which batches are written there.
+Result<> remove_staged(const std::filesystem::path& directory);
+
 }  // namespace muster::cli::cert

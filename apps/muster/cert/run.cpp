@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "muster/cert/file_batch.h"
 #include "muster/output.h"
 #include "pki/direct_ec.h"
 
@@ -109,6 +110,8 @@ Result<> run_make(const MakeOptions& options, pki::Profile profile, bool self_si
     MUSTER_CHECK(check_fleet(fleet, maker, plan.existing));
     MUSTER_CHECK(layout.make_directories());
     MUSTER_TRY(const auto lock, DirectoryLock::acquire(layout.private_keys()));
+    for (const auto& directory : {layout.certs(), layout.private_keys(), layout.requests()})
+        MUSTER_CHECK(remove_staged(directory));
     const auto start = std::chrono::steady_clock::now();
     MUSTER_TRY(const auto result, make_fleet(fleet, maker, plan.existing));
     print({options, fleet, result, std::chrono::steady_clock::now() - start, plan.now + plan.lifetime}, io);
