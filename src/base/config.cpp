@@ -5,6 +5,7 @@
 #include "base/config_state.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "base/toml_quote.h"
 
 namespace muster {
 namespace {
@@ -27,7 +28,7 @@ std::string parse_hint(std::string_view line) {
     auto value = trim(line.substr(equals + 1));
     value = trim(value.substr(0, value.find('#')));
     if (!is_plain(key) || value.empty() || value.find_first_of("\"'{}[]") != std::string_view::npos) return {};
-    return fmt::format("put the value in quotes: {} = {}", key, in_quotes(value));
+    return fmt::format("put the value in quotes: {} = {}", key, toml_string(value));
 }
 
 std::unexpected<Error> parse_failure(const toml::parse_error& error, std::string_view text, const std::string& source) {

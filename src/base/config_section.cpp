@@ -1,5 +1,6 @@
 #include "base/config_state.h"
 #include "base/text.h"
+#include "base/toml_quote.h"
 
 namespace muster {
 
@@ -95,12 +96,12 @@ std::optional<std::string> ConfigSection::choice(std::string_view name, const st
     auto value = string(name);
     if (!value || std::ranges::find(allowed, *value) != allowed.end()) return value;
     std::vector<std::string> shown;
-    for (const auto& word : allowed) shown.push_back(in_quotes(word));
+    for (const auto& word : allowed) shown.push_back(toml_string(word));
     const auto close = nearest(*value, allowed);
-    problem(name, close
-                      ? fmt::format("unknown value {} (did you mean {}? allowed: {})", in_quotes(printable(*value)),
-                                    in_quotes(*close), join(shown, ", "))
-                      : fmt::format("unknown value {} (allowed: {})", in_quotes(printable(*value)), join(shown, ", ")));
+    problem(name,
+            close ? fmt::format("unknown value {} (did you mean {}? allowed: {})", toml_string(printable(*value)),
+                                toml_string(*close), join(shown, ", "))
+                  : fmt::format("unknown value {} (allowed: {})", toml_string(printable(*value)), join(shown, ", ")));
     return std::nullopt;
 }
 

@@ -3,6 +3,7 @@
 #include <sstream>
 
 #include "base/text.h"
+#include "base/toml_quote.h"
 
 namespace muster {
 namespace config_detail {
@@ -43,49 +44,19 @@ std::string_view kind_name(ConfigKind kind) {
     return "something else";
 }
 
-std::string in_quotes(std::string_view text) {
-    std::string out = "\"";
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (c == '"' || c == '\\') {
-            out += '\\';
-            out += c;
-        } else if (byte < 0x20 || byte == 0x7f) {
-            out += fmt::format("\\u{:04X}", byte);
-        } else {
-            out += c;
-        }
-    }
-    return out + "\"";
-}
-
-namespace {
-
-bool is_bare_key(std::string_view name) {
-    return !name.empty() && std::ranges::all_of(name, [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-    });
-}
-
-std::string key_text(std::string_view name) {
-    return is_bare_key(name) ? std::string(name) : in_quotes(name);
-}
-
-}  // namespace
-
 std::string join_path(const std::string& parent, std::string_view name) {
-    return parent.empty() ? key_text(name) : parent + "." + key_text(name);
+    return parent.empty() ? toml_key(name) : parent + "." + toml_key(name);
 }
 
 std::string value_text(const toml::node& node) {
-    if (const auto* text = node.as_string()) return in_quotes(text->get());
+    if (const auto* text = node.as_string()) return toml_string(text->get());
     std::vector<std::string> parts;
     if (const auto* array = node.as_array()) {
         for (const auto& element : *array) parts.push_back(value_text(element));
         return "[" + join(parts, ", ") + "]";
     }
     if (const auto* table = node.as_table()) {
-        for (const auto& [key, value] : *table) parts.push_back(key_text(key.str()) + " = " + value_text(value));
+        for (const auto& [key, value] : *table) parts.push_back(toml_key(key.str()) + " = " + value_text(value));
         return parts.empty() ? "{}" : "{ " + join(parts, ", ") + " }";
     }
     std::ostringstream out;

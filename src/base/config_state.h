@@ -20,7 +20,6 @@ std::size_t line_of(const toml::node& node);
 std::size_t line_of(const toml::key& key, const toml::node& node);
 ConfigKind kind_of(const toml::node* node);
 std::string_view kind_name(ConfigKind kind);
-std::string in_quotes(std::string_view text);
 std::string join_path(const std::string& parent, std::string_view name);
 // As an inline TOML value.
 std::string value_text(const toml::node& node);

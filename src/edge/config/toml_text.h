@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/toml_quote.h"
+
 namespace muster::edge {
 
 class TomlText {
@@ -29,9 +31,5 @@ private:
     void header(std::string_view open, const std::vector<std::string>& path, std::string_view close);
     std::string out_;
 };
-
-// As a key (bare where possible) and as a string value.
-std::string toml_key(std::string_view name);
-std::string toml_string(std::string_view value);
 
 }  // namespace muster::edge
