@@ -128,7 +128,7 @@ void Service::State::make_services(const ServerIdentity& identity) {
 
 void Service::State::make_servers() {
     const auto& limits = settings.limits;
-    const auto mqtt = endpoints::mqtt_handler(*services);
+    const auto mqtt = endpoints::mqtt_handler(*services, std::make_shared<net::ByteBudget>(limits.buffered_bytes));
     server = std::make_unique<net::HttpServer>(reactors, endpoints::https_handler(*services), limits);
     server->serve_websockets({{std::string(websocket_path), "mqtt", mqtt}});
     mqtt_server = std::make_unique<net::StreamServer>(

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <limits>
+
 #include "base/text.h"
 
 namespace muster::musterd {
@@ -69,6 +71,8 @@ void read_limits(const ConfigSection& root, Settings& settings) {
         settings.limits.connections = static_cast<std::size_t>(*n);
     if (const auto n = limits->integer("body_bytes", 1024, 64 * 1024 * 1024))
         settings.limits.body_bytes = static_cast<std::size_t>(*n);
+    if (const auto n = limits->integer("buffered_bytes", 1024 * 1024, std::numeric_limits<std::int64_t>::max()))
+        settings.limits.buffered_bytes = static_cast<std::size_t>(*n);
     if (const auto n = limits->integer("header_bytes", 1024, 1024 * 1024))
         settings.limits.header_bytes = static_cast<std::size_t>(*n);
     if (const auto n = limits->integer("idle_seconds", 1, 86'400)) settings.limits.idle = std::chrono::seconds(*n);

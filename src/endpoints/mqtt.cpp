@@ -15,7 +15,8 @@ using net::Monotonic;
 // Packets out of a stream, each within its time.
 class PacketReader {
 public:
-    PacketReader(net::ByteStream& stream, std::size_t packet_limit) : stream_(stream), decoder_(packet_limit) {}
+    PacketReader(net::ByteStream& stream, std::size_t packet_limit, std::shared_ptr<net::ByteBudget> budget)
+        : stream_(stream), decoder_(packet_limit), share_(std::move(budget)) {}
 
     // Takes up where the reader of the first packet ended.
     void raise_limit(std::size_t packet_limit) { decoder_ = mqtt::Decoder(packet_limit); }
@@ -31,6 +32,7 @@ public:
             received_.erase(0, received_.size() - view.size());
             if (received_.empty()) received_ = {};
             if (packet) co_return std::move(packet);
+            if (!share_.hold(decoder_.held())) co_return fail(Errc::throttled, "too many large packets at once");
             if (!begun && decoder_.midway()) {
                 begun = true;
                 deadline = std::min(deadline, Monotonic::now() + patience);
@@ -46,6 +48,7 @@ public:
 private:
     net::ByteStream& stream_;
     mqtt::Decoder decoder_;
+    net::BudgetShare share_;
     std::string received_;  // whole packets that came with the one before; empty while waiting
 };
 
@@ -78,8 +81,13 @@ std::chrono::milliseconds idle_time(std::uint16_t keep_alive, const MqttLimits& 
 
 class Session {
 public:
-    Session(const Services& services, const MqttLimits& limits, net::ByteStream& stream, const net::Peer& peer)
-        : services_(services), limits_(limits), stream_(stream), peer_(peer), packets_(stream, limits.connect_bytes) {}
+    Session(const Services& services, const MqttLimits& limits, std::shared_ptr<net::ByteBudget> budget,
+            net::ByteStream& stream, const net::Peer& peer)
+        : services_(services),
+          limits_(limits),
+          stream_(stream),
+          peer_(peer),
+          packets_(stream, limits.connect_bytes, std::move(budget)) {}
 
     Task<> run() {
         if (auto outcome = co_await converse(); !outcome) {
@@ -141,9 +149,9 @@ private:
 
 }  // namespace
 
-net::StreamHandler mqtt_handler(const Services& services, MqttLimits limits) {
-    return [&services, limits](net::ByteStream& stream, const net::Peer& peer) -> Task<> {
-        Session session(services, limits, stream, peer);
+net::StreamHandler mqtt_handler(const Services& services, std::shared_ptr<net::ByteBudget> budget, MqttLimits limits) {
+    return [&services, budget = std::move(budget), limits](net::ByteStream& stream, const net::Peer& peer) -> Task<> {
+        Session session(services, limits, budget, stream, peer);
         co_await session.run();
     };
 }

@@ -7,6 +7,7 @@
 #include <chrono>
 
 #include "endpoints/services.h"
+#include "net/byte_budget.h"
 #include "net/byte_stream.h"
 
 namespace muster::endpoints {
@@ -21,7 +22,9 @@ struct MqttLimits {
     std::size_t requests = 1'000;  // published by one session
 };
 
-// `services` must outlive the handler.
-net::StreamHandler mqtt_handler(const Services& services, MqttLimits limits = {});
+// `services` must outlive the handler. `budget`: what all sessions together may hold of large packets; null for no
+// such bound.
+net::StreamHandler mqtt_handler(const Services& services, std::shared_ptr<net::ByteBudget> budget = nullptr,
+                                MqttLimits limits = {});
 
 }  // namespace muster::endpoints

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include <array>
@@ -21,7 +20,9 @@
 #include "base/text.h"
 #include "net/answer_reader.h"
 #include "net/client_tls.h"
+#include "net/deadline.h"
 #include "net/http_target.h"
+#include "net/lookup.h"
 #include "net/reactor.h"
 #include "net/stream.h"
 #include "net/tls_error.h"
@@ -35,36 +36,6 @@ namespace {
 bool idempotent(const std::string& method) {
     return method == "GET" || method == "HEAD" || method == "PUT" || method == "DELETE" || method == "OPTIONS";
 }
-
-// Ends the waits of a step when its time is over. Lives in the coroutine of the step; one step at a time.
-class Deadline {
-public:
-    Deadline(const asio::any_io_executor& executor, std::chrono::milliseconds limit) : timer_(executor, limit) {
-        timer_.async_wait([shared = shared_](boost::system::error_code error) {
-            if (error) return;
-            shared->passed = true;
-            if (shared->on_passed) shared->on_passed();
-        });
-    }
-    ~Deadline() {
-        shared_->on_passed = nullptr;
-        timer_.cancel();
-    }
-    Deadline(const Deadline&) = delete;
-    Deadline& operator=(const Deadline&) = delete;
-
-    // `cancel` is called when the time is over; replaces what was said before.
-    void on_passed(std::function<void()> cancel) { shared_->on_passed = std::move(cancel); }
-    bool passed() const { return shared_->passed; }
-
-private:
-    struct Shared {
-        bool passed = false;
-        std::function<void()> on_passed;
-    };
-    std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
-    asio::steady_timer timer_;
-};
 
 int connecting_socket(int family) {
     const int fd = ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -152,19 +123,13 @@ Task<Result<int>> HttpClient::State::connect_unix() {
 
 Task<Result<int>> HttpClient::State::connect_tcp(Deadline& deadline) {
     const auto executor = co_await asio::this_coro::executor;
-    asio::ip::tcp::resolver resolver(executor);
-    deadline.on_passed([&] { resolver.cancel(); });
-    const auto [lookup, found] = co_await resolver.async_resolve(
-        target.connect.host, std::to_string(target.connect.port), asio::as_tuple(asio::use_awaitable));
-    deadline.on_passed(nullptr);
+    MUSTER_CO_TRY(const auto found, co_await look_up(target.connect.host, target.connect.port, deadline));
     const auto where = target.connect.text();
-    if (deadline.passed()) co_return fail(Errc::timeout, "looking up {} took too long", target.connect.host);
-    if (lookup) co_return fail(Errc::unavailable, "cannot look up {}: {}", target.connect.host, lookup.message());
     boost::system::error_code last = asio::error::host_not_found;
-    for (const auto& entry : found) {
+    for (const auto& endpoint : found) {
         asio::ip::tcp::socket socket(executor);
         deadline.on_passed([&] { socket.close(); });
-        const auto [error] = co_await socket.async_connect(entry.endpoint(), asio::as_tuple(asio::use_awaitable));
+        const auto [error] = co_await socket.async_connect(endpoint, asio::as_tuple(asio::use_awaitable));
         deadline.on_passed(nullptr);
         if (deadline.passed()) co_return fail(Errc::timeout, "connecting to {} took too long", where);
         if (!error) {

@@ -57,9 +57,13 @@ Task<const StreamHandler*> HttpConnection::serve_requests() {
     const auto& limits = http_->limits;
     for (;;) {
         RequestParser parser(limits.header_bytes, limits.body_bytes);
-        switch (co_await read_request(parser)) {
+        BudgetShare share(http_->budget);
+        switch (co_await read_request(parser, share)) {
             case Got::nothing: co_return nullptr;
             case Got::refused: co_await refuse(parser.error_status(), parser.error_text()); co_return nullptr;
+            case Got::crowded:
+                co_await refuse(503, "too many large requests at once; try again later");
+                co_return nullptr;
             case Got::late: co_await refuse(408, "the request did not arrive in time"); co_return nullptr;
             case Got::request: break;
         }
@@ -94,7 +98,7 @@ HttpConnection::Got HttpConnection::interrupted(bool begun) const {
     return begun && overdue() ? Got::late : Got::nothing;
 }
 
-Task<HttpConnection::Got> HttpConnection::read_request(RequestParser& parser) {
+Task<HttpConnection::Got> HttpConnection::read_request(RequestParser& parser, BudgetShare& share) {
     const auto& limits = http_->limits;
     auto state = ParseState::need_more;
     bool begun = !pending_.empty();
@@ -126,6 +130,7 @@ Task<HttpConnection::Got> HttpConnection::read_request(RequestParser& parser) {
         if (is_idle()) become_busy(limits.request);
         const std::string_view bytes(shard().scratch.data(), step.bytes);
         state = pending_.empty() ? feed(parser, bytes) : (pending_.append(bytes), feed_pending(parser));
+        if (!share.hold(parser.body_held() + pending_.capacity())) co_return Got::crowded;
     }
     co_return state == ParseState::done ? Got::request : Got::refused;
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "net/byte_budget.h"
 #include "net/connection.h"
 #include "net/http_parser.h"
 #include "net/http_server.h"
@@ -16,6 +17,7 @@ namespace muster::net {
 struct HttpCommon {
     HttpHandler handler;
     HttpLimits limits;
+    std::shared_ptr<ByteBudget> budget;
     std::vector<WebSocketRoute> websockets;
     std::atomic<std::uint64_t> requests = 0;
 };
@@ -26,13 +28,13 @@ public:
         : Connection(std::move(shard), fd, std::move(peer)), http_(std::move(http)) {}
 
 private:
-    enum class Got { request, nothing, refused, late };
+    enum class Got { request, nothing, refused, late, crowded };
 
     Task<> serve() override;
     // The handler of the protocol that the connection was switched to, if it was.
     Task<const StreamHandler*> serve_requests();
     Task<> serve_websocket(const StreamHandler& handler);
-    Task<Got> read_request(RequestParser& parser);
+    Task<Got> read_request(RequestParser& parser, BudgetShare& share);
     // Why a wait for more of a request ended: its time is over, or the peer or we are leaving.
     Got interrupted(bool begun) const;
     ParseState feed(RequestParser& parser, std::string_view bytes);

@@ -224,6 +224,10 @@ bool RequestParser::expects_continue() const {
     return impl_->expects_continue;
 }
 
+std::size_t RequestParser::body_held() const {
+    return impl_->body_.capacity();
+}
+
 bool RequestParser::keep_alive() const {
     return impl_->keeps_alive();
 }

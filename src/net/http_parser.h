@@ -38,6 +38,8 @@ public:
 
     // After `header_done`.
     bool expects_continue() const;
+    // What the body has come to so far, bytes of memory.
+    std::size_t body_held() const;
     // After `done`.
     bool keep_alive() const;
     HttpRequest& request();

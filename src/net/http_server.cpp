@@ -33,6 +33,7 @@ HttpServer::HttpServer(Reactors& reactors, HttpHandler handler, HttpLimits limit
     auto http = std::make_shared<HttpCommon>();
     http->handler = std::move(handler);
     http->limits = limits;
+    http->budget = std::make_shared<ByteBudget>(limits.buffered_bytes);
     state_.reset(new State{http, ServerCore(reactors, connection_limits(limits), maker(http))});
 }
 

@@ -26,6 +26,7 @@ namespace muster::net {
 struct HttpLimits {
     std::size_t header_bytes = 16 * 1024;
     std::size_t body_bytes = 256 * 1024;
+    std::size_t buffered_bytes = 128 * 1024 * 1024;  // of large requests, all connections together (net/byte_budget)
     std::chrono::milliseconds handshake{10'000};
     std::chrono::milliseconds request{30'000};  // from a request's first byte to its last
     std::chrono::milliseconds idle{75'000};     // between requests

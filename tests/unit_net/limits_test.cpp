@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <list>
+#include <thread>
 
 #include "raw_client.h"
 #include "test_server.h"
@@ -67,6 +68,38 @@ TEST(Limits, AHandlerMayTakeLongerThanTheClient) {
     RawClient client(server.plain());
     client.send("GET /slow HTTP/1.1\r\nHost: h\r\n\r\n");
     EXPECT_THAT(client.read_answer(), EndsWith("slept"));
+}
+
+// Two hold what there is for all; a third is turned away, and whoever asks for little is served.
+TEST(Limits, LargeRequestsShareOneBudget) {
+    HttpLimits limits;
+    limits.buffered_bytes = 300'000;  // a body of 100,000 takes 128 KiB while it grows
+    TestServer server(limits);
+    const std::string begun =
+        "PUT /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 100001\r\n\r\n" + std::string(100'000, 'x');
+    const auto answered = [&](std::string_view status) {
+        RawClient client(server.plain());
+        client.send(begun + "x");
+        return client.read(12).starts_with(status);
+    };
+    const auto soon = [](auto condition) {
+        for (int i = 0; i < 200; ++i) {
+            if (condition()) return true;
+            std::this_thread::sleep_for(milliseconds(10));
+        }
+        return false;
+    };
+    RawClient one(server.plain());
+    RawClient two(server.plain());
+    one.send(begun);
+    two.send(begun);
+    EXPECT_TRUE(soon([&] { return answered("HTTP/1.1 503"); }));
+    RawClient small(server.plain());
+    small.send(simple);
+    EXPECT_THAT(small.read_answer(), EndsWith("GET /echo "));
+    one.send("x");
+    EXPECT_THAT(one.read(12), StartsWith("HTTP/1.1 200"));
+    EXPECT_TRUE(soon([&] { return answered("HTTP/1.1 200"); }));
 }
 
 TEST(Limits, ALargeBodyIsRefusedWithoutReadingIt) {

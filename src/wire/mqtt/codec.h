@@ -24,6 +24,8 @@ public:
 
     // Part of a packet has come, its end has not.
     bool midway() const { return !partial_.empty(); }
+    // Bytes of memory that the part takes.
+    std::size_t held() const { return partial_.capacity(); }
 
 private:
     Result<std::optional<std::size_t>> packet_size(std::string_view bytes) const;
