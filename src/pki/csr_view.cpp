@@ -22,11 +22,6 @@ int common_name_count(const Csr& csr) {
     return count;
 }
 
-bool same_subject(const Csr& csr, const Certificate& certificate) {
-    const ErrorScope errors;
-    return X509_NAME_cmp(X509_REQ_get_subject_name(csr.get()), X509_get_subject_name(certificate.get())) == 0;
-}
-
 bool asks_for_authority(const Csr& csr) {
     const ErrorScope errors;
     const std::unique_ptr<STACK_OF(X509_EXTENSION), decltype([](STACK_OF(X509_EXTENSION) * stack) {

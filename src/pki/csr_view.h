@@ -1,7 +1,6 @@
 // What a certification request says beside its key: the subject, and what it wants the certificate to be.
 #pragma once
 
-#include "pki/certificate.h"
 #include "pki/csr.h"
 
 namespace muster::pki {
@@ -10,8 +9,6 @@ Bytes subject_der(const Csr& csr);
 std::string subject_text(const Csr& csr);  // RFC 2253, safe to print
 // How many common names the subject has: more than one is a riddle to whoever reads one.
 int common_name_count(const Csr& csr);
-// Compared as names are (RFC 5280 7.1): without regard to the string types and the case of letters.
-bool same_subject(const Csr& csr, const Certificate& certificate);
 // Whether it asks for basicConstraints CA:TRUE.
 bool asks_for_authority(const Csr& csr);
 

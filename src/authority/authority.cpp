@@ -1,0 +1,173 @@
+#include "authority/authority.h"
+
+#include "base/log.h"
+#include "base/text.h"
+#include "pki/csr_view.h"
+
+namespace muster::authority {
+namespace {
+
+using store::Tx;
+
+constexpr auto clock_skew = std::chrono::minutes(5);
+// A device asks a few times a year; one that asks without end is broken.
+constexpr auto counted_time = std::chrono::hours(24);
+constexpr std::int64_t max_in_counted_time = 50;
+// Records of certificates that ended longer ago than this are forgotten at the next start.
+constexpr auto kept_after_end = std::chrono::days(400);
+
+json::object certificate_view(const pki::Certificate& certificate) {
+    return {{"subject", certificate.subject()},
+            {"issuer", certificate.issuer()},
+            {"serialNumber", certificate.serial_hex()},
+            {"sha256Thumbprint", certificate.sha256_thumbprint()},
+            {"notBeforeUtc", format_utc(certificate.not_before())},
+            {"notAfterUtc", format_utc(certificate.not_after())}};
+}
+
+}  // namespace
+
+Error authority_is_off() {
+    return Error(Errc::unsupported, "this service's certificate authority is not switched on")
+        .with_hint("switch it on: `muster authority create`, or `muster authority install` with a CA of your own");
+}
+
+Result<> Authority::load() {
+    std::vector<store::IssuingAuthorityRecord> records;
+    MUSTER_CHECK(store_.transact_now([&](Tx& tx) -> Result<> {
+        MUSTER_CHECK(tx.issued_certificates().erase_ended(clock_.now() - kept_after_end));
+        MUSTER_TRY(records, tx.issuing_authorities().list());
+        return {};
+    }));
+    for (const auto& record : records) {
+        auto ca = files_.load(record);
+        if (!ca)
+            return fail(ca.error()
+                            .wrap("the certificate authority cannot be used")
+                            .with_hint("put the key file back from the backup of the data directory"));
+        show(std::make_shared<const IssuingCa>(std::move(*ca)), record.active);
+    }
+    return {};
+}
+
+void Authority::show(std::shared_ptr<const IssuingCa> ca, bool active) {
+    const std::lock_guard lock(mutex_);
+    if (active) issuing_ = ca;
+    const auto id = ca->id();
+    known_.insert_or_assign(id, std::move(ca));
+}
+
+std::shared_ptr<const IssuingCa> Authority::issuing() const {
+    const std::lock_guard lock(mutex_);
+    return issuing_;
+}
+
+std::shared_ptr<const IssuingCa> Authority::find(std::string_view id) const {
+    const std::lock_guard lock(mutex_);
+    if (equals_ignore_case(id, "issuing")) return issuing_;
+    const auto entry = known_.find(to_lower(id));
+    return entry == known_.end() ? nullptr : entry->second;
+}
+
+std::vector<pki::CertificateChain> Authority::chains() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<pki::CertificateChain> all;
+    for (const auto& [id, ca] : known_) all.push_back(ca->chain);
+    return all;
+}
+
+json::object Authority::status() const {
+    const auto ca = issuing();
+    json::object out{{"enabled", ca != nullptr}, {"certificateDays", policy_.certificate_life.count()}};
+    if (ca == nullptr) return out;
+    out["issuing"] = certificate_view(ca->certificate());
+    out["root"] = certificate_view(ca->chain.back());
+    out["rootKeyIsHere"] = files_.root_is_here();
+    out["chain"] = pki::to_pem(ca->chain);
+    out["crlPath"] = fmt::format("/crl/{}.crl", ca->id());
+    if (!policy_.crl_url.empty()) out["crlUrl"] = fmt::format("{}/{}.crl", policy_.crl_url, ca->id());
+    return out;
+}
+
+// The key's file is there by now: a record without its key would be one that cannot be used.
+Task<Result<json::object>> Authority::adopt(IssuingCa made) {
+    const auto ca = std::make_shared<const IssuingCa>(std::move(made));
+    MUSTER_CO_CHECK(co_await store_.transact([&](Tx& tx) -> Result<> {
+        return tx.issuing_authorities().put({ca->fingerprint, pki::to_pem(ca->chain), true, clock_.now()});
+    }));
+    show(ca, true);
+    log::info("certificate authority", {{"issuing", printable(ca->certificate().subject())},
+                                        {"root", printable(ca->chain.back().subject())},
+                                        {"until", format_utc_seconds(ca->certificate().not_after())},
+                                        {"certificate", ca->fingerprint}});
+    if (tell_) MUSTER_CO_CHECK(co_await tell_());
+    co_return status();
+}
+
+Task<Result<json::object>> Authority::create(NewAuthority wanted, bool replace) {
+    if (const auto ca = issuing(); ca != nullptr && !replace)
+        co_return fail(Error(Errc::conflict, fmt::format("'{}' issues certificates already, until {}",
+                                                         printable(ca->certificate().subject()),
+                                                         format_utc_seconds(ca->certificate().not_after())))
+                           .with_hint("to let a new issuing CA take its place, say so: --replace. What the old one "
+                                      "issued stays valid, and is revoked as before"));
+    MUSTER_CO_TRY(auto made, co_await worker_.run([&] { return files_.create(wanted, chains()); }));
+    co_return co_await adopt(std::move(made));
+}
+
+Task<Result<json::object>> Authority::install(std::string chain_pem, Secret key_pem) {
+    MUSTER_CO_TRY(auto made, co_await worker_.run([&] { return files_.install(chain_pem, key_pem.text()); }));
+    co_return co_await adopt(std::move(made));
+}
+
+Task<Result<json::object>> Authority::request(std::string common_name, pki::KeySpec key) {
+    MUSTER_CO_TRY(const auto csr, co_await worker_.run([&] { return files_.request(common_name, key); }));
+    co_return json::object{{"csr", csr}};
+}
+
+Task<Result<Signed>> Authority::sign(const CertificateRequest& request, Subject subject) {
+    const auto ca = issuing();
+    if (ca == nullptr) co_return fail(authority_is_off());
+    const auto now = clock_.now();
+    const pki::IssueRequest wanted{
+        .profile = pki::Profile::client,
+        .common_name = request.common_name,
+        .not_before = now - clock_skew,
+        .not_after = now + policy_.certificate_life,
+        .subject_der = pki::subject_der(request.csr),
+        .crl_url = policy_.crl_url.empty() ? "" : fmt::format("{}/{}.crl", policy_.crl_url, ca->id())};
+    if (ca->certificate().not_after() < now)
+        co_return fail(Errc::internal, "the issuing CA '{}' expired at {}", printable(ca->certificate().subject()),
+                       format_utc_seconds(ca->certificate().not_after()));
+    if (ca->certificate().not_after() < wanted.not_after)
+        log::warn("the issuing CA ends before what it issues should: replace it",
+                  {{"issuing", printable(ca->certificate().subject())},
+                   {"until", format_utc_seconds(ca->certificate().not_after())}});
+    MUSTER_CO_TRY(auto certificate, co_await worker_.run([&] {
+        const pki::Issuer issuer{ca->certificate(), *ca->key};
+        return pki::issue(wanted, request.key, &issuer, nullptr, random_);
+    }));
+    store::IssuedCertificateRecord record{.serial = certificate.serial_hex(),
+                                          .fingerprint = certificate.sha256_thumbprint(),
+                                          .authority = ca->fingerprint,
+                                          .subject = certificate.subject(),
+                                          .registration_id = std::move(subject.registration_id),
+                                          .group_id = std::move(subject.group_id),
+                                          .origin = std::move(subject.origin),
+                                          .certificate = certificate.der(),
+                                          .issued = now,
+                                          .not_after = certificate.not_after()};
+    co_return Signed{std::move(certificate), ca->chain, std::move(record)};
+}
+
+Result<> Authority::record(Tx& tx, const Signed& made) const {
+    const auto& id = made.record.registration_id;
+    MUSTER_TRY(const auto count, tx.issued_certificates().count_since(id, made.record.issued - counted_time));
+    if (count >= max_in_counted_time)
+        return fail(Error(Errc::throttled, fmt::format("'{}' was given {} certificates in the last {} hours", id, count,
+                                                       counted_time.count()))
+                        .with_hint("find out why the device asks so often; it may go on tomorrow"));
+    return tx.issued_certificates().insert(made.record);
+}
+
+}  // namespace muster::authority

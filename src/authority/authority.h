@@ -1,0 +1,88 @@
+// The service's own certificate authority: which CA issues, and what it signs.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "authority/certificate_request.h"
+#include "authority/issuing_ca.h"
+#include "authority/policy.h"
+#include "authority/worker.h"
+#include "base/json.h"
+#include "store/store.h"
+
+namespace muster::authority {
+
+// To whom a certificate is issued, and on what occasion.
+struct Subject {
+    std::string registration_id;  // as the caller spells it; the common name of the request, but for case
+    std::string group_id;         // empty for an individual enrollment
+    std::string origin;           // est, registration
+};
+
+// A certificate that is signed and nobody's yet: it counts once its record is durable, and leaves this process only
+// then.
+struct Signed {
+    pki::Certificate certificate;
+    pki::CertificateChain issuers;  // issuing CA first, root last
+    store::IssuedCertificateRecord record;
+};
+
+class Authority {
+public:
+    Authority(store::Store& store, const Clock& clock, Random& random, std::filesystem::path directory, Policy policy)
+        : store_(store), clock_(clock), random_(random), files_(std::move(directory), clock, random), policy_(policy) {}
+
+    // Blocking, for start-up. A key file that is missing or foreign is an error: nothing could be issued or revoked.
+    Result<> load();
+    // What else must know of another issuing CA before that is answered: the groups in memory.
+    void on_change(std::function<Task<Result<>>()> tell) { tell_ = std::move(tell); }
+
+    // The CA that issues; nullptr while the authority is off.
+    std::shared_ptr<const IssuingCa> issuing() const;
+    // Any whose revocation list is signed here, by IssuingCa::id; "issuing" is the one that issues.
+    std::shared_ptr<const IssuingCa> find(std::string_view id) const;
+    const Policy& policy() const { return policy_; }
+
+    // {"enabled", "issuing": {...}, "chain": PEM, ...}.
+    json::object status() const;
+    // Errc::conflict when there is an issuing CA and `replace` does not say that it may go.
+    Task<Result<json::object>> create(NewAuthority wanted, bool replace);
+    Task<Result<json::object>> install(std::string chain_pem, Secret key_pem);
+    // {"csr": PEM}
+    Task<Result<json::object>> request(std::string common_name, pki::KeySpec key);
+
+    // Client authentication, digitalSignature, the request's own subject and key. Errc::unsupported while it is off.
+    Task<Result<Signed>> sign(const CertificateRequest& request, Subject subject);
+    // Inside the transaction that the certificate belongs to. Errc::throttled when the device was given too many
+    // of late.
+    Result<> record(store::Tx& tx, const Signed& made) const;
+
+    // For the revocation list's signature.
+    Worker& worker() { return worker_; }
+
+private:
+    Task<Result<json::object>> adopt(IssuingCa made);
+    void show(std::shared_ptr<const IssuingCa> ca, bool active);
+    std::vector<pki::CertificateChain> chains() const;
+
+    store::Store& store_;
+    const Clock& clock_;
+    Random& random_;
+    IssuingCaFiles files_;
+    Policy policy_;
+    std::function<Task<Result<>>()> tell_;
+    Worker worker_;
+    mutable std::mutex mutex_;
+    std::map<std::string, std::shared_ptr<const IssuingCa>> known_;  // by id
+    std::shared_ptr<const IssuingCa> issuing_;
+};
+
+// What is said to whoever asks a service whose authority is off.
+Error authority_is_off();
+
+}  // namespace muster::authority

@@ -1,0 +1,66 @@
+// What the authority issued: looked up, listed, revoked; and the revocation lists that follow.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "authority/authority.h"
+#include "pki/crl.h"
+
+namespace muster::authority {
+
+// A revocation list as it is published.
+struct PublishedList {
+    Bytes der;
+    TimePoint this_update;
+    TimePoint next_update;
+    std::size_t entries = 0;
+};
+
+struct CertificateFilter {
+    std::string group_id;
+    std::string registration_id;
+    bool revoked_only = false;
+};
+
+struct CertificatePage {
+    json::array items;
+    std::string continuation;  // empty on the last page
+};
+
+class Certificates {
+public:
+    Certificates(store::Store& store, Authority& authority, const Clock& clock)
+        : store_(store), authority_(authority), clock_(clock) {}
+
+    // Errc::not_found when no such certificate was issued here. `serial` is hexadecimal, with or without colons.
+    Task<Result<json::object>> get(std::string serial);
+    // By serial; with several members of the filter set, only what fits all.
+    Task<Result<CertificatePage>> list(CertificateFilter filter, std::string continuation, std::size_t limit);
+    // Durable, and in the revocation list, when it is answered. Errc::conflict when it is revoked already.
+    Task<Result<json::object>> revoke(std::string serial, pki::RevocationReason reason);
+
+    // The list of the CA with that id (IssuingCa::id, "issuing"); Errc::not_found without such a CA. Made anew when
+    // half of its life is gone; between that and its end, one caller does so while the others get the one there is.
+    Task<Result<std::shared_ptr<const PublishedList>>> revocation_list(std::string id);
+
+private:
+    struct Slot {
+        std::shared_ptr<const PublishedList> list;
+        bool renewing = false;
+        std::uint64_t number = 0;  // of the last list
+    };
+    Task<Result<std::shared_ptr<const PublishedList>>> publish(std::shared_ptr<const IssuingCa> ca);
+    Task<void> renew(std::shared_ptr<const IssuingCa> ca);
+    std::uint64_t next_number(const std::string& id, TimePoint now);
+
+    store::Store& store_;
+    Authority& authority_;
+    const Clock& clock_;
+    std::mutex mutex_;
+    std::map<std::string, Slot> slots_;  // one for each CA
+};
+
+}  // namespace muster::authority

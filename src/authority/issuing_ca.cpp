@@ -1,0 +1,173 @@
+#include "authority/issuing_ca.h"
+
+#include <openssl/x509v3.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "pki/key_strength.h"
+#include "pki/path.h"
+
+namespace muster::authority {
+namespace {
+
+constexpr auto clock_skew = std::chrono::minutes(5);
+constexpr std::string_view root_file = "root";
+constexpr std::string_view requested_file = "requested";
+
+IssuingCa make(pki::CertificateChain chain, pki::PrivateKey key) {
+    auto fingerprint = chain.front().sha256_thumbprint();
+    return {std::move(fingerprint), std::move(chain), std::make_shared<const pki::PrivateKey>(std::move(key))};
+}
+
+Result<> write_key(const std::filesystem::path& path, const pki::PrivateKey& key) {
+    MUSTER_TRY(const auto pem, key.to_pem());
+    return write_file_atomic(path, pem.text(), 0600);
+}
+
+Result<pki::PrivateKey> read_key(const std::filesystem::path& path) {
+    MUSTER_TRY(auto pem, read_file(path));
+    auto key = pki::PrivateKey::from_pem(pem);
+    wipe(pem.data(), pem.size());
+    if (!key) return fail(key.error().wrap(path.string()));
+    return key;
+}
+
+bool belongs_to(const pki::PrivateKey& key, const pki::Certificate& certificate) {
+    const auto in_certificate = certificate.public_key();
+    const auto in_key = key.public_key();
+    return in_certificate && in_key && *in_certificate == *in_key;
+}
+
+Result<> check_key(const pki::PrivateKey& key, const pki::Certificate& certificate, std::string_view which) {
+    if (!belongs_to(key, certificate))
+        return fail(Errc::invalid_argument, "{} is not the key of '{}'", which, printable(certificate.subject()));
+    if (const auto weakness = pki::key_weakness(key.get()))
+        return fail(Errc::invalid_argument, "{} {}", which, *weakness);
+    return {};
+}
+
+// What a CA needs to issue device certificates and revocation lists.
+Result<> check_issuing(const pki::Certificate& certificate) {
+    const auto name = printable(certificate.subject());
+    if (!certificate.is_ca())
+        return fail(Errc::invalid_argument,
+                    "'{}' is not a CA certificate (basicConstraints CA:TRUE is missing); the chain begins with the "
+                    "issuing CA",
+                    name);
+    const auto usage = X509_get_key_usage(certificate.get());
+    if ((usage & KU_KEY_CERT_SIGN) == 0)
+        return fail(Errc::invalid_argument, "the key usage of '{}' lacks keyCertSign", name);
+    if ((usage & KU_CRL_SIGN) == 0)
+        return fail(Errc::invalid_argument,
+                    "the key usage of '{}' lacks cRLSign: it could not sign its own revocation list", name);
+    if (certificate.subject_der().empty() || certificate.subject_key_id().empty())
+        return fail(Errc::invalid_argument, "'{}' has no subject key identifier", name);
+    return {};
+}
+
+// Each signed by the next, the last by itself.
+Result<> check_chain(const pki::CertificateChain& chain, TimePoint now) {
+    MUSTER_CHECK(check_issuing(chain.front()));
+    const auto& root = chain.back();
+    if (!root.is_self_issued())
+        return fail(Error(Errc::invalid_argument, fmt::format("the chain ends with '{}', whose issuer '{}' is missing",
+                                                              printable(root.subject()), printable(root.issuer())))
+                        .with_hint("give the whole chain: issuing CA, what is between, root"));
+    const auto find = [&](const pki::Certificate&) { return std::vector{root}; };
+    const auto path = pki::validate_client_path(chain, find, {.now = now, .purpose = pki::Purpose::any});
+    if (!path.ok()) return fail(Errc::invalid_argument, "the chain is no good: {}", path.explanation);
+    if (path.path.size() == chain.size()) return {};
+    return fail(Errc::invalid_argument,
+                "the chain has {} certificates, of which {} lead from the issuing CA to the root; leave the others out",
+                chain.size(), path.path.size());
+}
+
+}  // namespace
+
+std::string IssuingCa::id() const {
+    return to_lower(fingerprint.substr(0, 16));
+}
+
+Result<> IssuingCaFiles::save(const IssuingCa& authority) const {
+    MUSTER_CHECK(make_directories(directory_, 0700));
+    return write_key(file(authority.fingerprint), *authority.key);
+}
+
+bool IssuingCaFiles::root_is_here() const {
+    std::error_code ignored;
+    return std::filesystem::exists(file(root_file), ignored);
+}
+
+Result<IssuingCa> IssuingCaFiles::find_root(const std::vector<pki::CertificateChain>& chains) const {
+    MUSTER_TRY(auto key, read_key(file(root_file)));
+    for (const auto& chain : chains)
+        if (belongs_to(key, chain.back())) return make({chain.back()}, std::move(key));
+    return fail(Errc::not_found, "{} is the key of no root that is known here", file(root_file).string());
+}
+
+Result<IssuingCa> IssuingCaFiles::create(const NewAuthority& wanted,
+                                         const std::vector<pki::CertificateChain>& chains) const {
+    MUSTER_CHECK(make_directories(directory_, 0700));
+    const auto now = clock_.now();
+    auto root = find_root(chains);
+    if (!root && root.error().code() != Errc::not_found) return root;
+    if (!root) {
+        MUSTER_TRY(auto key, pki::PrivateKey::generate(wanted.key));
+        MUSTER_TRY(const auto public_key, key.public_key());
+        MUSTER_TRY(auto certificate, pki::issue({.profile = pki::Profile::root_ca,
+                                                 .common_name = wanted.name + " root CA",
+                                                 .not_before = now - clock_skew,
+                                                 .not_after = now + wanted.root_life},
+                                                public_key, nullptr, &key, random_));
+        MUSTER_CHECK(write_key(file(root_file), key));
+        root = make({std::move(certificate)}, std::move(key));
+    }
+    MUSTER_TRY(auto key, pki::PrivateKey::generate(wanted.key));
+    MUSTER_TRY(const auto public_key, key.public_key());
+    const pki::Issuer issuer{root->certificate(), *root->key};
+    MUSTER_TRY(auto certificate, pki::issue({.profile = pki::Profile::intermediate_ca,
+                                             .common_name = wanted.name + " issuing CA",
+                                             .path_length = 0,
+                                             .not_before = now - clock_skew,
+                                             .not_after = now + wanted.issuing_life},
+                                            public_key, &issuer, nullptr, random_));
+    auto authority = make({std::move(certificate), root->certificate()}, std::move(key));
+    MUSTER_CHECK(save(authority));
+    return authority;
+}
+
+Result<std::string> IssuingCaFiles::request(const std::string& common_name, const pki::KeySpec& spec) const {
+    MUSTER_CHECK(pki::check_common_name(common_name));
+    MUSTER_CHECK(make_directories(directory_, 0700));
+    MUSTER_TRY(auto key, pki::PrivateKey::generate(spec));
+    MUSTER_TRY(const auto csr, pki::Csr::create(key, {{"CN", common_name}},
+                                                {{"basicConstraints", "critical,CA:TRUE,pathlen:0"},
+                                                 {"keyUsage", "critical,digitalSignature,keyCertSign,cRLSign"}}));
+    MUSTER_CHECK(write_key(file(requested_file), key));
+    return csr.pem();
+}
+
+Result<IssuingCa> IssuingCaFiles::install(std::string_view chain_pem, std::string_view key_pem) const {
+    auto chain = pki::parse_chain(chain_pem);
+    if (!chain) return fail(chain.error().wrap(Errc::invalid_argument, "the certificate chain"));
+    MUSTER_CHECK(check_chain(*chain, clock_.now()));
+    const bool requested = key_pem.empty();
+    auto key = requested ? read_key(file(requested_file)) : pki::PrivateKey::from_pem(key_pem);
+    if (!key && requested && key.error().code() == Errc::not_found)
+        return fail(Error(Errc::invalid_argument, "there is no key for this certificate: none was requested here")
+                        .with_hint("give the key, or begin with a request: `muster authority request`"));
+    if (!key) return fail(key.error().wrap(Errc::invalid_argument, "the key"));
+    MUSTER_CHECK(check_key(*key, chain->front(), requested ? "the key of the last request" : "the given key"));
+    auto authority = make(std::move(*chain), std::move(*key));
+    MUSTER_CHECK(save(authority));
+    return authority;
+}
+
+Result<IssuingCa> IssuingCaFiles::load(const store::IssuingAuthorityRecord& record) const {
+    MUSTER_TRY(auto chain, pki::parse_chain(record.chain));
+    MUSTER_TRY(auto key, read_key(file(record.fingerprint)));
+    MUSTER_CHECK(check_key(key, chain.front(), file(record.fingerprint).string()));
+    return make(std::move(chain), std::move(key));
+}
+
+}  // namespace muster::authority

@@ -1,0 +1,62 @@
+// An issuing CA and its key: made, requested, installed, kept in files.
+//
+// In the authority's directory (mode 0700): "{id}.key.pem" is the key of the issuing CA with that id, "root.key.pem"
+// that of the root when it was made here, "requested.key.pem" that of a request whose certificate is still to come.
+// All have mode 0600. Everything here blocks: it belongs on the worker.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "pki/issue.h"
+#include "store/authority_records.h"
+
+namespace muster::authority {
+
+struct IssuingCa {
+    std::string fingerprint;      // SHA-256 of its certificate, upper-case hex
+    pki::CertificateChain chain;  // its certificate first, its root last
+    std::shared_ptr<const pki::PrivateKey> key;
+
+    const pki::Certificate& certificate() const { return chain.front(); }
+    // What its revocation list is called: the first 16 digits of the fingerprint, in lower case.
+    std::string id() const;
+};
+
+struct NewAuthority {
+    std::string name;  // common names are "{name} root CA" and "{name} issuing CA"
+    pki::KeySpec key;
+    std::chrono::days root_life{7300};
+    std::chrono::days issuing_life{1825};
+};
+
+class IssuingCaFiles {
+public:
+    IssuingCaFiles(std::filesystem::path directory, const Clock& clock, Random& random)
+        : directory_(std::move(directory)), clock_(clock), random_(random) {}
+
+    // A root and an issuing CA below it. A root whose key is here is used again: `roots` are the chains known so far.
+    Result<IssuingCa> create(const NewAuthority& wanted, const std::vector<pki::CertificateChain>& chains) const;
+    // A new key, kept until its certificate is installed, and the request to have that certificate by (PEM).
+    Result<std::string> request(const std::string& common_name, const pki::KeySpec& key) const;
+    // A chain signed elsewhere: issuing CA first, up to its root. Without `key_pem`, the key of the last request. What
+    // is wrong with the chain or the key is Errc::invalid_argument.
+    Result<IssuingCa> install(std::string_view chain_pem, std::string_view key_pem) const;
+    // One that the store knows.
+    Result<IssuingCa> load(const store::IssuingAuthorityRecord& record) const;
+    bool root_is_here() const;
+
+private:
+    Result<> save(const IssuingCa& authority) const;
+    Result<IssuingCa> find_root(const std::vector<pki::CertificateChain>& chains) const;
+    std::filesystem::path file(std::string_view name) const { return directory_ / fmt::format("{}.key.pem", name); }
+
+    std::filesystem::path directory_;
+    const Clock& clock_;
+    Random& random_;
+};
+
+}  // namespace muster::authority

@@ -1,0 +1,214 @@
+#include "provisioning/certificate_enrolment.h"
+
+#include "base/log.h"
+#include "base/text.h"
+#include "pki/subject.h"
+#include "provisioning/enrollment.h"
+#include "provisioning/errors.h"
+#include "provisioning/identifiers.h"
+
+namespace muster::provisioning {
+
+using authority::CertificateRequest;
+using store::Tx;
+
+// What a credential comes to, inside one transaction.
+struct CertificateEnrolment::Admission {
+    std::string group_id;
+    std::string_view by;                                   // for the log
+    bool changed = false;                                  // the group is not what it was judged by: judge again
+    std::optional<store::OneTimePasswordRecord> password;  // to be spent
+    std::optional<pki::Certificate> again;                 // what it was spent on, for the same key
+};
+
+namespace {
+
+Error forbidden(std::string message) {
+    return Error(Errc::forbidden, std::move(message));
+}
+
+// That the group may have devices enrolled under it now.
+Result<> check_group(const store::EnrollmentRecord& group, const EnrolmentRequest& request) {
+    if (!request.group_id.empty() && !equals_ignore_case(request.group_id, group.id))
+        return fail(forbidden(fmt::format("the credential is for the enrollment group '{}', the path says '{}'",
+                                          group.id, printable(request.group_id)))
+                        .with_hint("use /.well-known/est/{enrollment group}/..., or no label at all"));
+    MUSTER_TRY(const auto rules, enrollment_rules(group));
+    if (rules.enabled) return {};
+    return fail(forbidden(fmt::format("the enrollment group '{}' is disabled", group.id)));
+}
+
+// An individual enrollment decides alone about its device: what a group's device gets would not let it in.
+Result<> check_no_individual(Tx& tx, const std::string& name) {
+    MUSTER_TRY(const auto individual, tx.enrollments().find(name));
+    if (!individual) return {};
+    return fail(
+        forbidden(fmt::format("'{}' has an individual enrollment, which decides in place of any group", individual->id))
+            .with_hint("delete the individual enrollment to let the group decide"));
+}
+
+bool has_key(const pki::Certificate& certificate, const pki::PublicKey& key) {
+    const auto own = certificate.public_key();
+    return own && *own == key;
+}
+
+void log_refusal(const EnrolmentRequest& request, const Error& error) {
+    log::warn("certificate refused",
+              {{"group", printable(request.group_id)},
+               {"reason", error.chain()},
+               {"presented", request.chain.empty() ? "no certificate" : printable(request.chain.front().subject())},
+               {"user", printable(request.user)},
+               {"peer", request.peer},
+               {"trackingId", request.tracking_id}});
+}
+
+void log_issue(const EnrolmentRequest& request, const store::IssuedCertificateRecord& record, std::string_view by) {
+    log::info("certificate issued", {{"registrationId", record.registration_id},
+                                     {"group", record.group_id},
+                                     {"serial", record.serial},
+                                     {"until", format_utc_seconds(record.not_after)},
+                                     {"by", by},
+                                     {"renewal", request.renews ? "yes" : "no"},
+                                     {"peer", request.peer},
+                                     {"trackingId", request.tracking_id}});
+}
+
+}  // namespace
+
+Result<> CertificateEnrolment::check_name(Tx& tx, const pki::Certificate& leaf, const Verdict& verdict,
+                                          const std::string& name) const {
+    if (equals_ignore_case(leaf.common_name(), name)) return {};
+    if (verdict.issued_here || !authority_.policy().shared_bootstrap)
+        return fail(
+            forbidden(fmt::format("the certificate request is for '{}', the presented certificate for '{}'",
+                                  printable(name), printable(leaf.common_name())))
+                .with_hint("ask for the name that the certificate has, or let `shared_bootstrap` of [authority] "
+                           "allow one bootstrap certificate to enrol devices of new names"));
+    MUSTER_TRY(const auto registration, tx.registrations().find(name));
+    MUSTER_TRY(const auto issued, tx.issued_certificates().count_since(name, TimePoint{}));
+    if (!registration && issued == 0) return {};
+    return fail(forbidden(fmt::format("'{}' is known already: a shared bootstrap certificate enrols new names alone",
+                                      printable(name)))
+                    .with_hint("renew with the device's own certificate, or give it a one-time password"));
+}
+
+Result<CertificateEnrolment::Admission> CertificateEnrolment::admit_by_certificate(Tx& tx,
+                                                                                   const EnrolmentRequest& request,
+                                                                                   const CertificateRequest& csr,
+                                                                                   const Verdict& judged) const {
+    const auto& leaf = request.chain.front();
+    auto verdict = judged;
+    if (judged.issued_here) {
+        MUSTER_TRY(verdict, look_up_issued(tx, leaf, judged));
+    }
+    if (!verdict.usable()) return fail(unauthorized(verdict.fault));
+    if (!verdict.group) return fail(unauthorized(verdict.group_fault));
+    MUSTER_TRY(const auto group, tx.enrollment_groups().find(verdict.group->group.id));
+    if (!group || group->etag != verdict.group->group.etag)
+        return Admission{.group_id = {}, .by = {}, .changed = true, .password = {}, .again = {}};
+    MUSTER_CHECK(check_group(*group, request));
+    MUSTER_CHECK(check_name(tx, leaf, verdict, csr.common_name));
+    if (request.renews && !pki::same_subject(leaf, csr.csr))
+        return fail(forbidden(fmt::format("a renewal keeps the subject: it is '{}' in the presented certificate",
+                                          printable(leaf.subject())))
+                        .with_hint("ask for the same subject, or use simpleenroll"));
+    return Admission{.group_id = group->id,
+                     .by = verdict.issued_here ? "own certificate" : "bootstrap certificate",
+                     .changed = false,
+                     .password = {},
+                     .again = {}};
+}
+
+Result<CertificateEnrolment::Admission> CertificateEnrolment::admit_by_password(Tx& tx, const EnrolmentRequest& request,
+                                                                                const CertificateRequest& csr) const {
+    MUSTER_TRY(const auto record, tx.one_time_passwords().find(request.user));
+    if (!record || !authority::is_password(*record, request.password.text()))
+        return fail(unauthorized("user name and password are no one-time password of this service"));
+    if (record->expires < clock_.now())
+        return fail(unauthorized(fmt::format("the one-time password of '{}' ended at {}", record->registration_id,
+                                             format_utc_seconds(record->expires)))
+                        .with_hint("make a new one: `muster authority one-time-password`"));
+    if (!equals_ignore_case(record->registration_id, csr.common_name))
+        return fail(forbidden(fmt::format("the certificate request is for '{}', the one-time password for '{}'",
+                                          printable(csr.common_name), record->registration_id)));
+    if (request.renews)
+        return fail(forbidden("a renewal (simplereenroll) is asked for with the certificate that it renews"));
+    MUSTER_TRY(const auto group, tx.enrollment_groups().find(record->group_id));
+    if (!group) return fail(forbidden(fmt::format("the enrollment group '{}' is gone", printable(record->group_id))));
+    MUSTER_CHECK(check_group(*group, request));
+    Admission admission{
+        .group_id = group->id, .by = "one-time password", .changed = false, .password = record, .again = {}};
+    if (record->used_for.empty()) return admission;
+
+    MUSTER_TRY(const auto spent_on, tx.issued_certificates().find(record->used_for));
+    if (spent_on && !spent_on->revoked) {
+        MUSTER_TRY(auto certificate, pki::Certificate::from_der(spent_on->certificate));
+        if (has_key(certificate, csr.key)) {
+            admission.again = std::move(certificate);
+            return admission;
+        }
+    }
+    return fail(unauthorized(fmt::format("the one-time password of '{}' was used already", record->registration_id))
+                    .with_hint("renew with the certificate that it was used for, or make a new password"));
+}
+
+// Whatever proves most: a device may send its password on when it has its certificate by now.
+Result<CertificateEnrolment::Admission> CertificateEnrolment::admit(Tx& tx, const EnrolmentRequest& request,
+                                                                    const CertificateRequest& csr,
+                                                                    const Verdict& verdict) const {
+    if (request.chain.empty() && request.user.empty())
+        return fail(unauthorized("neither a client certificate nor a one-time password was presented")
+                        .with_hint("connect with the bootstrap certificate, or with user name and one-time password"));
+    MUSTER_CHECK(check_no_individual(tx, csr.common_name));
+    if (request.chain.empty()) return admit_by_password(tx, request, csr);
+    auto admission = admit_by_certificate(tx, request, csr, verdict);
+    if (admission || request.user.empty()) return admission;
+    auto by_password = admit_by_password(tx, request, csr);
+    if (by_password) return by_password;
+    return fail(by_password.error().code(), "{}; and {}", admission.error().chain(), by_password.error().chain());
+}
+
+// Nothing when the groups changed meanwhile.
+Task<Result<std::optional<pki::Certificate>>> CertificateEnrolment::attempt(const EnrolmentRequest& request,
+                                                                            const CertificateRequest& csr) {
+    const auto verdict =
+        request.chain.empty() ? Verdict() : judge_chain(request.chain, *groups_.current(), verified_, clock_.now());
+    // By a reader first: nothing is signed for strangers, and they do not queue for the writer.
+    MUSTER_CO_TRY(auto admission, co_await store_.read([&](Tx& tx) { return admit(tx, request, csr, verdict); }));
+    if (admission.again) co_return std::move(admission.again);
+    if (admission.changed) co_return std::nullopt;
+    MUSTER_CO_TRY(const auto made, co_await authority_.sign(csr, {csr.common_name, admission.group_id, "est"}));
+    MUSTER_CO_TRY(auto outcome, co_await store_.transact([&](Tx& tx) -> Result<std::optional<pki::Certificate>> {
+        MUSTER_TRY(auto now, admit(tx, request, csr, verdict));
+        if (now.again) return std::move(now.again);
+        if (now.changed || now.group_id != admission.group_id) return std::nullopt;
+        MUSTER_CHECK(authority_.record(tx, made));
+        if (now.password) {
+            now.password->used_for = made.record.serial;
+            MUSTER_CHECK(tx.one_time_passwords().put(*now.password));
+        }
+        return made.certificate;
+    }));
+    if (outcome && outcome->serial_hex() == made.record.serial) log_issue(request, made.record, admission.by);
+    co_return outcome;
+}
+
+Task<Result<pki::Certificate>> CertificateEnrolment::enrol(EnrolmentRequest request) {
+    if (authority_.issuing() == nullptr) co_return fail(authority::authority_is_off());
+    MUSTER_CO_TRY(const auto csr, authority::read_certificate_request(request.csr));
+    MUSTER_CO_CHECK(check_id(csr.common_name, "registration id"));
+    MUSTER_CO_CHECK(co_await groups_.refresh_if_stale());
+    constexpr int attempts = 3;
+    for (int i = 0; i < attempts; ++i) {
+        auto certificate = co_await attempt(request, csr);
+        if (!certificate) {
+            log_refusal(request, certificate.error());
+            co_return std::unexpected(std::move(certificate).error());
+        }
+        if (*certificate) co_return std::move(**certificate);
+        MUSTER_CO_CHECK(co_await groups_.refresh());
+    }
+    co_return fail(Errc::unavailable, "the enrollment group keeps changing; try again");
+}
+
+}  // namespace muster::provisioning

@@ -1,0 +1,203 @@
+#include "store/authority_tables.h"
+
+#include "base/text.h"
+
+namespace muster::store {
+namespace {
+
+#define MUSTER_ISSUED_COLUMNS                                                                           \
+    "serial, fingerprint, authority, subject, registration_id, group_id, origin, certificate, issued, " \
+    "not_after, revoked, reason"
+
+IssuedCertificateRecord read_issued(const Row& row) {
+    return {.serial = row.string(0),
+            .fingerprint = row.string(1),
+            .authority = row.string(2),
+            .subject = row.string(3),
+            .registration_id = row.string(4),
+            .group_id = row.string(5),
+            .origin = row.string(6),
+            .certificate = row.byte_vector(7),
+            .issued = row.time(8),
+            .not_after = row.time(9),
+            .revoked = row.is_null(10) ? std::nullopt : std::optional(row.time(10)),
+            .reason = row.string(11)};
+}
+
+// Each way of choosing has an index that begins with it and goes on with the serial.
+constexpr std::string_view all_issued =
+    "SELECT " MUSTER_ISSUED_COLUMNS " FROM issued_certificate WHERE serial > $1 ORDER BY serial LIMIT $2";
+constexpr std::string_view issued_to_group = "SELECT " MUSTER_ISSUED_COLUMNS
+                                             " FROM issued_certificate WHERE serial > $1 AND group_key = $3 "
+                                             "ORDER BY serial LIMIT $2";
+constexpr std::string_view issued_to_device = "SELECT " MUSTER_ISSUED_COLUMNS
+                                              " FROM issued_certificate WHERE serial > $1 AND registration_key = $3 "
+                                              "ORDER BY serial LIMIT $2";
+constexpr std::string_view revoked_of_authority =
+    "SELECT " MUSTER_ISSUED_COLUMNS
+    " FROM issued_certificate WHERE serial > $1 AND authority = $3 AND revoked IS NOT NULL ORDER BY serial LIMIT $2";
+constexpr std::string_view all_revoked = "SELECT " MUSTER_ISSUED_COLUMNS
+                                         " FROM issued_certificate WHERE serial > $1 AND revoked IS NOT NULL "
+                                         "ORDER BY serial LIMIT $2";
+
+#undef MUSTER_ISSUED_COLUMNS
+
+}  // namespace
+
+Result<> IssuingAuthorityTable::put(const IssuingAuthorityRecord& record) {
+    if (record.active) MUSTER_CHECK(session_.execute("UPDATE issuing_authority SET active = 0 WHERE active <> 0", {}));
+    MUSTER_CHECK(
+        session_.execute("INSERT INTO issuing_authority (fingerprint, chain, active, created) VALUES ($1, $2, $3, $4) "
+                         "ON CONFLICT (fingerprint) DO UPDATE SET chain = excluded.chain, active = excluded.active",
+                         {record.fingerprint, record.chain, record.active, record.created}));
+    return {};
+}
+
+Result<std::vector<IssuingAuthorityRecord>> IssuingAuthorityTable::list() {
+    std::vector<IssuingAuthorityRecord> records;
+    MUSTER_CHECK(session_.query(
+        "SELECT fingerprint, chain, active, created FROM issuing_authority ORDER BY fingerprint", {},
+        [&](const Row& row) { records.push_back({row.string(0), row.string(1), row.boolean(2), row.time(3)}); }));
+    return records;
+}
+
+Result<std::optional<IssuedCertificateRecord>> IssuedCertificateTable::find(std::string_view serial) {
+    std::optional<IssuedCertificateRecord> found;
+    MUSTER_CHECK(session_.query(
+        "SELECT serial, fingerprint, authority, subject, registration_id, group_id, origin, certificate, issued, "
+        "not_after, revoked, reason FROM issued_certificate WHERE serial = $1",
+        {serial}, [&](const Row& row) { found = read_issued(row); }));
+    return found;
+}
+
+Result<> IssuedCertificateTable::insert(const IssuedCertificateRecord& record) {
+    MUSTER_CHECK(session_.execute(
+        "INSERT INTO issued_certificate (serial, fingerprint, authority, subject, registration_key, registration_id, "
+        "group_key, group_id, origin, certificate, issued, not_after, reason) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, '')",
+        {record.serial, record.fingerprint, record.authority, record.subject, to_lower(record.registration_id),
+         record.registration_id, to_lower(record.group_id), record.group_id, record.origin, record.certificate,
+         record.issued, record.not_after}));
+    return {};
+}
+
+Result<> IssuedCertificateTable::revoke(std::string_view serial, TimePoint when, std::string_view reason) {
+    MUSTER_TRY(const auto rows,
+               session_.execute("UPDATE issued_certificate SET revoked = $1, reason = $2 WHERE serial = $3",
+                                {when, reason, serial}));
+    if (rows > 0) return {};
+    return fail(Errc::not_found, "no certificate with the serial {} was issued here", printable(serial));
+}
+
+Result<std::vector<IssuedCertificateRecord>> IssuedCertificateTable::list(const IssuedFilter& filter,
+                                                                          std::string_view after, std::size_t limit) {
+    std::vector<IssuedCertificateRecord> records;
+    const auto take = [&](const Row& row) { records.push_back(read_issued(row)); };
+    const auto most = static_cast<std::int64_t>(limit);
+    if (filter.revoked_only && !filter.authority.empty()) {
+        MUSTER_CHECK(session_.query(revoked_of_authority, {after, most, filter.authority}, take));
+    } else if (filter.revoked_only) {
+        MUSTER_CHECK(session_.query(all_revoked, {after, most}, take));
+    } else if (!filter.registration_id.empty()) {
+        MUSTER_CHECK(session_.query(issued_to_device, {after, most, to_lower(filter.registration_id)}, take));
+    } else if (!filter.group_id.empty()) {
+        MUSTER_CHECK(session_.query(issued_to_group, {after, most, to_lower(filter.group_id)}, take));
+    } else {
+        MUSTER_CHECK(session_.query(all_issued, {after, most}, take));
+    }
+    return records;
+}
+
+Result<std::int64_t> IssuedCertificateTable::count_since(std::string_view registration_id, TimePoint since) {
+    std::int64_t count = 0;
+    MUSTER_CHECK(session_.query("SELECT COUNT(*) FROM issued_certificate WHERE registration_key = $1 AND issued >= $2",
+                                {to_lower(registration_id), since}, [&](const Row& row) { count = row.integer(0); }));
+    return count;
+}
+
+Result<std::int64_t> IssuedCertificateTable::erase_ended(TimePoint before) {
+    return session_.execute("DELETE FROM issued_certificate WHERE not_after < $1", {before});
+}
+
+Result<std::optional<OneTimePasswordRecord>> OneTimePasswordTable::find(std::string_view registration_id) {
+    std::optional<OneTimePasswordRecord> found;
+    MUSTER_CHECK(session_.query(
+        "SELECT registration_id, group_id, hash, created, expires, used_for FROM one_time_password "
+        "WHERE registration_key = $1",
+        {to_lower(registration_id)}, [&](const Row& row) {
+            found = {row.string(0), row.string(1), row.byte_vector(2), row.time(3), row.time(4), row.string(5)};
+        }));
+    return found;
+}
+
+Result<> OneTimePasswordTable::put(const OneTimePasswordRecord& record) {
+    MUSTER_CHECK(session_.execute(
+        "INSERT INTO one_time_password (registration_key, registration_id, group_id, hash, created, expires, used_for) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (registration_key) DO UPDATE SET "
+        "registration_id = excluded.registration_id, group_id = excluded.group_id, hash = excluded.hash, "
+        "created = excluded.created, expires = excluded.expires, used_for = excluded.used_for",
+        {to_lower(record.registration_id), record.registration_id, record.group_id, record.hash, record.created,
+         record.expires, record.used_for}));
+    return {};
+}
+
+Result<bool> OneTimePasswordTable::erase(std::string_view registration_id) {
+    MUSTER_TRY(const auto rows, session_.execute("DELETE FROM one_time_password WHERE registration_key = $1",
+                                                 {to_lower(registration_id)}));
+    return rows > 0;
+}
+
+Result<> GroupCrlTable::put(const GroupCrlRecord& record) {
+    MUSTER_CHECK(session_.execute(
+        "INSERT INTO group_crl (group_key, group_id, issuer, list, certificate, must_be_current, updated) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (group_key, issuer) DO UPDATE SET "
+        "group_id = excluded.group_id, list = excluded.list, certificate = excluded.certificate, "
+        "must_be_current = excluded.must_be_current, updated = excluded.updated",
+        {to_lower(record.group_id), record.group_id, record.issuer, record.list, record.certificate,
+         record.must_be_current, record.updated}));
+    return {};
+}
+
+Result<bool> GroupCrlTable::erase(std::string_view group_id, std::string_view issuer) {
+    MUSTER_TRY(const auto rows, session_.execute("DELETE FROM group_crl WHERE group_key = $1 AND issuer = $2",
+                                                 {to_lower(group_id), issuer}));
+    return rows > 0;
+}
+
+Result<> GroupCrlTable::erase_group(std::string_view group_id) {
+    MUSTER_CHECK(session_.execute("DELETE FROM group_crl WHERE group_key = $1", {to_lower(group_id)}));
+    return {};
+}
+
+namespace {
+
+GroupCrlRecord read_crl(const Row& row) {
+    return {.group_id = row.string(0),
+            .issuer = row.string(1),
+            .list = row.byte_vector(2),
+            .certificate = row.byte_vector(3),
+            .must_be_current = row.boolean(4),
+            .updated = row.time(5)};
+}
+
+}  // namespace
+
+Result<std::vector<GroupCrlRecord>> GroupCrlTable::list_group(std::string_view group_id) {
+    std::vector<GroupCrlRecord> records;
+    MUSTER_CHECK(session_.query(
+        "SELECT group_id, issuer, list, certificate, must_be_current, updated FROM group_crl WHERE group_key = $1 "
+        "ORDER BY issuer",
+        {to_lower(group_id)}, [&](const Row& row) { records.push_back(read_crl(row)); }));
+    return records;
+}
+
+Result<std::vector<GroupCrlRecord>> GroupCrlTable::list() {
+    std::vector<GroupCrlRecord> records;
+    MUSTER_CHECK(session_.query(
+        "SELECT group_id, issuer, list, certificate, must_be_current, updated FROM group_crl ORDER BY group_key, "
+        "issuer",
+        {}, [&](const Row& row) { records.push_back(read_crl(row)); }));
+    return records;
+}
+
+}  // namespace muster::store
