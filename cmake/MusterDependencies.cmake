@@ -12,3 +12,11 @@ find_package(prometheus-cpp REQUIRED)
 pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3>=3.40)
 pkg_check_modules(TOMLPLUSPLUS REQUIRED IMPORTED_TARGET tomlplusplus)
 pkg_check_modules(TSS2 REQUIRED IMPORTED_TARGET tss2-esys tss2-mu tss2-rc tss2-tctildr)
+# Debian's libqpid-proton.pc names folders that do not exist.
+find_library(PROTON_LIBRARY qpid-proton REQUIRED)
+find_path(PROTON_INCLUDE proton/connection_driver.h REQUIRED)
+add_library(Proton UNKNOWN IMPORTED)
+set_target_properties(Proton PROPERTIES
+  IMPORTED_LOCATION ${PROTON_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${PROTON_INCLUDE})
+# The header of PKCS #11 alone; the library that speaks it is the device's.
+pkg_check_modules(P11KIT REQUIRED IMPORTED_TARGET p11-kit-1)
