@@ -100,7 +100,7 @@ identity_cert = "/c.pem"
 }
 
 TEST(SuperConfig, ThePlaceOfAMissingKeyIsItsTable) {
-    EXPECT_THAT(texts_of("[provisioning]\n"), ElementsAre("c.toml:1: provisioning.source: is missing: \"dps\""));
+    EXPECT_THAT(texts_of("[provisioning]\n"), ElementsAre(HasSubstr("c.toml:1: provisioning.source: is missing: \"dps\"")));
 }
 
 TEST(SuperConfig, KeysOfAnotherFormSayWithWhatTheyGo) {
@@ -146,20 +146,6 @@ TEST_P(ComesLater, IsUnderstoodAndRefused) {
 INSTANTIATE_TEST_SUITE_P(
     Keys, ComesLater,
     ::testing::Values(
-        Later{"manual_connection_string",
-              "[provisioning]\nsource = \"manual\"\nconnection_string = "
-              "\"HostName=h;DeviceId=d;SharedAccessKey=YQ==\"\n"},
-        Later{"manual_sas",
-              "[provisioning]\nsource = \"manual\"\niothub_hostname = \"h\"\ndevice_id = "
-              "\"d\"\n[provisioning.authentication]\nmethod = \"sas\"\ndevice_id_pk = { value = \"YQ==\" }\n"},
-        Later{"manual_x509",
-              "[provisioning]\nsource = \"manual\"\niothub_hostname = \"h\"\ndevice_id = "
-              "\"d\"\n[provisioning.authentication]\nmethod = \"x509\"\nidentity_cert = \"file:///c\"\nidentity_pk = "
-              "\"file:///k\"\n"},
-        Later{"none", "[provisioning]\nsource = \"none\"\n"},
-        Later{
-            "symmetric_key",
-            dps_with("method = \"symmetric_key\"\nregistration_id = \"d\"\nsymmetric_key = { uri = \"file:///k\" }\n")},
         Later{"tpm", dps_with("method = \"tpm\"\nregistration_id = \"d\"\n")},
         Later{
             "pkcs11",

@@ -30,8 +30,13 @@ Result<FileLock> take_lock(const Paths& paths) {
     return fail(lock.error().wrap("another `iotedge config apply` is running"));
 }
 
+// Where keys stand that the super-config holds itself; keyd's alone.
+std::filesystem::path key_directory(const Paths& paths) {
+    return paths.secrets_directory() / "keyd";
+}
+
 std::vector<std::filesystem::path> target_directories(const Paths& paths) {
-    std::vector<std::filesystem::path> out;
+    std::vector<std::filesystem::path> out{key_directory(paths)};
     for (const auto& owner : owners) out.push_back(paths.config_directory(owner.service));
     return out;
 }
@@ -96,7 +101,19 @@ Result<> make_directory(const std::filesystem::path& directory, const ServiceUse
     return {};
 }
 
-Result<> write_all(const Paths& paths, const Users& users, const ServiceFiles& files, const StepHook& before_step) {
+struct KeyToWrite {
+    std::filesystem::path file;
+    const Secret& bytes;
+};
+
+std::optional<KeyToWrite> key_to_write(const Paths& paths, const Provisioning& provisioning) {
+    const auto file = key_file_for(provisioning, paths.secrets_directory());
+    if (!file) return std::nullopt;
+    return KeyToWrite{*file, *provisioning.shared_key->value};
+}
+
+Result<> write_all(const Paths& paths, const Users& users, const ServiceFiles& files,
+                   const std::optional<KeyToWrite>& key, const StepHook& before_step) {
     const std::string* const contents[] = {&files.keyd, &files.certd, &files.identityd, &files.tpmd, &files.edged};
     std::vector<NewFile> set;
     for (std::size_t i = 0; i < std::size(owners); ++i) {
@@ -104,7 +121,13 @@ Result<> write_all(const Paths& paths, const Users& users, const ServiceFiles& f
         MUSTER_CHECK(make_directory(paths.config_directory(owners[i].service), user));
         set.push_back({paths.generated_config(owners[i].service), *contents[i], 0600, FileOwner{user.uid, user.gid}});
     }
-    return write_file_set(journal_of(paths), set, before_step);
+    if (!key) return write_file_set(journal_of(paths), set, before_step);
+    const auto& keyd = users.find("aziotks")->second;
+    MUSTER_CHECK(make_directory(key->file.parent_path(), keyd));
+    set.push_back({key->file, std::string(key->bytes.text()), 0600, FileOwner{keyd.uid, keyd.gid}});
+    auto written = write_file_set(journal_of(paths), set, before_step);
+    wipe(set.back().content.data(), set.back().content.size());
+    return written;
 }
 
 // One that does not exist yet is taken for root, so that everything but its rights is checked all the same.
@@ -125,14 +148,15 @@ Result<Config> load(const Paths& paths, const std::string& source) {
 struct Examined {
     Findings findings;
     Users users;
+    SuperConfig config;
     ServiceFiles files;
 };
 
 Result<Examined> examine(const Paths& paths, const ApplyOptions& options, const ApplyWorld& world) {
     const auto source = options.file.string();
     MUSTER_TRY(auto file, load(paths, source));
-    const auto config = understand(file);
     Examined out;
+    out.config = understand(file);
     out.findings.problems = file.problems();
     out.users = find_users(paths, source, out.findings);
     MUSTER_TRY(auto keyd, reader(paths, out.users, "aziotks"));
@@ -142,14 +166,16 @@ Result<Examined> examine(const Paths& paths, const ApplyOptions& options, const 
         check_groups(certd, out.users, {"aziotks"}, source, out.findings);
         check_groups(identityd, out.users, {"aziotks", "aziotcs"}, source, out.findings);
     }
-    CheckInput input{
-        config,       source, std::move(keyd), std::move(certd), std::move(identityd), os_hostname(), world.clock.now(),
-        world.resolve};
+    CheckInput input{out.config,           source,        std::move(keyd),   std::move(certd),
+                     std::move(identityd), os_hostname(), world.clock.now(), world.resolve};
     auto additional = check(input, out.findings);
     if (!out.findings.problems.empty()) return out;
     const auto uid = [&](std::string_view user) { return out.users.find(user)->second.uid; };
-    out.files =
-        generate({config, {uid("aziotcs"), uid("aziotid"), uid("iotedge")}, input.os_hostname, std::move(additional)});
+    out.files = generate({out.config,
+                          {uid("aziotcs"), uid("aziotid"), uid("iotedge")},
+                          input.os_hostname,
+                          std::move(additional),
+                          paths.secrets_directory()});
     return out;
 }
 
@@ -169,8 +195,10 @@ Result<ApplyOutcome> apply(const Paths& paths, const ApplyOptions& options, cons
     sort_by_line(outcome.findings.problems);
     sort_by_line(outcome.findings.warnings);
     if (options.check_only || !outcome.findings.problems.empty()) return outcome;
-    MUSTER_CHECK(write_all(paths, examined.users, examined.files, world.before_step));
+    const auto key = key_to_write(paths, examined.config.provisioning);
+    MUSTER_CHECK(write_all(paths, examined.users, examined.files, key, world.before_step));
     outcome.written = true;
+    if (key) outcome.key_file = key->file;
     return outcome;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "edge/common/paths.h"
@@ -27,7 +28,8 @@ struct ApplyWorld {
 struct ApplyOutcome {
     Findings findings;  // sorted by line; with problems nothing was written
     bool written = false;
-    Recovery recovered = Recovery::nothing;  // what an earlier, interrupted apply had left
+    std::optional<std::filesystem::path> key_file;  // where a symmetric key of the super-config was put
+    Recovery recovered = Recovery::nothing;         // what an earlier, interrupted apply had left
 };
 
 // The error is about what stands outside the file: not root, not readable, not TOML, disk full.

@@ -4,16 +4,17 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include <cstdlib>
 #include <future>
 #include <set>
 #include <thread>
 
+#include "base/bytes.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "edge/config/check_certificates.h"
 #include "edge/config/values.h"
+#include "net/proxy.h"
 
 namespace muster::edge {
 namespace {
@@ -106,8 +107,12 @@ void check_device_identity(const CheckInput& in, Notes& notes) {
     if (!provisioning.identity_certificate || !provisioning.identity_key) return;
     const auto pair = check_pair_of_files(in, *provisioning.identity_certificate, *provisioning.identity_key, notes);
     if (!pair.chain) return;
+    const auto& leaf = pair.chain->front();
+    check_identity(leaf, *provisioning.identity_certificate, notes);
+    // A hub that knows the certificate by its thumbprint asks neither for a name nor for a chain.
+    if (provisioning.source != Provisioning::Source::dps) return;
     warn_of_bare_leaf(*pair.chain, *provisioning.identity_certificate, notes);
-    check_identity(pair.chain->front(), *provisioning.identity_certificate, provisioning.registration_id, notes);
+    check_registration_name(leaf, *provisioning.identity_certificate, provisioning.registration_id, notes);
 }
 
 void check_edge_ca(const CheckInput& in, Notes& notes) {
@@ -159,23 +164,92 @@ void check_payload(const CheckInput& in, Notes& notes) {
         notes.problem(*payload, fmt::format("{} is not JSON: {}", payload->path.string(), json.error().chain()));
 }
 
-void check_endpoint(const CheckInput& in, Notes& notes) {
-    const auto& given = in.config.provisioning.global_endpoint;
-    const auto endpoint = parse_endpoint(given.value);
-    if (!endpoint) return;
-    // Through a proxy, the proxy looks the name up.
-    for (const auto* name : {"HTTPS_PROXY", "https_proxy"})
-        if (const char* proxy = std::getenv(name); proxy != nullptr && *proxy != '\0') return;
-    const auto found = in.resolve(endpoint->host, endpoint->port);
+// The bytes of a symmetric key, as IoT Hub and DPS take them.
+constexpr std::size_t least_key_bytes = 16;
+constexpr std::size_t most_key_bytes = 64;
+
+bool usual_key_size(std::size_t size) {
+    return size >= least_key_bytes && size <= most_key_bytes;
+}
+
+// A frequent mistake: the key as the service shows it, where keyd takes the bytes as they are.
+bool looks_like_base64(std::string_view content) {
+    const auto decoded = base64_decode(trim(content));
+    return decoded && decoded->size() >= least_key_bytes;
+}
+
+void check_key_file(const CheckInput& in, const GivenFile& file, Notes& notes) {
+    if (!readable(file, in.keyd, Secrecy::secret, notes)) return;
+    warn_of_open_key(file, in.keyd, notes);
+    auto content = read_file(file.path, 4096);
+    if (!content) return notes.problem(file, content.error().chain());
+    const Secret key{std::string_view(*content)};
+    wipe(content->data(), content->size());
+    if (key.empty()) return notes.problem(file, fmt::format("{} is empty", file.path.string()));
+    if (looks_like_base64(key.text()))
+        return notes.problem(
+            file, fmt::format("{} holds base64 text; the key's bytes themselves are needed", file.path.string()),
+            fmt::format("base64 -d < {0} > {0}.bin && install -o {1} -g {2} -m 0600 {0}.bin {0} && rm "
+                        "{0}.bin",
+                        file.path.string(), in.keyd.user, in.keyd.group));
+    if (!usual_key_size(key.size()))
+        notes.warning(file, fmt::format("{} holds {} bytes; a service's keys have {} to {}", file.path.string(),
+                                        key.size(), least_key_bytes, most_key_bytes));
+}
+
+void check_shared_key(const CheckInput& in, Notes& notes) {
+    const auto& key = in.config.provisioning.shared_key;
+    if (!key) return;
+    if (key->file) return check_key_file(in, *key->file, notes);
+    if (key->value && !usual_key_size(key->value->size()))
+        notes.warning(key->key, key->line,
+                      fmt::format("the key has {} bytes; a service's keys have {} to {}: is all of it here?",
+                                  key->value->size(), least_key_bytes, most_key_bytes));
+}
+
+void check_host(const CheckInput& in, const Given& given, const Endpoint& endpoint, Notes& notes) {
+    const auto found = in.resolve(endpoint.host, endpoint.port);
     if (found == Lookup::no_such_name)
         notes.problem(given.key, given.line,
-                      fmt::format("the name \"{}\" is not known to the name service", endpoint->host),
-                      fmt::format("getent hosts {}", endpoint->host));
+                      fmt::format("the name \"{}\" is not known to the name service", endpoint.host),
+                      fmt::format("getent hosts {}", endpoint.host));
     if (found == Lookup::cannot_tell)
         notes.warning(
             given.key, given.line,
-            fmt::format("the name \"{}\" could not be looked up: the name service does not answer", endpoint->host),
-            fmt::format("getent hosts {}", endpoint->host));
+            fmt::format("the name \"{}\" could not be looked up: the name service does not answer", endpoint.host),
+            fmt::format("getent hosts {}", endpoint.host));
+}
+
+// Through a proxy, the proxy looks the name up.
+bool behind_proxy(const CheckInput& in, const std::string& host) {
+    auto rules = net::ProxyRules::from_environment();
+    if (in.config.proxy) rules = {in.config.proxy->url.value, in.config.proxy->no_proxy};
+    return rules.on_the_way_to(host).has_value();
+}
+
+void check_called_host(const CheckInput& in, const Given& given, Notes& notes) {
+    const auto text = std::string_view(given.value);
+    const auto endpoint = text.starts_with("https://") ? parse_endpoint(text) : parse_host_and_port(text);
+    if (endpoint && !behind_proxy(in, endpoint->host)) check_host(in, given, *endpoint, notes);
+}
+
+// Whom the device calls: DPS, or its hub, or the parent in the hub's stead.
+void check_called(const CheckInput& in, Notes& notes) {
+    const auto& provisioning = in.config.provisioning;
+    if (provisioning.source == Provisioning::Source::dps) check_called_host(in, provisioning.global_endpoint, notes);
+    if (provisioning.source == Provisioning::Source::manual)
+        check_called_host(in, in.config.parent_hostname.value_or(provisioning.iothub_hostname), notes);
+}
+
+void check_proxy(const CheckInput& in, Notes& notes) {
+    const auto& proxy = in.config.proxy;
+    if (!proxy) return;
+    auto where = std::string_view(proxy->url.value);
+    where.remove_prefix(std::min(where.size(), std::string_view("http://").size()));
+    if (where.ends_with('/')) where.remove_suffix(1);
+    const auto endpoint = parse_host_and_port(where.substr(where.rfind('@') + 1));
+    if (endpoint) check_host(in, proxy->url, *endpoint, notes);
+    if (proxy->authorities) check_authorities(*proxy->authorities, in.identityd, in.now, notes);
 }
 
 void check_own_hostname(const CheckInput& in, Notes& notes) {
@@ -240,13 +314,15 @@ Lookup resolve_host(const std::string& host, const std::string& port) {
 std::map<std::string, std::string> check(const CheckInput& input, Findings& findings) {
     Notes notes(findings, input.source);
     check_own_hostname(input, notes);
-    check_endpoint(input, notes);
+    check_called(input, notes);
+    check_proxy(input, notes);
     check_device_identity(input, notes);
+    check_shared_key(input, notes);
     check_edge_ca(input, notes);
     check_payload(input, notes);
     const auto& config = input.config;
-    if (config.provisioning.global_endpoint_ca)
-        check_authorities(*config.provisioning.global_endpoint_ca, input.identityd, input.now, notes);
+    if (config.provisioning.authorities)
+        check_authorities(*config.provisioning.authorities, input.identityd, input.now, notes);
     if (config.trust_bundle) check_authorities(*config.trust_bundle, input.certd, input.now, notes);
     check_preloaded(input, notes);
     return read_additional_info(input, findings, notes);

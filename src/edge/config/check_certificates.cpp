@@ -147,8 +147,7 @@ void check_pair(const pki::CertificateChain& chain, const GivenFile& certificate
                               certificate.path.string(), key_file.path.string()));
 }
 
-void check_identity(const pki::Certificate& leaf, const GivenFile& file, const std::optional<Given>& registration_id,
-                    Notes& notes) {
+void check_identity(const pki::Certificate& leaf, const GivenFile& file, Notes& notes) {
     if (leaf.is_ca())
         notes.problem(file,
                       fmt::format("{} is an authority (CA:TRUE); a device's identity must be a leaf", leaf.subject()),
@@ -156,6 +155,10 @@ void check_identity(const pki::Certificate& leaf, const GivenFile& file, const s
     if (!serves_clients(leaf))
         notes.problem(
             file, fmt::format("{} is not for TLS clients: its extended key usage lacks clientAuth", leaf.subject()));
+}
+
+void check_registration_name(const pki::Certificate& leaf, const GivenFile& file,
+                             const std::optional<Given>& registration_id, Notes& notes) {
     const auto& name = leaf.common_name();
     if (!registration_id) {
         if (name.empty())

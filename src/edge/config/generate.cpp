@@ -1,5 +1,6 @@
 #include "edge/config/generate.h"
 
+#include "base/text.h"
 #include "edge/config/toml_text.h"
 
 namespace muster::edge {
@@ -33,6 +34,30 @@ void principal(TomlText& out, uid_t uid, std::string_view list, const Texts& ids
     out.texts(list, ids);
 }
 
+bool has_device_key(const Provisioning& provisioning) {
+    return provisioning.source != Provisioning::Source::none;
+}
+
+// A path as a URI: what has a meaning of its own there is escaped.
+std::string file_uri(const std::filesystem::path& path) {
+    std::string out = "file://";
+    for (const char c : path.string()) {
+        if (c == '%' || c == '?' || c == '#' || c == ' ')
+            out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+        else
+            out += c;
+    }
+    return out;
+}
+
+std::optional<std::string> device_key_uri(const GenerateInput& in) {
+    const auto& provisioning = in.config.provisioning;
+    if (provisioning.identity_key) return provisioning.identity_key->uri;
+    if (const auto made = key_file_for(provisioning, in.secrets)) return file_uri(*made);
+    if (provisioning.shared_key && provisioning.shared_key->file) return provisioning.shared_key->file->uri;
+    return std::nullopt;
+}
+
 std::string keyd(const GenerateInput& in) {
     const auto& ca = in.config.edge_ca;
     auto out = begin();
@@ -42,13 +67,14 @@ std::string keyd(const GenerateInput& in) {
 
     std::map<std::string, std::string> preloaded;
     for (const auto& [id, key] : in.config.preloaded_keys) preloaded[id] = key.uri;
-    if (in.config.provisioning.identity_key)
-        preloaded[std::string(device_id)] = in.config.provisioning.identity_key->uri;
+    if (auto uri = device_key_uri(in)) preloaded[std::string(device_id)] = std::move(*uri);
     if (ca.key) preloaded[std::string(edge_ca_id)] = ca.key->uri;
     out.table({"preloaded_keys"});
     for (const auto& [id, uri] : preloaded) out.text(id, uri);
 
-    principal(out, in.uids.identityd, "keys", {"aziot_identityd_master_id", std::string(device_id)});
+    Texts identityd{"aziot_identityd_master_id"};
+    if (has_device_key(in.config.provisioning)) identityd.emplace_back(device_id);
+    principal(out, in.uids.identityd, "keys", identityd);
     // certd signs with the key of the authority that it makes.
     if (renews_edge_ca(ca))
         principal(out, in.uids.certd, "keys", {std::string(edge_ca_id), std::string(edge_ca_temporary_id)});
@@ -58,6 +84,15 @@ std::string keyd(const GenerateInput& in) {
     if (renews_edge_ca(ca) && ca.auto_renew->rotate_key) edged.emplace_back(edge_ca_temporary_id);
     principal(out, in.uids.edged, "keys", edged);
     return out.str();
+}
+
+// The same in every file of a service that calls out.
+void proxy(TomlText& out, const SuperConfig& config) {
+    if (!config.proxy) return;
+    out.table({"proxy"});
+    out.text("url", config.proxy->url.value);
+    if (!config.proxy->no_proxy.empty()) out.texts("no_proxy", config.proxy->no_proxy);
+    if (config.proxy->authorities) out.text("ca", config.proxy->authorities->uri);
 }
 
 void issue_edge_ca(TomlText& out, const EdgeCa& ca, std::string_view id) {
@@ -101,6 +136,7 @@ std::string certd(const GenerateInput& in) {
     if (makes_edge_ca(ca)) issue_edge_ca(out, ca, edge_ca_id);
     if (renews_edge_ca(ca)) issue_edge_ca(out, ca, edge_ca_temporary_id);
     certd_preloaded(out, in.config);
+    proxy(out, in.config);
     Texts edged;
     if (makes_edge_ca(ca)) edged.emplace_back(edge_ca_id);
     edged.emplace_back("aziot-edged/module/*");
@@ -113,9 +149,43 @@ const std::string& hostname(const GenerateInput& in) {
     return in.config.hostname ? in.config.hostname->value : in.os_hostname;
 }
 
+void identityd_certificate(TomlText& out) {
+    out.text("identity_cert", device_id);
+    out.text("identity_pk", device_id);
+}
+
+void identityd_dps(TomlText& out, const Provisioning& dps) {
+    out.text("source", "dps");
+    out.text("global_endpoint", dps.global_endpoint.value);
+    out.text("scope_id", dps.id_scope.value);
+    if (dps.authorities) out.text("global_endpoint_ca", dps.authorities->uri);
+    if (dps.payload) out.verbatim("payload", fmt::format("{{ uri = {} }}", toml_string(dps.payload->uri)));
+
+    const bool x509 = dps.method == Provisioning::Method::x509;
+    out.table({"provisioning", "attestation"});
+    out.text("method", x509 ? "x509" : "symmetric_key");
+    if (dps.registration_id) out.text("registration_id", dps.registration_id->value);
+    if (x509) return identityd_certificate(out);
+    out.text("symmetric_key", device_id);
+}
+
+void identityd_manual(TomlText& out, const SuperConfig& config) {
+    const auto& manual = config.provisioning;
+    out.text("source", "manual");
+    out.text("iothub_hostname", manual.iothub_hostname.value);
+    out.text("device_id", manual.device_id.value);
+    if (config.parent_hostname) out.text("local_gateway_hostname", config.parent_hostname->value);
+    if (manual.authorities) out.text("iothub_ca", manual.authorities->uri);
+
+    const bool x509 = manual.method == Provisioning::Method::x509;
+    out.table({"provisioning", "authentication"});
+    out.text("method", x509 ? "x509" : "sas");
+    if (x509) return identityd_certificate(out);
+    out.text("device_id_pk", device_id);
+}
+
 std::string identityd(const GenerateInput& in) {
     const auto& config = in.config;
-    const auto& dps = config.provisioning;
     auto out = begin();
     out.text("hostname", hostname(in));
     out.text("homedir", "/var/lib/aziot/identityd");
@@ -123,20 +193,18 @@ std::string identityd(const GenerateInput& in) {
     if (config.cloud_retries) out.number("cloud_retries", *config.cloud_retries);
     if (config.prefer_module_identity_cache)
         out.boolean("prefer_module_identity_cache", *config.prefer_module_identity_cache);
+    // A key of ours: without a container runtime it is identityd that notices and registers again.
+    if (config.auto_reprovisioning_mode != "Dynamic")
+        out.text("auto_reprovisioning_mode", config.auto_reprovisioning_mode);
     if (config.max_requests) out.number("max_requests", config.max_requests->identityd);
 
     out.table({"provisioning"});
-    out.text("source", "dps");
-    out.text("global_endpoint", dps.global_endpoint.value);
-    out.text("scope_id", dps.id_scope.value);
-    if (dps.global_endpoint_ca) out.text("global_endpoint_ca", dps.global_endpoint_ca->uri);
-    if (dps.payload) out.verbatim("payload", fmt::format("{{ uri = {} }}", toml_string(dps.payload->uri)));
-
-    out.table({"provisioning", "attestation"});
-    out.text("method", "x509");
-    if (dps.registration_id) out.text("registration_id", dps.registration_id->value);
-    out.text("identity_cert", device_id);
-    out.text("identity_pk", device_id);
+    switch (config.provisioning.source) {
+        case Provisioning::Source::none: out.text("source", "none"); break;
+        case Provisioning::Source::manual: identityd_manual(out, config); break;
+        case Provisioning::Source::dps: identityd_dps(out, config.provisioning); break;
+    }
+    proxy(out, config);
 
     // Without idtype: the container runtime, which may do everything.
     out.array_table({"principal"});
@@ -151,7 +219,22 @@ std::string tpmd(const GenerateInput& in) {
     return out.str();
 }
 
-void edged_agent(TomlText& out, const Agent& agent) {
+// What the agent's own connections need of the proxy, unless [agent.env] says otherwise: AMQP itself goes through none.
+std::vector<std::pair<std::string, std::string>> agent_environment(const SuperConfig& config) {
+    auto env = config.agent.env;
+    if (!config.proxy) return env;
+    const auto add = [&](std::string name, std::string value) {
+        const auto same = [&](const auto& entry) { return equals_ignore_case(entry.first, name); };
+        if (std::ranges::none_of(env, same)) env.emplace_back(std::move(name), std::move(value));
+    };
+    add("https_proxy", config.proxy->url.value);
+    if (!config.proxy->no_proxy.empty()) add("no_proxy", join(config.proxy->no_proxy, ","));
+    add("UpstreamProtocol", "AmqpWs");
+    return env;
+}
+
+void edged_agent(TomlText& out, const SuperConfig& config) {
+    const auto& agent = config.agent;
     out.table({"agent"});
     out.text("name", agent.name);
     out.text("type", agent.type);
@@ -165,7 +248,7 @@ void edged_agent(TomlText& out, const Agent& agent) {
         for (const auto& [name, value] : agent.auth) out.text(name, value);
     }
     out.table({"agent", "env"});
-    for (const auto& [name, value] : agent.env) out.text(name, value);
+    for (const auto& [name, value] : agent_environment(config)) out.text(name, value);
 }
 
 void edged_endpoints(TomlText& out, const std::string& name, const Endpoints& endpoints) {
@@ -229,7 +312,7 @@ std::string edged(const GenerateInput& in) {
         for (const auto& [name, value] : in.additional_info) out.text(name, value);
     }
     edged_edge_ca(out, config.edge_ca);
-    edged_agent(out, config.agent);
+    edged_agent(out, config);
     edged_endpoints(out, "connect", config.connect);
     edged_endpoints(out, "listen", config.listen);
     out.table({"watchdog"});
@@ -238,6 +321,7 @@ std::string edged(const GenerateInput& in) {
     else
         out.text("max_retries", "infinite");
     edged_moby(out, config.moby);
+    proxy(out, config);
     out.table({"image_garbage_collection"});
     out.boolean("enabled", config.images.enabled);
     out.text("cleanup_recurrence", config.images.cleanup_recurrence);
@@ -247,6 +331,12 @@ std::string edged(const GenerateInput& in) {
 }
 
 }  // namespace
+
+std::optional<std::filesystem::path> key_file_for(const Provisioning& provisioning,
+                                                  const std::filesystem::path& secrets) {
+    if (!provisioning.shared_key || !provisioning.shared_key->value) return std::nullopt;
+    return secrets / "keyd" / device_id;
+}
 
 ServiceFiles generate(const GenerateInput& input) {
     return {keyd(input), certd(input), identityd(input), tpmd(input), edged(input)};

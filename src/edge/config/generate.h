@@ -22,11 +22,16 @@ struct GenerateInput {
     ServiceUids uids;
     std::string os_hostname;                                  // used when the file names none
     std::map<std::string, std::string> additional_info = {};  // the contents of that file
+    std::filesystem::path secrets = "/var/secrets/aziot";     // where a key that the file holds itself is put
 };
 
 struct ServiceFiles {
     std::string keyd, certd, identityd, tpmd, edged;
 };
+
+// The file of the device's symmetric key, for keyd, when the super-config holds its bytes; nothing otherwise.
+std::optional<std::filesystem::path> key_file_for(const Provisioning& provisioning,
+                                                  const std::filesystem::path& secrets);
 
 ServiceFiles generate(const GenerateInput& input);
 

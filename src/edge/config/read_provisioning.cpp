@@ -1,5 +1,4 @@
 // [provisioning] (facts/device.md 1.3).
-#include "base/bytes.h"
 #include "base/text.h"
 #include "edge/config/readers.h"
 #include "edge/config/values.h"
@@ -8,69 +7,8 @@ namespace muster::edge::readers {
 namespace {
 
 const std::vector<std::string> dps_keys{"global_endpoint", "id_scope", "payload", "attestation", "global_endpoint_ca"};
-const std::vector<std::string> manual_keys{"connection_string", "iothub_hostname", "device_id", "authentication"};
-
-// { value = "<base64>" } or { uri = "..." }
-void shared_key(const ConfigSection& section, std::string_view name) {
-    const auto table = section.table(name);
-    if (!table) {
-        if (!section.has(name))
-            section.problem(name, "is missing: { value = \"BASE64\" } or { uri = \"file:///...\" }");
-        return;
-    }
-    if (table->has("value") == table->has("uri")) section.problem(name, "needs one of value and uri");
-    (void)checked(*table, "value", [](std::string_view text) -> Complaint {
-        if (is_placeholder(text)) return fmt::format("is still the template's \"{}\"", text);
-        if (!base64_decode(text)) return "must be base64";
-        return std::nullopt;
-    });
-    if (table->has("uri")) (void)table->string("uri");
-}
-
-Complaint check_connection_string(std::string_view text) {
-    if (is_placeholder(text)) return fmt::format("is still the template's \"{}\"", text);
-    for (const std::string_view part : {"HostName=", "DeviceId=", "SharedAccessKey="}) {
-        const bool there = std::ranges::any_of(split(text, ';'), [&](auto field) { return field.starts_with(part); });
-        if (!there) return fmt::format("lacks {}...", part);
-    }
-    return std::nullopt;
-}
-
-// identity_cert is the URI of a file, or a table that says who issues it.
-void identity_files(const ConfigSection& section, Provisioning& out) {
-    if (section.kind("identity_cert") == ConfigKind::table) {
-        issue_options(*section.table("identity_cert"));
-        if (section.has("identity_pk"))
-            section.problem("identity_pk", "is made by the device when identity_cert is a table: leave it out");
-        later(section, "identity_cert", "an identity certificate that is issued to the device");
-        return;
-    }
-    if (section.required_string("identity_cert", "the URI of the certificate chain's file, device first"))
-        out.identity_certificate = file(section, "identity_cert");
-    if (section.required_string("identity_pk", "the URI of the private key's file"))
-        out.identity_key = key_file(section, "identity_pk");
-}
-
-void manual(const ConfigSection& section) {
-    only_with(section, dps_keys, "source = \"dps\"");
-    Provisioning unused;
-    if (section.has("connection_string")) {
-        (void)checked(section, "connection_string", check_connection_string);
-        only_with(section, {"iothub_hostname", "device_id", "authentication"}, "no connection_string beside it");
-    } else {
-        (void)required(section, "iothub_hostname", "or connection_string instead", check_hostname);
-        (void)section.required_string("device_id", "or connection_string instead");
-        if (const auto auth = section.table("authentication")) {
-            const auto method = auth->choice("method", {"sas", "x509"});
-            if (method == "sas") shared_key(*auth, "device_id_pk");
-            if (method == "x509") identity_files(*auth, unused);
-            if (!auth->has("method")) auth->problem("method", "is missing: \"sas\" or \"x509\"");
-        } else if (!section.has("authentication")) {
-            section.problem("authentication", "is missing: a table with method = \"sas\" or \"x509\"");
-        }
-    }
-    later(section, "source", "provisioning by hand (source = \"manual\")");
-}
+const std::vector<std::string> manual_keys{"connection_string", "iothub_hostname", "device_id", "authentication",
+                                           "iothub_ca"};
 
 void x509(const ConfigSection& attestation, Provisioning& out) {
     out.registration_id = checked(attestation, "registration_id", check_registration_id);
@@ -86,22 +24,28 @@ void x509(const ConfigSection& attestation, Provisioning& out) {
 void read_attestation(const ConfigSection& section, Provisioning& out) {
     const auto attestation = section.table("attestation");
     if (!attestation) {
-        if (!section.has("attestation")) section.problem("attestation", "is missing: a table with method = \"x509\"");
+        if (!section.has("attestation"))
+            section.problem("attestation", "is missing: a table with method = \"x509\" or \"symmetric_key\"");
         return;
     }
     const std::vector<std::string> methods{"x509", "symmetric_key", "tpm"};
     const auto method = attestation->choice("method", methods);
-    if (!attestation->has("method")) attestation->problem("method", "is missing: \"x509\"");
+    if (!attestation->has("method")) attestation->problem("method", "is missing: \"x509\" or \"symmetric_key\"");
     if (method == "x509") return x509(*attestation, out);
     if (!method) {
         for (const auto& name : attestation->names()) (void)attestation->kind(name);
         return;
     }
-    (void)required(*attestation, "registration_id", "the device's id at the service", check_registration_id);
+    out.registration_id =
+        required(*attestation, "registration_id", "the device's id at the service", check_registration_id);
     only_with(*attestation, {"identity_cert", "identity_pk"}, "method = \"x509\"");
-    if (method == "symmetric_key") shared_key(*attestation, "symmetric_key");
-    if (method == "tpm") only_with(*attestation, {"symmetric_key"}, "method = \"symmetric_key\"");
-    later(*attestation, "method", method == "tpm" ? "attestation by TPM" : "attestation by symmetric key");
+    if (method == "symmetric_key") {
+        out.method = Provisioning::Method::symmetric_key;
+        out.shared_key = shared_key(*attestation, "symmetric_key");
+    }
+    if (method != "tpm") return;
+    only_with(*attestation, {"symmetric_key"}, "method = \"symmetric_key\"");
+    later(*attestation, "method", "attestation by TPM");
 }
 
 void endpoint(const ConfigSection& section, Provisioning& out) {
@@ -117,11 +61,10 @@ void endpoint(const ConfigSection& section, Provisioning& out) {
 }
 
 void dps(const ConfigSection& section, Provisioning& out) {
-    only_with(section, manual_keys, "source = \"manual\"");
     endpoint(section, out);
     if (auto scope = required(section, "id_scope", "the service tells it: `muster status`", check_id_scope))
         out.id_scope = std::move(*scope);
-    out.global_endpoint_ca = file(section, "global_endpoint_ca");
+    out.authorities = file(section, "global_endpoint_ca");
     if (section.kind("payload") == ConfigKind::string) {
         section.problem("payload", "must be a table",
                         fmt::format("payload = {{ uri = \"{}\" }}", printable(*section.string("payload"))));
@@ -143,14 +86,21 @@ Provisioning provisioning(const ConfigSection& root) {
                          "/etc/aziot/config.toml.edge.template");
         return out;
     }
-    if (!section->has("source")) section->problem("source", "is missing: \"dps\"");
+    if (!section->has("source")) section->problem("source", "is missing: \"dps\", \"manual\" or \"none\"");
     const auto source = section->choice("source", {"dps", "manual", "none"});
-    if (source == "dps") dps(*section, out);
-    if (source == "manual") manual(*section);
+    if (source == "dps") {
+        out.source = Provisioning::Source::dps;
+        only_with(*section, manual_keys, "source = \"manual\"");
+        dps(*section, out);
+    }
+    if (source == "manual") {
+        out.source = Provisioning::Source::manual;
+        only_with(*section, dps_keys, "source = \"dps\"");
+        manual_provisioning(*section, out);
+    }
     if (source == "none") {
         only_with(*section, dps_keys, "source = \"dps\"");
         only_with(*section, manual_keys, "source = \"manual\"");
-        later(*section, "source", "a device without a cloud identity (source = \"none\")");
     }
     // Without a source nothing can be said about the rest.
     if (!source)

@@ -16,33 +16,39 @@ Complaint starts_with_one_of(std::string_view text, const std::vector<std::strin
     return fmt::format("must begin with {}, not \"{}\"", join(schemes, " or "), printable(text));
 }
 
-Complaint no_upstream(std::string_view text) {
-    if (text.starts_with("$upstream"))
-        return "begins with $upstream, which stands for parent_hostname, and this device has none";
-    return std::nullopt;
+// "$upstream" at the beginning stands for the parent of a nested device.
+std::optional<std::string> with_parent(const ConfigSection& section, std::string_view name, const SuperConfig& config) {
+    constexpr std::string_view upstream = "$upstream";
+    auto text = section.string(name);
+    if (!text || !text->starts_with(upstream)) return text;
+    if (!config.parent_hostname) {
+        section.problem(name, "begins with $upstream, which stands for parent_hostname, and this device has none");
+        return std::nullopt;
+    }
+    const auto& parent = config.parent_hostname->value;
+    return parent + text->substr(upstream.size());
 }
 
-void read_agent_config(const ConfigSection& section, Agent& agent) {
-    if (auto image = checked(section, "image", no_upstream)) agent.image = image->value;
+void read_agent_config(const ConfigSection& section, const SuperConfig& config, Agent& agent) {
+    assign(agent.image, with_parent(section, "image", config));
     if (section.table("createOptions")) agent.create_options = section.verbatim("createOptions");
     agent.digest = section.string("digest");
     const auto auth = section.table("auth");
     if (!auth) return;
     for (const std::string name : {"serveraddress", "username", "password", "email"}) {
-        auto value = name == "serveraddress" ? checked(*auth, name, no_upstream)
-                                             : checked(*auth, name, [](std::string_view) { return Complaint(); });
-        if (value) agent.auth.emplace_back(name, std::move(value->value));
+        auto value = name == "serveraddress" ? with_parent(*auth, name, config) : auth->string(name);
+        if (value) agent.auth.emplace_back(name, std::move(*value));
     }
 }
 
-Agent read_agent(const ConfigSection& root) {
+Agent read_agent(const ConfigSection& root, const SuperConfig& super) {
     Agent agent;
     const auto section = root.table("agent");
     if (!section) return agent;
     assign(agent.name, section->string("name"));
     assign(agent.type, section->choice("type", {"docker"}));
     assign(agent.image_pull_policy, section->choice("imagePullPolicy", {"on-create", "never"}));
-    if (const auto config = section->table("config")) read_agent_config(*config, agent);
+    if (const auto config = section->table("config")) read_agent_config(*config, super, agent);
     if (const auto env = section->table("env")) agent.env = text_map(*env);
     return agent;
 }
@@ -118,8 +124,6 @@ void read_images(const ConfigSection& root, ImageCollection& images) {
 
 void container_runtime(const ConfigSection& root, SuperConfig& config) {
     config.allow_elevated_docker_permissions = root.boolean("allow_elevated_docker_permissions").value_or(true);
-    assign(config.auto_reprovisioning_mode,
-           root.choice("auto_reprovisioning_mode", {"Dynamic", "AlwaysOnStartup", "OnErrorOnly"}));
     config.additional_info = file(root, "additional_info");
     if (root.has("imported_master_encryption_key")) {
         (void)root.string("imported_master_encryption_key");
@@ -129,7 +133,7 @@ void container_runtime(const ConfigSection& root, SuperConfig& config) {
         config.management_requests = number(*limits, "management");
         config.workload_requests = number(*limits, "workload");
     }
-    config.agent = read_agent(root);
+    config.agent = read_agent(root, config);
     read_endpoints(root, "connect", {"unix://", "http://"}, config.connect);
     read_endpoints(root, "listen", {"fd://", "unix://", "http://"}, config.listen);
     read_watchdog(root, config);

@@ -59,6 +59,13 @@ EdgeCa edge_ca(const ConfigSection& root);
 void preloaded(const ConfigSection& root, SuperConfig& config);
 
 Provisioning provisioning(const ConfigSection& root);
+// [provisioning] with source = "manual".
+void manual_provisioning(const ConfigSection& section, Provisioning& out);
+// identity_cert and identity_pk.
+void identity_files(const ConfigSection& section, Provisioning& out);
+// { value = "<base64>" } or { uri = "..." }
+std::optional<SharedKey> shared_key(const ConfigSection& section, std::string_view name);
+std::optional<ProxySettings> proxy(const ConfigSection& root);
 // agent, connect, listen, watchdog, moby_runtime, image_garbage_collection and their like.
 void container_runtime(const ConfigSection& root, SuperConfig& config);
 

@@ -9,15 +9,21 @@ namespace {
 
 using namespace readers;
 
-void read_parent(const ConfigSection& root) {
+void read_parent(const ConfigSection& root, SuperConfig& config) {
     const bool both = root.has("parent_hostname") && root.has("local_gateway_hostname");
     if (both) root.problem("local_gateway_hostname", "is another name of parent_hostname: give one of the two");
     for (const auto* name : {"parent_hostname", "local_gateway_hostname"}) {
-        if (!root.has(name)) continue;
-        (void)checked(root, name, check_hostname);
-        root.problem(name, "a device below another one (nested edge) cannot be provisioned through DPS",
-                     "comment it out with #");
+        auto host = checked(root, name, check_host_and_port);
+        if (host) config.parent_hostname = std::move(*host);
     }
+}
+
+// The parent is called in the hub's stead, and knows nothing of DPS.
+void check_parent(const ConfigSection& root, const SuperConfig& config) {
+    if (!config.parent_hostname || config.provisioning.source != Provisioning::Source::dps) return;
+    root.problem(config.parent_hostname->key,
+                 "a device below another one (nested edge) cannot be provisioned through DPS",
+                 "provision it with source = \"manual\", or comment this line out with #");
 }
 
 void read_cloud(const ConfigSection& root, SuperConfig& config) {
@@ -31,6 +37,8 @@ void read_cloud(const ConfigSection& root, SuperConfig& config) {
     if (const auto retries = root.integer("cloud_retries", 0, 100))
         config.cloud_retries = static_cast<std::uint32_t>(*retries);
     config.prefer_module_identity_cache = root.boolean("prefer_module_identity_cache");
+    if (auto mode = root.choice("auto_reprovisioning_mode", {"Dynamic", "AlwaysOnStartup", "OnErrorOnly"}))
+        config.auto_reprovisioning_mode = std::move(*mode);
 }
 
 void read_max_requests(const ConfigSection& root, SuperConfig& config) {
@@ -84,10 +92,12 @@ SuperConfig understand(Config& source) {
     const auto root = source.root();
     SuperConfig config;
     config.hostname = checked(root, "hostname", check_hostname);
-    read_parent(root);
+    read_parent(root, config);
     read_cloud(root, config);
     read_max_requests(root, config);
     config.provisioning = readers::provisioning(root);
+    config.proxy = readers::proxy(root);
+    check_parent(root, config);
     config.trust_bundle = file(root, "trust_bundle_cert");
     config.edge_ca = edge_ca(root);
     preloaded(root, config);

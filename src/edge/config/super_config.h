@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/bytes.h"
 #include "base/config.h"
 
 namespace muster::edge {
@@ -48,15 +49,41 @@ struct EdgeCa {
     std::optional<GivenFile> key;
 };
 
-// Provisioning through DPS with an X.509 certificate from files: what this version can do.
+// A symmetric key: its bytes, which apply puts where keyd reads them, or the file that holds them.
+struct SharedKey {
+    std::optional<Secret> value;
+    std::optional<GivenFile> file;
+    std::string key;  // dotted
+    std::size_t line = 0;
+};
+
+// Where the device's identity comes from, and what it shows for it.
 struct Provisioning {
+    enum class Source { none, manual, dps };
+    enum class Method { x509, symmetric_key };
+    Source source = Source::none;
+    Method method = Method::x509;
+    std::optional<GivenFile> identity_certificate;  // with x509
+    std::optional<GivenFile> identity_key;
+    std::optional<SharedKey> shared_key;   // with symmetric_key
+    std::optional<GivenFile> authorities;  // ours: trusted besides the system's, PEM
+
+    // Of dps:
     Given global_endpoint;  // normalised: "https://host/"
     Given id_scope;
-    std::optional<GivenFile> payload;             // JSON, sent with the registration
-    std::optional<GivenFile> global_endpoint_ca;  // ours: authorities trusted besides the system's, PEM
-    std::optional<Given> registration_id;         // absent: the certificate's common name
-    std::optional<GivenFile> identity_certificate;
-    std::optional<GivenFile> identity_key;
+    std::optional<GivenFile> payload;      // JSON, sent with the registration
+    std::optional<Given> registration_id;  // absent: the certificate's common name
+
+    // Of manual:
+    Given iothub_hostname;  // host[:port]
+    Given device_id;
+};
+
+// Ours: one place for the proxy, which the services and the container runtime's agent are given.
+struct ProxySettings {
+    Given url;  // "http://[user:password@]host:port"; may hold a secret
+    std::vector<std::string> no_proxy;
+    std::optional<GivenFile> authorities;  // of a proxy that looks into TLS
 };
 
 struct Agent {
@@ -108,8 +135,10 @@ struct Preloaded {
 };
 
 struct SuperConfig {
-    std::optional<Given> hostname;  // absent: the operating system's
+    std::optional<Given> hostname;         // absent: the operating system's
+    std::optional<Given> parent_hostname;  // of a nested device: what stands for the hub, host[:port]
     Provisioning provisioning;
+    std::optional<ProxySettings> proxy;
     std::optional<std::uint64_t> cloud_timeout_sec;
     std::optional<std::uint32_t> cloud_retries;
     std::optional<MaxRequests> max_requests;
@@ -119,9 +148,10 @@ struct SuperConfig {
     EdgeCa edge_ca;
     std::optional<GivenFile> trust_bundle;
 
+    std::string auto_reprovisioning_mode = "Dynamic";  // of identityd and the container runtime
+
     // What only travels to the container runtime's file.
     bool allow_elevated_docker_permissions = true;
-    std::string auto_reprovisioning_mode = "Dynamic";
     std::optional<GivenFile> additional_info;
     std::optional<std::uint32_t> management_requests, workload_requests;
     Agent agent;

@@ -105,6 +105,20 @@ Complaint check_hostname(std::string_view text) {
     return std::nullopt;
 }
 
+Complaint check_host_and_port(std::string_view text) {
+    if (is_placeholder(text)) return fmt::format("is still the template's \"{}\"", text);
+    const auto parsed = parse_host_and_port(text);
+    if (parsed) return std::nullopt;
+    return parsed.error().message();
+}
+
+Complaint check_device_id(std::string_view text) {
+    if (text.empty()) return "is empty";
+    if (is_placeholder(text)) return fmt::format("is still the template's \"{}\"", text);
+    if (text.size() > 128) return fmt::format("has {} characters; at most 128 are allowed", text.size());
+    return first_stranger(text, "-:.+%_#*?!(),=@;$'", "letters, digits and - : . + % _ # * ? ! ( ) , = @ ; $ '");
+}
+
 Complaint check_renewal_policy(std::string_view text) {
     constexpr std::string_view forms = "must be \"N%\" (1 to 99), \"Nmin\" or \"Nday\"";
     auto rest = text;
@@ -143,26 +157,12 @@ std::optional<std::chrono::seconds> parse_duration(std::string_view text) {
     return std::chrono::seconds(total);
 }
 
-Result<Endpoint> parse_endpoint(std::string_view text) {
-    constexpr std::string_view scheme = "https://";
-    if (is_placeholder(text)) return wrong_endpoint(fmt::format("is still the template's \"{}\"", text));
-    if (starts_with_ignore_case(text, "http://"))
-        return wrong_endpoint("must be https: the service is spoken to over TLS only",
-                              fmt::format("\"https://{}\"", text.substr(7)));
-    if (!starts_with_ignore_case(text, scheme))
-        return wrong_endpoint(fmt::format("must be a URL, \"https://host\", not \"{}\"", printable(text)),
-                              fmt::format("\"https://{}\"", printable(text)));
-    auto rest = text.substr(scheme.size());
-    const auto authority = rest.substr(0, rest.find_first_of("/?#"));
-    rest.remove_prefix(authority.size());
-    if (!rest.empty() && rest != "/")
-        return wrong_endpoint(fmt::format("must name a host alone, without \"{}\"", printable(rest)),
-                              fmt::format("\"https://{}\"", printable(authority)));
-    if (authority.find('@') != std::string_view::npos) return wrong_endpoint("must not carry a user name");
-
+Result<Endpoint> parse_host_and_port(std::string_view text) {
+    if (text.find_first_of("/?#@ ") != std::string_view::npos)
+        return wrong_endpoint(fmt::format("must be host[:port], not \"{}\"", printable(text)));
     Endpoint endpoint;
     endpoint.port = "443";
-    auto host = authority;
+    auto host = text;
     const bool ipv6 = host.starts_with('[');
     const auto colon = ipv6 ? host.find(':', std::min(host.find(']'), host.size())) : host.rfind(':');
     if (colon != std::string_view::npos) {
@@ -185,6 +185,26 @@ Result<Endpoint> parse_endpoint(std::string_view text) {
     endpoint.normalised = endpoint.port == "443" ? fmt::format("https://{}/", shown)
                                                  : fmt::format("https://{}:{}/", shown, endpoint.port);
     return endpoint;
+}
+
+Result<Endpoint> parse_endpoint(std::string_view text) {
+    constexpr std::string_view scheme = "https://";
+    if (is_placeholder(text)) return wrong_endpoint(fmt::format("is still the template's \"{}\"", text));
+    if (starts_with_ignore_case(text, "http://"))
+        return wrong_endpoint("must be https: the service is spoken to over TLS only",
+                              fmt::format("\"https://{}\"", text.substr(7)));
+    if (!starts_with_ignore_case(text, scheme))
+        return wrong_endpoint(fmt::format("must be a URL, \"https://host\", not \"{}\"", printable(text)),
+                              fmt::format("\"https://{}\"", printable(text)));
+    auto rest = text.substr(scheme.size());
+    const auto authority = rest.substr(0, rest.find_first_of("/?#"));
+    rest.remove_prefix(authority.size());
+    if (!rest.empty() && rest != "/")
+        return wrong_endpoint(fmt::format("must name a host alone, without \"{}\"", printable(rest)),
+                              fmt::format("\"https://{}\"", printable(authority)));
+    if (authority.find('@') != std::string_view::npos) return wrong_endpoint("must not carry a user name");
+
+    return parse_host_and_port(authority);
 }
 
 Result<std::string> path_of_file_uri(std::string_view text) {

@@ -18,6 +18,10 @@ Complaint check_registration_id(std::string_view text);
 Complaint check_id_scope(std::string_view text);
 // RFC 1123 section 2.1.
 Complaint check_hostname(std::string_view text);
+// The same or an address, with an optional ":port".
+Complaint check_host_and_port(std::string_view text);
+// As IoT Hub names devices: at most 128 of the ASCII letters, digits and - : . + % _ # * ? ! ( ) , = @ ; $ '
+Complaint check_device_id(std::string_view text);
 // "80%", "30min", "7day": of a certificate's lifetime, or before its end.
 Complaint check_renewal_policy(std::string_view text);
 // "HH:MM"
@@ -33,6 +37,8 @@ struct Endpoint {
     std::string port;        // "443"
     std::string normalised;  // "https://host[:port]/"
 };
+// "host[:port]", a name or an address (IPv6 in brackets).
+Result<Endpoint> parse_host_and_port(std::string_view text);
 // "https://host[:port][/]"; the error says which part is wrong and what it should be.
 Result<Endpoint> parse_endpoint(std::string_view text);
 
