@@ -18,6 +18,7 @@ enum class StreamEnd {
     none,       // bytes came
     closed,     // the peer has ended its side, or the connection failed
     timed_out,  // nothing came by the deadline
+    woken,      // nothing came by the time to wake up; the stream goes on
     leaving,    // the server drains, or needs the place of an idle connection
 };
 
@@ -28,8 +29,8 @@ struct StreamRead {
     std::string_view text() const { return {bytes.data(), bytes.size()}; }
 };
 
-// One operation at a time; on the reactor that runs the handler. After a read that did not end with `none`, or a write
-// that failed, only close() is left.
+// One operation at a time; on the reactor that runs the handler. After a read that ended with neither `none` nor
+// `woken`, or a write that failed, only close() is left.
 class ByteStream {
 public:
     virtual ~ByteStream() = default;
@@ -37,7 +38,11 @@ public:
     // Waits for bytes, at most until `deadline` (Monotonic::time_point::max(): for ever; kept to half a second). While
     // it waits the connection counts as idle: it holds no buffer, and may have to make room for others.
     // The bytes lie in memory that all connections of the reactor share: they are there until the next co_await.
-    virtual Task<StreamRead> read_some(Monotonic::time_point deadline) = 0;
+    Task<StreamRead> read_some(Monotonic::time_point deadline) {
+        return read_some(deadline, Monotonic::time_point::max());
+    }
+    // The same, coming back at `wake` (kept to half a second) for those who have something to say by then.
+    virtual Task<StreamRead> read_some(Monotonic::time_point deadline, Monotonic::time_point wake) = 0;
 
     // All of it; false when the connection has failed or took longer than the server's limit for writes.
     virtual Task<bool> write_all(std::string_view bytes) = 0;

@@ -37,6 +37,7 @@ void Shard::close_overdue(Monotonic::time_point now) {
     for (auto* list : {&busy, &idle}) {
         for (auto* connection : *list) {
             if (connection->deadline() <= now) connection->abort();
+            connection->wake_if_due(now);
         }
     }
 }
@@ -82,6 +83,10 @@ void Connection::become_busy(std::chrono::milliseconds limit) {
 void Connection::evict() {
     become_busy(std::chrono::milliseconds::max());  // not to be chosen again before its coroutine has ended
     stream_.cancel();
+}
+
+void Connection::wake_if_due(Monotonic::time_point now) {
+    if (wake_ <= now) stream_.interrupt();
 }
 
 Task<> Connection::run(std::shared_ptr<ServerTls> tls) {
@@ -130,7 +135,7 @@ Task<> Connection::linger() {
     }
 }
 
-Task<StreamRead> ConnectionStream::read_some(Monotonic::time_point deadline) {
+Task<StreamRead> ConnectionStream::read_some(Monotonic::time_point deadline, Monotonic::time_point wake) {
     auto& c = connection_;
     auto& scratch = c.shard_->scratch;
     if (!received_.empty()) {
@@ -148,10 +153,15 @@ Task<StreamRead> ConnectionStream::read_some(Monotonic::time_point deadline) {
         }
         if (step.state == Io::closed || step.state == Io::failed) co_return StreamRead{{}, StreamEnd::closed};
         if (c.shard_->draining) co_return StreamRead{{}, StreamEnd::leaving};
+        if (Monotonic::now() >= wake) co_return StreamRead{{}, StreamEnd::woken};
         c.become_idle(deadline);
         unbroken_ = 0;
-        if (co_await c.stream_.wait(step.state)) continue;
-        co_return StreamRead{{}, c.overdue() ? StreamEnd::timed_out : StreamEnd::leaving};
+        c.wake_ = wake;
+        const bool ready = co_await c.stream_.wait(step.state);
+        c.wake_ = forever;
+        // An interrupted wait looks once more: what came in the meantime goes before the waking up.
+        if (!ready && c.stream_.cancelled())
+            co_return StreamRead{{}, c.overdue() ? StreamEnd::timed_out : StreamEnd::leaving};
     }
 }
 

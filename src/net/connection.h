@@ -76,6 +76,8 @@ public:
     void abort() { stream_.cancel(); }
     // The same for an idle one, which leaves the list of idle ones at once.
     void evict();
+    // Ends only the wait that it is in, when the time to wake up has come.
+    void wake_if_due(Monotonic::time_point now);
     Monotonic::time_point deadline() const { return deadline_; }
 
 protected:
@@ -105,6 +107,7 @@ private:
     std::list<Connection*>::iterator place_;
     bool is_idle_ = false;
     Monotonic::time_point deadline_;
+    Monotonic::time_point wake_ = Monotonic::time_point::max();
     Stream stream_;
     Peer peer_;
 };
@@ -116,7 +119,8 @@ public:
     explicit ConnectionStream(Connection& connection, std::string received = {})
         : connection_(connection), received_(std::move(received)) {}
 
-    Task<StreamRead> read_some(Monotonic::time_point deadline) override;
+    using ByteStream::read_some;
+    Task<StreamRead> read_some(Monotonic::time_point deadline, Monotonic::time_point wake) override;
     Task<bool> write_all(std::string_view bytes) override;
     Task<> close() override;
 

@@ -99,6 +99,10 @@ Task<bool> Stream::write_all(std::string_view bytes) {
 
 void Stream::cancel() {
     cancelled_ = true;
+    interrupt();
+}
+
+void Stream::interrupt() {
     boost::system::error_code ignored;
     if (socket_.is_open()) socket_.cancel(ignored);
 }

@@ -58,6 +58,8 @@ public:
 
     // Ends waits, now and later. From the thread of the executor.
     void cancel();
+    // Ends the wait of now alone; it says false.
+    void interrupt();
     bool cancelled() const { return cancelled_; }
 
     // close_notify when under TLS, then the end of our sending side. Does not wait.

@@ -2,12 +2,12 @@
 
 namespace muster::net {
 
-Task<StreamRead> WebSocketStream::read_some(Monotonic::time_point deadline) {
+Task<StreamRead> WebSocketStream::read_some(Monotonic::time_point deadline, Monotonic::time_point wake) {
     while (decoder_.state() == FrameState::open) {
         // A ping is answered before the next read, not within the one that brought it: writing would cost the caller
         // the bytes that came with it.
         if (decoder_.ping_waits() && !co_await below_.write_all(pong_frame(decoder_.take_ping()))) break;
-        const auto read = co_await below_.read_some(deadline);
+        const auto read = co_await below_.read_some(deadline, wake);
         if (read.end != StreamEnd::none) co_return read;
         const auto size = decoder_.take(read.bytes);
         if (size > 0) co_return StreamRead{read.bytes.first(size)};

@@ -12,7 +12,8 @@ public:
     explicit WebSocketStream(ByteStream& below, std::uint64_t frame_limit = 1024 * 1024)
         : below_(below), decoder_(frame_limit) {}
 
-    Task<StreamRead> read_some(Monotonic::time_point deadline) override;
+    using ByteStream::read_some;
+    Task<StreamRead> read_some(Monotonic::time_point deadline, Monotonic::time_point wake) override;
     Task<bool> write_all(std::string_view bytes) override;
     Task<> close() override;
 

@@ -29,6 +29,18 @@ Task<> echo(ByteStream& stream, const Peer&) {
     co_await stream.close();
 }
 
+// Says "tick" whenever nothing came for a while, and goes on.
+Task<> clockwork(ByteStream& stream, const Peer&) {
+    for (;;) {
+        const auto now = Monotonic::now();
+        const auto read = co_await stream.read_some(now + std::chrono::seconds(20), now + milliseconds(50));
+        if (read.end != StreamEnd::none && read.end != StreamEnd::woken) break;
+        const std::string bytes(read.end == StreamEnd::woken ? "tick" : read.text());
+        if (!co_await stream.write_all(bytes)) break;
+    }
+    co_await stream.close();
+}
+
 class Servers : public testing::Test {
 protected:
     explicit Servers(StreamLimits limits = {}) : streams_(reactors_, echo, limits), http_(reactors_, {}) {
@@ -162,6 +174,22 @@ TEST_F(Servers, WhatIsNoUpgradeIsRefused) {
     EXPECT_THAT(refused(upgrade + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: c2hvcnQ=\r\n"), HasSubstr("400 "));
     EXPECT_THAT(refused(upgrade + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"),
                 HasSubstr("names no protocol"));
+}
+
+TEST(StreamServerWakes, TheHandlerWithoutEndingTheStream) {
+    Reactors reactors(1);
+    StreamServer server(reactors, clockwork);
+    const auto port = server.listen_plain("127.0.0.1:0").value();
+    reactors.start();
+    RawClient client(port);
+    EXPECT_EQ(client.read(8), "ticktick");
+    client.send("hello");
+    std::string all;
+    while (all.find("hello") == std::string::npos && all.size() < 400) all += client.read(1);
+    EXPECT_THAT(all, HasSubstr("hello"));
+    EXPECT_EQ(client.read(4).size(), 4U);
+    server.drain(milliseconds(500));
+    reactors.stop();
 }
 
 }  // namespace
