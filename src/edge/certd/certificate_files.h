@@ -18,6 +18,8 @@ public:
 
     // The PEM chain; a list is the concatenation of its members, those that are missing left out. Errc::not_found.
     Result<std::string> load(const std::string& id) const;
+    // Errc::conflict for a preloaded id; before anything is made that could not be kept.
+    Result<> check_replaceable(const std::string& id) const { return refuse_preloaded(id, "replace"); }
     // Durable when it returns. Errc::conflict for a preloaded id.
     Result<> put(const std::string& id, const std::string& pem) const;
     Result<> remove(const std::string& id) const;

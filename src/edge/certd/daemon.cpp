@@ -1,5 +1,7 @@
 #include "edge/certd/daemon.h"
 
+#include <cstdlib>
+
 #include "base/log.h"
 #include "edge/certd/routes.h"
 #include "edge/service/daemon.h"
@@ -27,22 +29,29 @@ int run_daemon(const Paths& paths) {
     const auto limits = settings->limits;
     const SystemClock clock;
     SystemRandom random;
-    Certificates certificates(std::move(*settings), keyd::Client(paths.socket(Service::keyd)), clock, random);
 
     net::Reactors reactors(1);
     net::Reactors worker(1);
+    net::Reactors issuing(1);
+    Certificates certificates(std::move(*settings), keyd::Client(paths.socket(Service::keyd)), clock, random,
+                              issuing.at(0));
     worker.start();
-    const auto router = make_router(certificates, worker.at(0), limits);
+    issuing.start();
+    const auto router = make_router(certificates, {worker.at(0), issuing.at(0)}, limits);
     DaemonParts parts;
     parts.service = Service::certd;
     parts.handler = [&router](const net::HttpRequest& request, const net::Peer& peer) {
         return router->handle(request, peer);
     };
+    parts.started = [&] { certificates.start(); };
     parts.reload = [&] { reload(paths, certificates); };
     const int code = serve_daemon(paths, reactors, std::move(parts));
+    issuing.stop();
     reactors.stop();
     worker.stop();
-    return code;
+    // Not by way of the destructors: the issuing loop's would wait for a name server that does not answer.
+    log::flush();
+    std::_Exit(code);
 }
 
 }  // namespace muster::edge::certd

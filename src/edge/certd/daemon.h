@@ -5,7 +5,7 @@
 
 namespace muster::edge::certd {
 
-// Runs until SIGTERM; the exit code.
+// Runs until SIGTERM, then ends the process; returns the exit code only when it cannot start.
 int run_daemon(const Paths& paths);
 
 }  // namespace muster::edge::certd

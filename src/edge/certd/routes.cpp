@@ -26,84 +26,109 @@ Reply found(std::string pem) {
     return {200, json::object{{"pem", std::move(pem)}}};
 }
 
-std::unexpected<Error> later(const std::string& id, std::string_view method) {
-    return fail(Error(Errc::unsupported, fmt::format("certificate \"{}\" is to be issued by method \"{}\", which comes "
-                                                     "with a later version",
-                                                     printable(id), method))
-                    .with_hint("use method = \"self_signed\" or a certificate from a file in /etc/aziot/config.toml"));
-}
-
 }  // namespace
 
-Certificates::Certificates(Settings settings, keyd::Client keys, const Clock& clock, Random& random)
-    : keys_(std::move(keys)), clock_(clock), random_(random) {
-    set_settings(std::move(settings));
+Certificates::Certificates(Settings settings, keyd::Client keys, const Clock& clock, Random& random,
+                           boost::asio::io_context& issuing)
+    : keys_(std::move(keys)),
+      clock_(clock),
+      random_(random),
+      est_(keys_, clock),
+      local_ca_(keys_, est_, clock, random),
+      keepers_([this] { return current(); }, keys_, est_, local_ca_, clock, random, issuing) {
+    CertificateFiles files(settings.home, settings.preloaded);
+    current_ = std::make_shared<const Current>(std::move(settings), std::move(files));
+    est_.on_new_identity([this] { keepers_.look(); });
+    local_ca_.on_new_authority([this] { keepers_.look(); });
 }
 
 void Certificates::set_settings(Settings settings) {
     CertificateFiles files(settings.home, settings.preloaded);
     auto fresh = std::make_shared<const Current>(std::move(settings), std::move(files));
-    const std::lock_guard lock(mutex_);
-    current_ = std::move(fresh);
+    {
+        const std::lock_guard lock(mutex_);
+        current_ = std::move(fresh);
+    }
+    keepers_.look();
 }
 
-std::shared_ptr<const Certificates::Current> Certificates::current() const {
+CurrentPtr Certificates::current() const {
     const std::lock_guard lock(mutex_);
     return current_;
 }
 
-Result<std::string> Certificates::sign_by_itself(const Issuance& issuance, const std::string& id,
-                                                 const pki::Csr& csr) const {
-    auto handle = keys_.load_pair_blocking(id);
-    if (!handle)
-        return fail(handle.error().wrap(fmt::format("cannot use the key pair \"{}\" for its own certificate", id)));
-    MUSTER_TRY(const auto key, keyd::remote_key(keys_, *handle));
-    const IssueOptions options{issuance.subject, issuance.expiry_days, clock_.now()};
-    MUSTER_TRY(const auto certificate, issue_from_request(csr, options, {std::nullopt, key}, random_));
-    return certificate.pem();
+// The key pair of the id; a certificate that is renewed without a new key ("device-id-temp") is of the older id's.
+Result<pki::PrivateKey> Certificates::key_of_request(const std::string& id, const pki::Csr& csr) const {
+    MUSTER_TRY(const auto wanted, csr.public_key());
+    std::optional<Error> missing;
+    const std::vector<std::string> ids{id, std::string(without_temp(id))};
+    for (const auto& candidate : ids) {
+        const auto handle = keys_.load_pair_blocking(candidate);
+        if (!handle) {
+            if (!missing) missing = handle.error();
+            continue;
+        }
+        MUSTER_TRY(auto key, keyd::remote_key(keys_, *handle));
+        MUSTER_TRY(const auto half, key.public_key());
+        if (half == wanted) return key;
+    }
+    if (missing) return fail(missing->wrap(fmt::format("cannot use the key pair \"{}\" for its own certificate", id)));
+    return fail(Errc::invalid_argument, "a self-signed certificate needs a request made with its own key pair, \"{}\"",
+                id);
 }
 
-Result<std::string> Certificates::sign_by_issuer(const Current& now, const json::object& issuer,
-                                                 const pki::Csr& csr) const {
+Result<pki::CertificateChain> Certificates::sign_by_itself(const Issuance& issuance, const std::string& id,
+                                                           const pki::Csr& csr) const {
+    MUSTER_TRY(const auto key, key_of_request(id, csr));
+    const IssueOptions options{issuance.subject, issuance.expiry_days, clock_.now()};
+    MUSTER_TRY(auto certificate, issue_from_request(csr, options, {std::nullopt, key}, random_));
+    return Chain{std::move(certificate)};
+}
+
+Result<pki::CertificateChain> Certificates::sign_by_issuer(const Current& now, const json::object& issuer,
+                                                           const pki::Csr& csr) const {
     MUSTER_TRY(const auto issuer_id, required_string(issuer, "certId"));
     MUSTER_TRY(const auto handle, required_string(issuer, "privateKeyHandle"));
     MUSTER_TRY(const auto issuer_pem, now.files.load(issuer_id));
-    MUSTER_TRY(const auto chain, pki::parse_chain(issuer_pem));
+    MUSTER_TRY(auto chain, pki::parse_chain(issuer_pem));
     MUSTER_TRY(const auto key, keyd::remote_key(keys_, handle));
     const IssueOptions options{std::nullopt, 30, clock_.now()};
-    MUSTER_TRY(const auto certificate, issue_from_request(csr, options, {chain.front(), key}, random_));
-    return certificate.pem() + pki::to_pem(chain);
+    MUSTER_TRY(auto certificate, issue_from_request(csr, options, {chain.front(), key}, random_));
+    chain.insert(chain.begin(), std::move(certificate));
+    return chain;
 }
 
-Result<std::string> Certificates::sign_as(const Current& now, const Call& call, const pki::Csr& csr) const {
-    MUSTER_TRY(const auto* issuer, optional_object(call.body, "issuer"));
-    if (issuer != nullptr) return sign_by_issuer(now, *issuer, csr);
-    const auto id = call.text("certId");
-    const auto at = now.settings.issuance.find(id);
-    if (at == now.settings.issuance.end())
-        return fail(Errc::invalid_argument,
-                    "no issuer for the certificate \"{}\": neither in the request nor as "
-                    "cert_issuance.\"{}\" in certd's settings",
-                    printable(id), printable(id));
-    switch (at->second.method) {
-        case Method::self_signed: return sign_by_itself(at->second, id, csr);
-        case Method::local_ca: return later(id, "local_ca");
+Task<Result<pki::CertificateChain>> Certificates::issue(CurrentPtr now, std::string id, const json::object* issuer,
+                                                        pki::Csr csr) {
+    if (issuer != nullptr) co_return sign_by_issuer(*now, *issuer, csr);
+    const auto* issuance = now->settings.issuance_of(id);
+    if (issuance == nullptr)
+        co_return fail(Errc::invalid_argument,
+                       "no issuer for the certificate \"{}\": neither in the request nor as "
+                       "cert_issuance.\"{}\" in certd's settings",
+                       printable(id), printable(id));
+    switch (issuance->method) {
+        case Method::self_signed: co_return sign_by_itself(*issuance, id, csr);
+        case Method::local_ca: co_return co_await local_ca_.issue(std::move(now), std::move(id), std::move(csr));
         case Method::est: break;
     }
-    return later(id, "est");
+    co_return co_await est_.issue(std::move(now), std::move(id), std::move(csr));
 }
 
-Result<std::string> Certificates::create(const Call& call) const {
+Task<Result<std::string>> Certificates::create(Call call) {
     const auto now = current();
     const auto id = call.text("certId");
-    MUSTER_CHECK(check_id(id));
-    MUSTER_CHECK(now->settings.principals.check(call.uid, id, "issue the certificate"));
+    MUSTER_CO_CHECK(check_id(id));
+    MUSTER_CO_CHECK(now->settings.principals.check(call.uid, id, "issue the certificate"));
+    MUSTER_CO_CHECK(now->files.check_replaceable(id));
     auto csr = pki::Csr::from_pem(call.text("csr"));
-    if (!csr) return fail(csr.error().wrap(Errc::invalid_argument, "parameter \"csr\" has an invalid value"));
-    MUSTER_TRY(auto pem, sign_as(*now, call, *csr));
-    MUSTER_CHECK(now->files.put(id, pem));
-    log::info("certificate issued", {{"certId", printable(id)}});
-    return pem;
+    if (!csr) co_return fail(csr.error().wrap(Errc::invalid_argument, "parameter \"csr\" has an invalid value"));
+    MUSTER_CO_TRY(const auto* issuer, optional_object(call.body, "issuer"));
+    MUSTER_CO_TRY(const auto chain, co_await issue(now, id, issuer, std::move(*csr)));
+    auto pem = pki::to_pem(chain);
+    MUSTER_CO_CHECK(now->files.put(id, pem));
+    log::info("certificate issued", {{"certId", printable(id)}, {"subject", chain.front().subject()}});
+    co_return pem;
 }
 
 Result<std::string> Certificates::import(uid_t uid, const std::string& id, const std::string& pem) const {
@@ -131,17 +156,17 @@ Result<> Certificates::remove(uid_t uid, const std::string& id) const {
     return {};
 }
 
-std::unique_ptr<Router> make_router(Certificates& certificates, boost::asio::io_context& worker,
-                                    Admission::Limits limits) {
-    // Runs a route's work on the worker: it reads disks and waits for keyd's signatures.
-    const auto blocking = [&certificates, &worker](Result<Reply> (*work)(Certificates&, const Call&)) -> RouteHandler {
+std::unique_ptr<Router> make_router(Certificates& certificates, Loops loops, Admission::Limits limits) {
+    // Runs a route's work on the worker: it reads and writes disks.
+    const auto blocking = [&certificates,
+                           &worker = loops.worker](Result<Reply> (*work)(Certificates&, const Call&)) -> RouteHandler {
         return [&certificates, &worker, work](Call call) -> Task<Result<Reply>> {
             co_return co_await run_on(
                 worker, [&certificates, work, call = std::move(call)] { return work(certificates, call); });
         };
     };
-    const auto create = [](Certificates& all, const Call& call) -> Result<Reply> {
-        return reply_with(all.create(call), created);
+    const auto create = [&certificates, &issuing = loops.issuing](Call call) -> Task<Result<Reply>> {
+        co_return reply_with(co_await continue_on(issuing, certificates.create(std::move(call))), created);
     };
     const auto import = [](Certificates& all, const Call& call) -> Result<Reply> {
         return reply_with(all.import(call.uid, call.ids[0], call.text("pem")), created);
@@ -154,7 +179,7 @@ std::unique_ptr<Router> make_router(Certificates& certificates, boost::asio::io_
     };
     const std::vector<Member> request{{"certId"}, {"csr"}, {"issuer", Member::Kind::object, false}};
     std::vector<Route> routes{
-        {"POST", "/certificates", api_version, request, blocking(create)},
+        {"POST", "/certificates", api_version, request, create},
         {"PUT", "/certificates/{}", api_version, {{"pem"}}, blocking(import)},
         {"GET", "/certificates/{}", api_version, {}, blocking(load)},
         {"DELETE", "/certificates/{}", api_version, {}, blocking(remove)},

@@ -8,45 +8,53 @@
 
 #include "base/clock.h"
 #include "base/random.h"
-#include "edge/certd/certificate_files.h"
-#include "edge/certd/settings.h"
-#include "edge/keyd/client.h"
+#include "edge/certd/current.h"
+#include "edge/certd/keepers.h"
 #include "edge/service/router.h"
 
 namespace muster::edge::certd {
 
-// The blocking half of certd; its operations come from one worker thread.
+// What certd does, without HTTP. Two loops share the work: `worker` reads and writes certificates; `issuing` issues
+// them, which may wait long for a server.
 class Certificates {
 public:
-    Certificates(Settings settings, keyd::Client keys, const Clock& clock, Random& random);
+    Certificates(Settings settings, keyd::Client keys, const Clock& clock, Random& random,
+                 boost::asio::io_context& issuing);
 
-    // Issuance, preloaded certificates and principals change at once.
+    // Issuance, preloaded certificates and principals change at once. Any thread.
     void set_settings(Settings settings);
+    // Renews what is certd's own from now on.
+    void start() { keepers_.look(); }
 
-    Result<std::string> create(const Call& call) const;
+    Task<Result<std::string>> create(Call call);  // on `issuing`
     Result<std::string> import(uid_t uid, const std::string& id, const std::string& pem) const;
     Result<std::string> load(const std::string& id) const;
     Result<> remove(uid_t uid, const std::string& id) const;
 
 private:
-    struct Current {
-        Settings settings;
-        CertificateFiles files;
-    };
-    std::shared_ptr<const Current> current() const;
-    Result<std::string> sign_as(const Current& now, const Call& call, const pki::Csr& csr) const;
-    Result<std::string> sign_by_itself(const Issuance& issuance, const std::string& id, const pki::Csr& csr) const;
-    Result<std::string> sign_by_issuer(const Current& now, const json::object& issuer, const pki::Csr& csr) const;
+    using Chain = pki::CertificateChain;
+    CurrentPtr current() const;
+    Task<Result<Chain>> issue(CurrentPtr now, std::string id, const json::object* issuer, pki::Csr csr);
+    Result<Chain> sign_by_itself(const Issuance& issuance, const std::string& id, const pki::Csr& csr) const;
+    Result<Chain> sign_by_issuer(const Current& now, const json::object& issuer, const pki::Csr& csr) const;
+    Result<pki::PrivateKey> key_of_request(const std::string& id, const pki::Csr& csr) const;
 
     keyd::Client keys_;
     const Clock& clock_;
     Random& random_;
     mutable std::mutex mutex_;  // guards current_ alone
-    std::shared_ptr<const Current> current_;
+    CurrentPtr current_;
+    EstIssuer est_;
+    LocalCa local_ca_;
+    Keepers keepers_;
 };
 
-// `certificates` and `worker` outlive the router.
-std::unique_ptr<Router> make_router(Certificates& certificates, boost::asio::io_context& worker,
-                                    Admission::Limits limits);
+struct Loops {
+    boost::asio::io_context& worker;
+    boost::asio::io_context& issuing;
+};
+
+// Everything given outlives the router.
+std::unique_ptr<Router> make_router(Certificates& certificates, Loops loops, Admission::Limits limits);
 
 }  // namespace muster::edge::certd

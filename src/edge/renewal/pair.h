@@ -36,6 +36,8 @@ struct PairIds {
     // Where the next pair is made.
     std::string next_certificate() const { return certificate + "-temp"; }
     std::string next_key() const { return key + "-temp"; }
+
+    bool operator==(const PairIds&) const = default;
 };
 
 // Whether the leaf is of that key.

@@ -1,0 +1,278 @@
+#include "edge/certd/est_issuer.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "pki/subject.h"
+
+namespace muster::edge::certd {
+namespace {
+
+using Steady = std::chrono::steady_clock;
+constexpr std::string_view identity_key_preference = "ec-p256:rsa-4096:*";  // facts/device.md 5.2
+
+// The server does not serve this request with this credential; another way may do.
+bool another_way_may_do(const Error& error) {
+    return error.code() == Errc::unauthorized || error.code() == Errc::unsupported || error.code() == Errc::conflict;
+}
+
+std::string host_of(std::string_view url) {
+    auto host = url.substr(std::min(std::string_view("https://").size(), url.size()));
+    host = host.substr(0, host.find('/'));
+    if (host.starts_with('[')) return std::string(host.substr(1, host.find(']') - 1));
+    return std::string(host.substr(0, host.find(':')));
+}
+
+std::vector<std::pair<std::string, std::string>> identity_extensions() {
+    return {{"extendedKeyUsage", "clientAuth"}};
+}
+
+// What of a request's needs is not met is said before the server refuses it for reasons of its own words.
+Task<CsrAttributes> wanted_by(EstClient& client) {
+    const auto wanted = co_await client.csr_attributes();
+    if (wanted) co_return *wanted;
+    log::info("the EST server's wishes (csrattrs) are not known", {{"reason", wanted.error().chain()}});
+    co_return CsrAttributes{};
+}
+
+}  // namespace
+
+EstIssuer::EstIssuer(keyd::Client keys, const Clock& clock, EstClient::Pace pace)
+    : keys_(std::move(keys)), clock_(clock), pace_(pace), one_bootstrap_({1, 16, std::chrono::seconds(45)}) {}
+
+Result<std::unique_ptr<EstClient>> EstIssuer::client_for(const Current& now, const std::string& url,
+                                                         EstCredential credential) const {
+    EstServer server;
+    server.url = url;
+    for (const auto& id : now.settings.est.trusted_certs) {
+        auto pem = now.files.load(id);
+        if (!pem) return fail(pem.error().wrap("an authority of [cert_issuance.est] trusted_certs cannot be read"));
+        server.trusted_pem.push_back(std::move(*pem));
+    }
+    if (now.settings.proxy.authorities) {
+        auto pem = read_file(*now.settings.proxy.authorities);
+        if (!pem) return fail(pem.error().wrap("the proxy's authority cannot be read"));
+        server.trusted_pem.push_back(std::move(*pem));
+    }
+    server.proxy = now.settings.proxy.rules.on_the_way_to(host_of(url));
+    return EstClient::create(std::move(server), std::move(credential), pace_);
+}
+
+Task<Result<EstCredential>> EstIssuer::credential_of(CurrentPtr now, renewal::PairIds ids, std::string_view what) {
+    Pairs pairs(now->files, keys_);
+    MUSTER_CO_TRY(auto chain, co_await renewal::settle(pairs, ids));
+    if (!chain) {
+        // Which of the two is missing, in the words of the one who misses it.
+        MUSTER_CO_CHECK(now->files.load(ids.certificate));
+        MUSTER_CO_CHECK(co_await pairs.use_key(ids.key));
+        co_return fail(Errc::conflict, "the key \"{}\" is not of {} \"{}\"", ids.key, what, ids.certificate);
+    }
+    MUSTER_CO_TRY(const auto key, co_await pairs.use_key(ids.key));
+    co_return EstCredential{{}, {}, std::move(*chain), pki::share(key.get())};
+}
+
+Task<Result<pki::CertificateChain>> EstIssuer::enroll_with(EstClient& client, const Access& access,
+                                                           const pki::Csr& request) {
+    auto authorities = co_await client.ca_certificates();
+    if (!authorities) {
+        // Only a part of the chain would be missing; but a server that cannot be reached, or trusted, is no server.
+        if (authorities.error().code() != Errc::conflict && authorities.error().code() != Errc::unsupported)
+            co_return fail(std::move(authorities).error());
+        log::warn("the EST server's authorities are not known", {{"reason", authorities.error().chain()}});
+        authorities = Chain();
+    }
+    const auto wanted = co_await wanted_by(client);
+    const auto lacks = lacking(wanted, request);
+    if (!lacks.empty()) log::warn("the EST server wants in a request what this one has not", {{"wants", lacks}});
+    auto issued = co_await client.enroll(access.operation, request.der());
+    if (!issued && !lacks.empty() && issued.error().code() == Errc::conflict)
+        co_return fail(issued.error().wrap(fmt::format("the server wants {} in the request", lacks)));
+    if (!issued) co_return fail(std::move(issued).error());
+    MUSTER_CO_TRY(const auto key, request.public_key());
+    co_return arrange(*issued, *authorities, key);
+}
+
+Task<Result<pki::CertificateChain>> EstIssuer::enroll(CurrentPtr now, std::string url, Access access,
+                                                      const pki::Csr& request) {
+    MUSTER_CO_TRY(const auto client, client_for(*now, url, std::move(access.credential)));
+    auto chain = co_await enroll_with(*client, access, request);
+    if (chain) co_return std::move(chain);
+    if (client->wish() > std::chrono::seconds(0)) wish_ = client->wish();
+    co_return fail(chain.error().wrap(fmt::format("EST at {}, signed in with {}", url, access.what)));
+}
+
+// The certificate that the request is to follow, when it is there, in date, of the same subject, and its key is there.
+Task<std::optional<EstCredential>> EstIssuer::predecessor(CurrentPtr now, std::string id, const pki::Csr& request) {
+    const renewal::PairIds ids{std::string(without_temp(id)), std::string(without_temp(id))};
+    Pairs pairs(now->files, keys_);
+    const auto chain = co_await pairs.certificate(ids.certificate);
+    if (!chain || !*chain) co_return std::nullopt;
+    const auto& leaf = (*chain)->front();
+    if (clock_.now() > leaf.not_after() || !pki::same_subject(leaf, request)) co_return std::nullopt;
+    auto credential = co_await credential_of(now, ids, "the certificate");
+    if (credential) co_return std::move(*credential);
+    log::info("the certificate cannot sign in for its own renewal",
+              {{"certId", ids.certificate}, {"reason", credential.error().chain()}});
+    co_return std::nullopt;
+}
+
+Task<Result<pki::CertificateChain>> EstIssuer::bootstrap(CurrentPtr now, EstTarget target, const pki::Csr& request) {
+    const auto ids = *target.auth.identity;
+    auto credential = co_await credential_of(now, *target.auth.bootstrap, "the bootstrap certificate");
+    if (!credential)
+        co_return fail(credential.error().wrap(
+            fmt::format("no EST certificate \"{}\", and none to get it with", ids.certificate)));
+    if (const auto end = credential->chain.front().not_after(); clock_.now() > end)
+        co_return fail(Errc::conflict, "the bootstrap certificate \"{}\" expired on {}",
+                       target.auth.bootstrap->certificate, format_utc_seconds(end));
+    credential->username = target.auth.username;
+    credential->password = target.auth.password;
+    const auto at = now->settings.est.urls.find(ids.certificate);
+    const auto url = at != now->settings.est.urls.end() ? at->second : target.url;
+    const auto* own = now->settings.issuance_of(ids.certificate);
+    const auto subject = own != nullptr && own->subject ? *own->subject : pki::subject_of(request);
+
+    Pairs pairs(now->files, keys_);
+    MUSTER_CO_TRY(const auto key, co_await pairs.make_key(ids.key, std::string(identity_key_preference)));
+    MUSTER_CO_TRY(const auto own_request, pki::Csr::create(key, subject, identity_extensions()));
+    Access access{fmt::format("the bootstrap certificate \"{}\"", target.auth.bootstrap->certificate),
+                  EstClient::Operation::enroll, std::move(*credential)};
+    auto chain = co_await enroll(now, url, std::move(access), own_request);
+    if (!chain)
+        co_return fail(chain.error().wrap(fmt::format("cannot get the EST certificate \"{}\"", ids.certificate)));
+    MUSTER_CO_CHECK(co_await pairs.put_certificate(ids.certificate, *chain));
+    log::info("EST certificate issued", {{"certId", ids.certificate}, {"subject", chain->front().subject()}});
+    if (on_new_identity_) on_new_identity_();
+    co_return std::move(chain);
+}
+
+Task<Result<EstCredential>> EstIssuer::identity(CurrentPtr now, EstTarget target, const pki::Csr& request) {
+    const auto ids = *target.auth.identity;
+    auto credential = co_await credential_of(now, ids, "the EST certificate");
+    const bool in_date = credential && clock_.now() <= credential->chain.front().not_after();
+    if (in_date || !target.auth.bootstrap) {
+        if (credential && !in_date)
+            log::warn(
+                "the EST certificate has expired, or this machine's clock is wrong",
+                {{"certId", ids.certificate}, {"notAfter", format_utc_seconds(credential->chain.front().not_after())}});
+        co_return credential;
+    }
+    if (!co_await one_bootstrap_.enter(0))
+        co_return fail(Errc::throttled, "the EST certificate \"{}\" is being got by another request", ids.certificate);
+    // Another request may have got it meanwhile.
+    credential = co_await credential_of(now, ids, "the EST certificate");
+    if (!credential || clock_.now() > credential->chain.front().not_after()) {
+        auto chain = co_await bootstrap(now, target, request);
+        credential = chain ? co_await credential_of(now, ids, "the EST certificate")
+                           : Result<EstCredential>(fail(chain.error()));
+    }
+    one_bootstrap_.leave(0);
+    co_return credential;
+}
+
+Task<Result<EstIssuer::Access>> EstIssuer::configured(CurrentPtr now, EstTarget target, const pki::Csr& request) {
+    const auto& auth = target.auth;
+    if (!auth.any())
+        co_return fail(
+            Error(Errc::conflict, "nothing says how to sign in at the EST server")
+                .with_hint("set username and password, or identity_cert and identity_pk, in "
+                           "[cert_issuance.est.auth] of /etc/aziot/config.toml, then run: iotedge config apply"));
+    Access access{fmt::format("the name \"{}\"", printable(auth.username)), EstClient::Operation::enroll, {}};
+    if (auth.identity) {
+        MUSTER_CO_TRY(access.credential, co_await identity(now, target, request));
+        access.what = fmt::format("the EST certificate \"{}\"", auth.identity->certificate);
+    }
+    access.credential.username = auth.username;
+    access.credential.password = auth.password;
+    co_return access;
+}
+
+Task<Result<pki::CertificateChain>> EstIssuer::issue_unhurried(CurrentPtr now, std::string id,
+                                                               const pki::Csr& request) {
+    MUSTER_CO_TRY(auto target, est_target(now->settings, id));
+    if (auto before = co_await predecessor(now, id, request)) {
+        Access access{fmt::format("the certificate \"{}\" itself", without_temp(id)), EstClient::Operation::reenroll,
+                      std::move(*before)};
+        auto chain = co_await enroll(now, target.url, std::move(access), request);
+        if (chain || !another_way_may_do(chain.error()) || !target.auth.any()) co_return std::move(chain);
+        log::info("the EST server does not renew this certificate by itself; asking for a new one",
+                  {{"certId", printable(id)}, {"reason", chain.error().chain()}});
+    }
+    MUSTER_CO_TRY(auto access, co_await configured(now, target, request));
+    co_return co_await enroll(now, target.url, std::move(access), request);
+}
+
+Task<Result<pki::CertificateChain>> EstIssuer::issue(CurrentPtr now, std::string id, pki::Csr request) {
+    if (const auto at = asked_to_wait_.find(id); at != asked_to_wait_.end()) {
+        const auto left = std::chrono::ceil<std::chrono::seconds>(at->second - Steady::now());
+        if (left.count() > 0)
+            co_return fail(Errc::throttled,
+                           "certificate \"{}\": the EST server has not decided yet, and is asked again in {} s",
+                           printable(id), left.count());
+        asked_to_wait_.erase(at);
+    }
+    wish_.reset();
+    auto chain = co_await issue_unhurried(now, id, request);
+    if (chain) co_return std::move(chain);
+    if (chain.error().code() == Errc::throttled && wish_ && asked_to_wait_.size() < 64)
+        asked_to_wait_[id] = Steady::now() + *wish_;
+    co_return fail(chain.error().wrap(fmt::format("certificate \"{}\" could not be issued", printable(id))));
+}
+
+// With the EST certificate itself, or, where the server will not have that, with the bootstrap certificate once more.
+Task<Result<pki::CertificateChain>> EstIssuer::enroll_again(CurrentPtr now, renewal::PairIds ids,
+                                                            const pki::Csr& request) {
+    MUSTER_CO_TRY(const auto target, est_target_of_identity(now->settings, ids));
+    MUSTER_CO_TRY(auto own, co_await credential_of(now, ids, "the EST certificate"));
+    const bool in_date = clock_.now() <= own.chain.front().not_after();
+    if (in_date) {
+        Access access{fmt::format("the EST certificate \"{}\" itself", ids.certificate), EstClient::Operation::reenroll,
+                      std::move(own)};
+        auto chain = co_await enroll(now, target.url, std::move(access), request);
+        if (chain || !another_way_may_do(chain.error()) || !target.auth.bootstrap) co_return std::move(chain);
+        log::info("the EST server does not renew the EST certificate; asking for a new one",
+                  {{"certId", ids.certificate}, {"reason", chain.error().chain()}});
+    }
+    if (!target.auth.bootstrap)
+        co_return fail(Errc::conflict, "the EST certificate \"{}\" has expired, and there is none to get another with",
+                       ids.certificate);
+    MUSTER_CO_TRY(auto first, co_await credential_of(now, *target.auth.bootstrap, "the bootstrap certificate"));
+    first.username = target.auth.username;
+    first.password = target.auth.password;
+    Access access{fmt::format("the bootstrap certificate \"{}\"", target.auth.bootstrap->certificate),
+                  EstClient::Operation::enroll, std::move(first)};
+    co_return co_await enroll(now, target.url, std::move(access), request);
+}
+
+Task<Result<pki::CertificateChain>> EstIssuer::renew_identity(CurrentPtr now, renewal::PairIds ids,
+                                                              std::string certificate, std::string key_id, Chain old) {
+    Pairs pairs(now->files, keys_);
+    MUSTER_CO_TRY(const auto key, co_await pairs.make_key(std::move(key_id), std::string(identity_key_preference)));
+    MUSTER_CO_TRY(const auto request, pki::Csr::create(key, pki::subject_of(old.front()), identity_extensions()));
+    MUSTER_CO_TRY(auto chain, co_await enroll_again(now, std::move(ids), request));
+    MUSTER_CO_CHECK(co_await pairs.put_certificate(std::move(certificate), chain));
+    co_return chain;
+}
+
+Task<Result<>> EstIssuer::prove_identity(CurrentPtr now, renewal::PairIds ids, Chain chain, std::string key_id) {
+    Pairs pairs(now->files, keys_);
+    MUSTER_CO_TRY(const auto target, est_target_of_identity(now->settings, ids));
+    MUSTER_CO_TRY(const auto key, co_await pairs.use_key(std::move(key_id)));
+    EstCredential credential{{}, {}, std::move(chain), pki::share(key.get())};
+    MUSTER_CO_TRY(const auto client, client_for(*now, target.url, std::move(credential)));
+    MUSTER_CO_CHECK(co_await client->ca_certificates());
+    co_return Result<>{};
+}
+
+renewal::Ways EstIssuer::ways_to_renew(CurrentSource current, renewal::PairIds ids) {
+    renewal::Ways ways;
+    ways.issue = [this, current, ids](std::string certificate, std::string key, Chain old) {
+        return renew_identity(current(), ids, std::move(certificate), std::move(key), std::move(old));
+    };
+    ways.prove = [this, current, ids](Chain chain, std::string key) {
+        return prove_identity(current(), ids, std::move(chain), std::move(key));
+    };
+    return ways;
+}
+
+}  // namespace muster::edge::certd
