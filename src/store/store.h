@@ -35,6 +35,9 @@ public:
     // Blocking, for start-up.
     Result<> transact_now(std::function<Result<>(Tx&)> fn);
     DriverStatistics statistics() const { return driver_->statistics(); }
+    // Called whenever entries of the journal have been committed, on the reactor of who wrote them. Before the first
+    // request.
+    void on_journal(std::function<void()> told) { on_journal_ = std::move(told); }
 
 private:
     explicit Store(std::unique_ptr<Driver> driver) : driver_(std::move(driver)) {}
@@ -43,9 +46,11 @@ private:
     auto run(void (Driver::*submit)(Driver::Work, Driver::Done), Fn fn) -> Task<std::invoke_result_t<Fn&, Tx&>> {
         using Outcome = std::invoke_result_t<Fn&, Tx&>;
         std::optional<Outcome> outcome;
+        bool journaled = false;
         Driver::Work work = [&](Session& session) -> Result<> {
             Tx tx(session);
             outcome.emplace(fn(tx));
+            journaled = tx.journaled();
             if (!*outcome) return std::unexpected(outcome->error());
             return {};
         };
@@ -64,10 +69,12 @@ private:
             initiate, boost::asio::use_awaitable);
         // A commit that failed undoes what the work believed it had done.
         if (!result) co_return std::unexpected(std::move(result).error());
+        if (journaled && on_journal_) on_journal_();
         co_return std::move(*outcome);
     }
 
     std::unique_ptr<Driver> driver_;
+    std::function<void()> on_journal_;
 };
 
 }  // namespace muster::store

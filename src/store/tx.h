@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "store/journal.h"
 #include "store/records.h"
 #include "store/session.h"
 
@@ -99,9 +100,14 @@ public:
     CaCertificateTable ca_certificates() { return CaCertificateTable(session_); }
     RegistrationTable registrations() { return RegistrationTable(session_); }
     IdentityTable identities() { return IdentityTable(session_); }
+    JournalTable journal() { return {session_, journaled_}; }
+    MarkTable marks() { return MarkTable(session_); }
+    // That this transaction has written to the journal.
+    bool journaled() const { return journaled_; }
 
 private:
     Session& session_;
+    bool journaled_ = false;
 };
 
 }  // namespace muster::store
