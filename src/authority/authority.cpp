@@ -90,10 +90,12 @@ json::object Authority::status() const {
 }
 
 // The key's file is there by now: a record without its key would be one that cannot be used.
-Task<Result<json::object>> Authority::adopt(IssuingCa made) {
+Task<Result<json::object>> Authority::adopt(IssuingCa made, std::string_view type, store::Origin by) {
     const auto ca = std::make_shared<const IssuingCa>(std::move(made));
     MUSTER_CO_CHECK(co_await store_.transact([&](Tx& tx) -> Result<> {
-        return tx.issuing_authorities().put({ca->fingerprint, pki::to_pem(ca->chain), true, clock_.now()});
+        MUSTER_CHECK(tx.issuing_authorities().put({ca->fingerprint, pki::to_pem(ca->chain), true, clock_.now()}));
+        return tx.journal().change(by, clock_.now(), type, ca->certificate().subject(),
+                                   {{"sha256Thumbprint", ca->fingerprint}, {"root", ca->chain.back().subject()}});
     }));
     show(ca, true);
     log::info("certificate authority", {{"issuing", printable(ca->certificate().subject())},
@@ -104,7 +106,7 @@ Task<Result<json::object>> Authority::adopt(IssuingCa made) {
     co_return status();
 }
 
-Task<Result<json::object>> Authority::create(NewAuthority wanted, bool replace) {
+Task<Result<json::object>> Authority::create(NewAuthority wanted, bool replace, store::Origin by) {
     if (const auto ca = issuing(); ca != nullptr && !replace)
         co_return fail(Error(Errc::conflict, fmt::format("'{}' issues certificates already, until {}",
                                                          printable(ca->certificate().subject()),
@@ -112,16 +114,18 @@ Task<Result<json::object>> Authority::create(NewAuthority wanted, bool replace) 
                            .with_hint("to let a new issuing CA take its place, say so: --replace. What the old one "
                                       "issued stays valid, and is revoked as before"));
     MUSTER_CO_TRY(auto made, co_await worker_.run([&] { return files_.create(wanted, chains()); }));
-    co_return co_await adopt(std::move(made));
+    co_return co_await adopt(std::move(made), "authority.created", std::move(by));
 }
 
-Task<Result<json::object>> Authority::install(std::string chain_pem, Secret key_pem) {
+Task<Result<json::object>> Authority::install(std::string chain_pem, Secret key_pem, store::Origin by) {
     MUSTER_CO_TRY(auto made, co_await worker_.run([&] { return files_.install(chain_pem, key_pem.text()); }));
-    co_return co_await adopt(std::move(made));
+    co_return co_await adopt(std::move(made), "authority.installed", std::move(by));
 }
 
-Task<Result<json::object>> Authority::request(std::string common_name, pki::KeySpec key) {
+Task<Result<json::object>> Authority::request(std::string common_name, pki::KeySpec key, store::Origin by) {
     MUSTER_CO_TRY(const auto csr, co_await worker_.run([&] { return files_.request(common_name, key); }));
+    MUSTER_CO_CHECK(co_await store_.transact(
+        [&](Tx& tx) { return tx.journal().change(by, clock_.now(), "authority.requested", common_name, {}); }));
     co_return json::object{{"csr", csr}};
 }
 
@@ -132,10 +136,10 @@ Task<Result<Signed>> Authority::sign(const CertificateRequest& request, Subject 
     const pki::IssueRequest wanted{
         .profile = pki::Profile::client,
         .common_name = request.common_name,
-        .not_before = now - clock_skew,
-        .not_after = now + policy_.certificate_life,
         .subject_der = pki::subject_der(request.csr),
-        .crl_url = policy_.crl_url.empty() ? "" : fmt::format("{}/{}.crl", policy_.crl_url, ca->id())};
+        .crl_url = policy_.crl_url.empty() ? "" : fmt::format("{}/{}.crl", policy_.crl_url, ca->id()),
+        .not_before = now - clock_skew,
+        .not_after = now + policy_.certificate_life};
     if (ca->certificate().not_after() < now)
         co_return fail(Errc::internal, "the issuing CA '{}' expired at {}", printable(ca->certificate().subject()),
                        format_utc_seconds(ca->certificate().not_after()));

@@ -51,10 +51,10 @@ public:
     // {"enabled", "issuing": {...}, "chain": PEM, ...}.
     json::object status() const;
     // Errc::conflict when there is an issuing CA and `replace` does not say that it may go.
-    Task<Result<json::object>> create(NewAuthority wanted, bool replace);
-    Task<Result<json::object>> install(std::string chain_pem, Secret key_pem);
+    Task<Result<json::object>> create(NewAuthority wanted, bool replace, store::Origin by);
+    Task<Result<json::object>> install(std::string chain_pem, Secret key_pem, store::Origin by);
     // {"csr": PEM}
-    Task<Result<json::object>> request(std::string common_name, pki::KeySpec key);
+    Task<Result<json::object>> request(std::string common_name, pki::KeySpec key, store::Origin by);
 
     // Client authentication, digitalSignature, the request's own subject and key. Errc::unsupported while it is off.
     Task<Result<Signed>> sign(const CertificateRequest& request, Subject subject);
@@ -66,7 +66,7 @@ public:
     Worker& worker() { return worker_; }
 
 private:
-    Task<Result<json::object>> adopt(IssuingCa made);
+    Task<Result<json::object>> adopt(IssuingCa made, std::string_view type, store::Origin by);
     void show(std::shared_ptr<const IssuingCa> ca, bool active);
     std::vector<pki::CertificateChain> chains() const;
 

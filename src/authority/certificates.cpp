@@ -102,7 +102,7 @@ Task<Result<CertificatePage>> Certificates::list(CertificateFilter filter, std::
     });
 }
 
-Task<Result<json::object>> Certificates::revoke(std::string serial, pki::RevocationReason reason) {
+Task<Result<json::object>> Certificates::revoke(std::string serial, pki::RevocationReason reason, store::Origin by) {
     serial = read_serial(serial);
     MUSTER_CO_TRY(const auto record, co_await store_.transact([&](Tx& tx) -> Result<IssuedCertificateRecord> {
         MUSTER_TRY(auto found, tx.issued_certificates().find(serial));
@@ -113,6 +113,8 @@ Task<Result<json::object>> Certificates::revoke(std::string serial, pki::Revocat
         found->revoked = clock_.now();
         found->reason = pki::to_string(reason);
         MUSTER_CHECK(tx.issued_certificates().revoke(serial, *found->revoked, found->reason));
+        MUSTER_CHECK(tx.journal().change(by, *found->revoked, "certificate.revoked", found->registration_id,
+                                         {{"serialNumber", serial}, {"reason", found->reason}}));
         return std::move(*found);
     }));
     if (const auto ca = authority_.find(record.authority.substr(0, 16)); ca != nullptr) co_await renew(ca);

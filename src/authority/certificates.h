@@ -40,7 +40,7 @@ public:
     // By serial; with several members of the filter set, only what fits all.
     Task<Result<CertificatePage>> list(CertificateFilter filter, std::string continuation, std::size_t limit);
     // Durable, and in the revocation list, when it is answered. Errc::conflict when it is revoked already.
-    Task<Result<json::object>> revoke(std::string serial, pki::RevocationReason reason);
+    Task<Result<json::object>> revoke(std::string serial, pki::RevocationReason reason, store::Origin by);
 
     // The list of the CA with that id (IssuingCa::id, "issuing"); Errc::not_found without such a CA. Made anew when
     // half of its life is gone; between that and its end, one caller does so while the others get the one there is.

@@ -24,8 +24,8 @@ bool is_password(const store::OneTimePasswordRecord& record, std::string_view pa
     return equal_constant_time(ByteView(record.hash), ByteView(hash_of(record.registration_id, password)));
 }
 
-Task<Result<json::object>> Passwords::make(std::string registration_id, std::string group_id,
-                                           std::chrono::seconds life) {
+Task<Result<json::object>> Passwords::make(std::string registration_id, std::string group_id, std::chrono::seconds life,
+                                           store::Origin by) {
     if (life <= std::chrono::seconds(0) || life > max_life)
         co_return fail(Errc::invalid_argument, "a one-time password lives from a second to {} days", max_life.count());
     const auto password = hex_encode(random_.bytes(password_bytes));
@@ -42,6 +42,8 @@ Task<Result<json::object>> Passwords::make(std::string registration_id, std::str
         auto kept = record;
         kept.group_id = group->id;
         MUSTER_CHECK(tx.one_time_passwords().put(kept));
+        MUSTER_CHECK(tx.journal().change(by, now, "oneTimePassword.created", registration_id,
+                                         {{"enrollmentGroupId", group->id}, {"expiresUtc", format_utc(kept.expires)}}));
         return group->id;
     }));
     co_return json::object{{"registrationId", record.registration_id},
@@ -50,10 +52,10 @@ Task<Result<json::object>> Passwords::make(std::string registration_id, std::str
                            {"expiresUtc", format_utc(record.expires)}};
 }
 
-Task<Result<>> Passwords::withdraw(std::string registration_id) {
+Task<Result<>> Passwords::withdraw(std::string registration_id, store::Origin by) {
     co_return co_await store_.transact([&](Tx& tx) -> Result<> {
         MUSTER_TRY(const auto erased, tx.one_time_passwords().erase(registration_id));
-        if (erased) return {};
+        if (erased) return tx.journal().change(by, clock_.now(), "oneTimePassword.deleted", registration_id, {});
         return fail(Errc::not_found, "'{}' has no one-time password", printable(registration_id));
     });
 }

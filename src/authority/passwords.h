@@ -21,9 +21,10 @@ public:
 
     // {"registrationId", "enrollmentGroupId", "password", "expiresUtc"}: the only time that it is shown. A new one
     // takes the place of the one before. Errc::not_found without such a group.
-    Task<Result<json::object>> make(std::string registration_id, std::string group_id, std::chrono::seconds life);
+    Task<Result<json::object>> make(std::string registration_id, std::string group_id, std::chrono::seconds life,
+                                    store::Origin by);
     // Errc::not_found when there is none.
-    Task<Result<>> withdraw(std::string registration_id);
+    Task<Result<>> withdraw(std::string registration_id, store::Origin by);
 
 private:
     store::Store& store_;

@@ -1,6 +1,9 @@
 #include "endpoints/https.h"
 
+#include "endpoints/authority_front.h"
+#include "endpoints/est.h"
 #include "endpoints/fronts.h"
+#include "endpoints/group_crl_front.h"
 
 namespace muster::endpoints {
 namespace {
@@ -8,6 +11,10 @@ namespace {
 Task<net::HttpResponse> route(const Exchange& exchange) {
     if (exchange.path_is_broken())
         co_return provisioning_error(exchange, Error(Errc::invalid_argument, "the path has a broken percent escape"));
+    if (is_est(exchange)) co_return co_await est(exchange);
+    if (is_authority(exchange)) co_return co_await authority_front(exchange);
+    if (is_revocation_list(exchange)) co_return co_await revocation_list(exchange);
+    if (is_group_crl(exchange)) co_return co_await group_crls(exchange);
     if (exchange.segment_is(0, "muster")) co_return co_await operator_front(exchange);
     if (is_provisioning_service(exchange)) co_return co_await provisioning_service(exchange);
     if (is_hub_registry(exchange)) co_return co_await hub_registry(exchange);
@@ -16,6 +23,8 @@ Task<net::HttpResponse> route(const Exchange& exchange) {
 }
 
 std::string_view front_name(const Exchange& exchange) {
+    if (is_est(exchange)) return "est";
+    if (is_revocation_list(exchange)) return "crl";
     if (exchange.segment_is(0, "muster")) return "operator";
     if (is_provisioning_service(exchange)) return "service";
     if (is_hub_registry(exchange)) return "hub";

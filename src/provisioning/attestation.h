@@ -5,6 +5,7 @@
 // the registration's transaction.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -23,6 +24,8 @@ struct DeviceRequest {
     std::string authorization;    // a shared access signature; empty without one, and looked at first when there
     std::string tracking_id;      // ties log, error and record together
     std::string peer;
+    // Whether the group it leads to takes another registration now; asked before anything is written. May be empty.
+    std::function<Result<>(const std::string& group_id)> admit_group = {};
 };
 
 // The group that a credential leads to, and the keys the hub is to know the device by (symmetric keys only).
@@ -38,6 +41,8 @@ struct Verdict {
     std::string fault;                    // why the credential may not be used at all; empty when it may
     std::optional<GroupMatch> group;
     std::string group_fault;  // why it leads to no group
+    // The service's own authority issued the leaf: what it says of it decides, before `group` does.
+    bool issued_here = false;
 
     bool usable() const { return fault.empty(); }
     // What an operation id is bound to.
@@ -47,6 +52,11 @@ struct Verdict {
 // X.509 (facts/dps.md 1.8). `chain` is not empty.
 Verdict judge_chain(const pki::CertificateChain& chain, const GroupIndex& groups, pki::VerifiedSignatures& verified,
                     TimePoint now);
+
+// A verdict on a leaf that the service's authority issued, completed by what is recorded of that leaf: the group that
+// it was issued under, or that it was revoked. Without a record, the verdict stays as it is: another has used the CA's
+// key.
+Result<Verdict> look_up_issued(store::Tx& tx, const pki::Certificate& leaf, Verdict verdict);
 
 // Symmetric keys (facts/dps.md 1.6): the token must be for {scope}/registrations/{registration id}; group devices hold
 // HMAC-SHA256(group key, registration id). `patience` is how long a token is taken after its expiry: a status query

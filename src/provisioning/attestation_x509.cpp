@@ -48,8 +48,41 @@ Verdict judge_chain(const pki::CertificateChain& chain, const GroupIndex& groups
         verdict.group_fault = describe_path_fault(result, groups);
         return verdict;
     }
-    if (const auto* anchor = groups.by_certificate(result.path.back()); anchor != nullptr)
-        verdict.group = GroupMatch{anchor->group, {}, {}};
+    const auto& end = result.path.back();
+    verdict.issued_here = result.path.size() == 2 && groups.is_authority(end);
+    const auto* anchor = groups.by_certificate(end);
+    if (anchor == nullptr) {
+        verdict.group_fault = fmt::format("its issuer '{}' belongs to no enrollment group", printable(end.subject()));
+        return verdict;
+    }
+    if (auto revoked = groups.revocation(result.path, anchor->group.id, now)) {
+        verdict.group_fault = std::move(*revoked);
+        return verdict;
+    }
+    verdict.group = GroupMatch{anchor->group, {}, {}};
+    return verdict;
+}
+
+Result<Verdict> look_up_issued(store::Tx& tx, const pki::Certificate& leaf, Verdict verdict) {
+    MUSTER_TRY(const auto record, tx.issued_certificates().find(leaf.serial_hex()));
+    if (!record || record->fingerprint != verdict.fingerprint) return verdict;
+    verdict.group.reset();
+    if (record->revoked) {
+        verdict.fault =
+            fmt::format("the certificate '{}' (serial {}) was revoked at {} ({})", printable(record->subject),
+                        record->serial, format_utc_seconds(*record->revoked), record->reason);
+        return verdict;
+    }
+    if (record->group_id.empty()) {
+        verdict.group_fault = "the certificate was issued to an individual enrollment, which decides by its own";
+        return verdict;
+    }
+    MUSTER_TRY(const auto group, tx.enrollment_groups().find(record->group_id));
+    if (group)
+        verdict.group = GroupMatch{{group->id, group->etag}, {}, {}};
+    else
+        verdict.group_fault =
+            fmt::format("the enrollment group '{}' that it was issued under is gone", record->group_id);
     return verdict;
 }
 

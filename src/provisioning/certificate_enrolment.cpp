@@ -62,6 +62,20 @@ void log_refusal(const EnrolmentRequest& request, const Error& error) {
                {"trackingId", request.tracking_id}});
 }
 
+store::JournalEntry issued_event(const EnrolmentRequest& request, const store::IssuedCertificateRecord& record,
+                                 std::string_view by) {
+    const json::object detail{{"enrollmentGroupId", record.group_id},
+                              {"serialNumber", record.serial},
+                              {"notAfterUtc", format_utc(record.not_after)},
+                              {"by", by}};
+    return {.time = record.issued,
+            .type = "certificate.issued",
+            .subject = record.registration_id,
+            .peer = request.peer,
+            .tracking_id = request.tracking_id,
+            .detail = json::serialize(detail)};
+}
+
 void log_issue(const EnrolmentRequest& request, const store::IssuedCertificateRecord& record, std::string_view by) {
     log::info("certificate issued", {{"registrationId", record.registration_id},
                                      {"group", record.group_id},
@@ -183,6 +197,7 @@ Task<Result<std::optional<pki::Certificate>>> CertificateEnrolment::attempt(cons
         if (now.again) return std::move(now.again);
         if (now.changed || now.group_id != admission.group_id) return std::nullopt;
         MUSTER_CHECK(authority_.record(tx, made));
+        MUSTER_CHECK(tx.journal().append(issued_event(request, made.record, admission.by)));
         if (now.password) {
             now.password->used_for = made.record.serial;
             MUSTER_CHECK(tx.one_time_passwords().put(*now.password));

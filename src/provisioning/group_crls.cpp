@@ -122,7 +122,7 @@ Result<> check_place(Tx& tx, const GroupCrlRecord& record, const pki::Revocation
 
 }  // namespace
 
-Task<Result<json::object>> GroupCrls::put(std::string group_id, json::object body) {
+Task<Result<json::object>> GroupCrls::put(std::string group_id, json::object body, store::Origin by) {
     const auto now = clock_.now();
     MUSTER_CO_TRY(const auto upload, read_body(body, now));
     MUSTER_CO_TRY(const auto record, co_await store_.transact([&](Tx& tx) -> Result<GroupCrlRecord> {
@@ -138,6 +138,10 @@ Task<Result<json::object>> GroupCrls::put(std::string group_id, json::object bod
                             .updated = now};
         MUSTER_CHECK(check_place(tx, made, upload.list));
         MUSTER_CHECK(tx.group_crls().put(made));
+        MUSTER_CHECK(tx.journal().change(by, now, "revocationList.written", made.group_id,
+                                         {{"issuer", upload.list.issuer()},
+                                          {"thisUpdateUtc", format_utc(upload.list.this_update())},
+                                          {"entries", upload.list.size()}}));
         return made;
     }));
     MUSTER_CO_CHECK(co_await groups_.refresh());
@@ -158,7 +162,7 @@ Task<Result<json::array>> GroupCrls::list(std::string group_id) {
     });
 }
 
-Task<Result<>> GroupCrls::remove(std::string group_id, std::string issuer) {
+Task<Result<>> GroupCrls::remove(std::string group_id, std::string issuer, store::Origin by) {
     MUSTER_CO_CHECK(co_await store_.transact([&](Tx& tx) -> Result<> {
         MUSTER_TRY(const auto erased, tx.group_crls().erase(group_id, to_upper(issuer)));
         if (erased) return {};

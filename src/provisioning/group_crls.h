@@ -20,10 +20,10 @@ public:
     // {"crl": PEM or base64, "issuers": PEM, "mustBeCurrent": bool}. The list must be signed by a CA of the group, or
     // by the first of "issuers" when these lead up to one. It takes the place of an older list of that issuer. At most
     // 16 lists a group.
-    Task<Result<json::object>> put(std::string group_id, json::object body);
+    Task<Result<json::object>> put(std::string group_id, json::object body, store::Origin by);
     Task<Result<json::array>> list(std::string group_id);
     // By the SHA-256 thumbprint of the issuer.
-    Task<Result<>> remove(std::string group_id, std::string issuer);
+    Task<Result<>> remove(std::string group_id, std::string issuer, store::Origin by);
 
 private:
     store::Store& store_;

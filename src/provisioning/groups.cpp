@@ -1,6 +1,7 @@
 #include "provisioning/groups.h"
 
 #include "base/log.h"
+#include "base/text.h"
 #include "provisioning/enrollment.h"
 #include "provisioning/identifiers.h"
 
@@ -14,10 +15,7 @@ std::string key_of(const Bytes& name) {
     return std::string(as_text(name));
 }
 
-struct Read {
-    std::vector<Anchor> anchors;
-    std::vector<KeyGroup> key_groups;
-};
+using Read = GroupIndex::Content;
 
 void add_signing_certificate(const EnrollmentRecord& group, const Bytes& der, Read& read) {
     if (der.empty()) return;
@@ -62,9 +60,53 @@ Result<> add_group(Tx& tx, const EnrollmentRecord& group, Read& read) {
     return {};
 }
 
-Result<std::shared_ptr<const GroupIndex>> read_groups(Tx& tx) {
+Result<> add_authorities(Tx& tx, Read& read) {
+    MUSTER_TRY(const auto records, tx.issuing_authorities().list());
+    for (const auto& record : records) {
+        MUSTER_TRY(auto chain, pki::parse_chain(record.chain));
+        read.authorities.push_back(std::move(chain));
+    }
+    return {};
+}
+
+// Lists can be large: one that has not changed is not read again.
+Result<pki::RevocationList> list_of(const store::GroupCrlRecord& record, const GroupIndex& before) {
+    for (const auto& known : before.revocation_lists())
+        if (known.list.der() == record.list) return known.list;
+    return pki::RevocationList::from_der(record.list);
+}
+
+Result<> add_revocation_lists(Tx& tx, const GroupIndex& before, Read& read) {
+    MUSTER_TRY(const auto records, tx.group_crls().list());
+    for (const auto& record : records) {
+        MUSTER_TRY(auto issuer, pki::Certificate::from_der(record.certificate));
+        MUSTER_TRY(auto list, list_of(record, before));
+        read.revocation_lists.push_back({record.group_id, std::move(issuer), std::move(list), record.must_be_current});
+    }
+    return {};
+}
+
+bool is_same_issuer(const pki::Certificate& a, const pki::Certificate& b) {
+    if (a.der() == b.der()) return true;
+    // A CA certificate that was issued anew, with the same name and key.
+    if (a.subject_der() != b.subject_der()) return false;
+    const auto key = a.public_key();
+    const auto other = b.public_key();
+    return key && other && *key == *other;
+}
+
+std::string revoked_text(const pki::Certificate& certificate, const pki::Revocation& entry,
+                         const pki::Certificate& issuer) {
+    return fmt::format("the certificate '{}' (serial {}) was revoked at {} ({}) by '{}'",
+                       printable(certificate.subject()), certificate.serial_hex().substr(0, 40),
+                       format_utc_seconds(entry.time), pki::to_string(entry.reason), printable(issuer.subject()));
+}
+
+Result<std::shared_ptr<const GroupIndex>> read_groups(Tx& tx, const GroupIndex& before) {
     constexpr std::size_t page = 500;
     Read read;
+    MUSTER_CHECK(add_authorities(tx, read));
+    MUSTER_CHECK(add_revocation_lists(tx, before, read));
     std::string after;
     for (;;) {
         MUSTER_TRY(const auto groups, tx.enrollment_groups().list({.after = after, .limit = page}));
@@ -72,38 +114,76 @@ Result<std::shared_ptr<const GroupIndex>> read_groups(Tx& tx) {
         if (groups.size() < page) break;
         after = groups.back().id;
     }
-    return std::make_shared<const GroupIndex>(std::move(read.anchors), std::move(read.key_groups));
+    return std::make_shared<const GroupIndex>(std::move(read));
 }
 
 }  // namespace
 
-GroupIndex::GroupIndex(std::vector<Anchor> anchors, std::vector<KeyGroup> key_groups)
-    : anchors_(std::move(anchors)), key_groups_(std::move(key_groups)) {
-    for (std::size_t i = 0; i < anchors_.size(); ++i) {
-        by_subject_[key_of(anchors_[i].certificate.subject_der())].push_back(i);
-        if (anchors_[i].verified) by_fingerprint_.emplace(fingerprint(anchors_[i].certificate), i);
+GroupIndex::GroupIndex(Content content) : content_(std::move(content)) {
+    const auto& anchors = content_.anchors;
+    for (std::size_t i = 0; i < anchors.size(); ++i) {
+        by_subject_[key_of(anchors[i].certificate.subject_der())].push_back(i);
+        if (anchors[i].verified) by_fingerprint_.emplace(fingerprint(anchors[i].certificate), i);
     }
+    for (std::size_t i = 0; i < content_.authorities.size(); ++i)
+        authority_by_fingerprint_.emplace(fingerprint(content_.authorities[i].front()), i);
+    for (std::size_t i = 0; i < content_.revocation_lists.size(); ++i)
+        lists_by_group_[to_lower(content_.revocation_lists[i].group_id)].push_back(i);
 }
 
 std::vector<pki::Certificate> GroupIndex::issuers_of(const pki::Certificate& certificate) const {
     std::vector<pki::Certificate> found;
-    const auto entry = by_subject_.find(key_of(certificate.issuer_der()));
+    const auto name = certificate.issuer_der();
+    for (const auto& chain : content_.authorities)
+        if (chain.front().subject_der() == name) found.push_back(chain.front());
+    const auto entry = by_subject_.find(key_of(name));
     if (entry == by_subject_.end()) return found;
     for (const auto i : entry->second)
-        if (anchors_[i].verified) found.push_back(anchors_[i].certificate);
+        if (content_.anchors[i].verified) found.push_back(content_.anchors[i].certificate);
     return found;
 }
 
-const Anchor* GroupIndex::by_certificate(const pki::Certificate& certificate) const {
+const Anchor* GroupIndex::anchor_of(const pki::Certificate& certificate) const {
     const auto entry = by_fingerprint_.find(fingerprint(certificate));
-    return entry == by_fingerprint_.end() ? nullptr : &anchors_[entry->second];
+    return entry == by_fingerprint_.end() ? nullptr : &content_.anchors[entry->second];
+}
+
+const Anchor* GroupIndex::by_certificate(const pki::Certificate& certificate) const {
+    const auto authority = authority_by_fingerprint_.find(fingerprint(certificate));
+    if (authority == authority_by_fingerprint_.end()) return anchor_of(certificate);
+    // Its chain was verified when it was installed.
+    for (const auto& issuer : content_.authorities[authority->second])
+        if (const auto* anchor = anchor_of(issuer); anchor != nullptr) return anchor;
+    return nullptr;
+}
+
+bool GroupIndex::is_authority(const pki::Certificate& certificate) const {
+    return authority_by_fingerprint_.contains(fingerprint(certificate));
+}
+
+std::optional<std::string> GroupIndex::revocation(const pki::CertificateChain& path, std::string_view group_id,
+                                                  TimePoint now) const {
+    const auto lists = lists_by_group_.find(to_lower(group_id));
+    if (lists == lists_by_group_.end()) return std::nullopt;
+    for (std::size_t i = 0; i + 1 < path.size(); ++i) {
+        for (const auto at : lists->second) {
+            const auto& crl = content_.revocation_lists[at];
+            if (!is_same_issuer(crl.issuer, path[i + 1])) continue;
+            if (const auto entry = crl.list.find(path[i].serial_hex()))
+                return revoked_text(path[i], *entry, path[i + 1]);
+            if (crl.must_be_current && crl.list.next_update().value_or(TimePoint::max()) < now)
+                return fmt::format("the revocation list of '{}' ended at {}, and the group wants a current one",
+                                   printable(path[i + 1].subject()), format_utc_seconds(*crl.list.next_update()));
+        }
+    }
+    return std::nullopt;
 }
 
 const Anchor* GroupIndex::unverified_issuer_of(const pki::Certificate& certificate) const {
     const auto entry = by_subject_.find(key_of(certificate.issuer_der()));
     if (entry == by_subject_.end()) return nullptr;
     for (const auto i : entry->second)
-        if (!anchors_[i].verified) return &anchors_[i];
+        if (!content_.anchors[i].verified) return &content_.anchors[i];
     return nullptr;
 }
 
@@ -122,7 +202,7 @@ void Groups::set(std::uint64_t generation, std::shared_ptr<const GroupIndex> ind
 
 Task<Result<>> Groups::refresh() {
     const auto generation = ++generation_;
-    auto index = co_await store_.read(read_groups);
+    auto index = co_await store_.read([before = current()](Tx& tx) { return read_groups(tx, *before); });
     if (!index) {
         stale_ = true;
         co_return std::unexpected(std::move(index).error());
@@ -140,7 +220,7 @@ Task<Result<>> Groups::refresh_if_stale() {
 Result<> Groups::load() {
     std::shared_ptr<const GroupIndex> index;
     MUSTER_CHECK(store_.transact_now([&](Tx& tx) -> Result<> {
-        MUSTER_TRY(index, read_groups(tx));
+        MUSTER_TRY(index, read_groups(tx, GroupIndex()));
         return {};
     }));
     set(++generation_, std::move(index));

@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/task.h"
 #include "pki/certificate.h"
+#include "pki/crl.h"
 #include "store/store.h"
 
 namespace muster::provisioning {
@@ -36,24 +37,50 @@ struct KeyGroup {
     Secret secondary_key;
 };
 
+// A revocation list that an operator gave to a group.
+struct GroupCrl {
+    std::string group_id;
+    pki::Certificate issuer;
+    pki::RevocationList list;
+    bool must_be_current = false;
+};
+
 // One state of all groups; immutable.
 class GroupIndex {
 public:
-    GroupIndex(std::vector<Anchor> anchors, std::vector<KeyGroup> key_groups);
+    struct Content {
+        std::vector<Anchor> anchors;
+        std::vector<KeyGroup> key_groups;
+        // The service's own issuing CAs, each with its chain: they end a path, and what they issued is looked up.
+        std::vector<pki::CertificateChain> authorities;
+        std::vector<GroupCrl> revocation_lists;
+    };
+    GroupIndex() = default;
+    explicit GroupIndex(Content content);
 
-    // Usable anchors whose subject is the issuer of `certificate`.
+    // Usable anchors whose subject is the issuer of `certificate`, the service's own issuing CAs among them.
     std::vector<pki::Certificate> issuers_of(const pki::Certificate& certificate) const;
+    // The group that a path ending at `certificate` leads to. From an issuing CA of the service it goes on upwards.
     const Anchor* by_certificate(const pki::Certificate& certificate) const;
+    bool is_authority(const pki::Certificate& certificate) const;
+    // Why a certificate of the path (leaf first, anchor last) is not to be taken, by the revocation lists of the group;
+    // nothing when none of them speaks against it. A list that has ended is used on, unless it must be current.
+    std::optional<std::string> revocation(const pki::CertificateChain& path, std::string_view group_id,
+                                          TimePoint now) const;
     // An unverified CA certificate that would have issued `certificate`.
     const Anchor* unverified_issuer_of(const pki::Certificate& certificate) const;
-    bool has_anchors() const { return !anchors_.empty(); }
-    const std::vector<KeyGroup>& key_groups() const { return key_groups_; }
+    bool has_anchors() const { return !content_.anchors.empty() || !content_.authorities.empty(); }
+    const std::vector<KeyGroup>& key_groups() const { return content_.key_groups; }
+    const std::vector<GroupCrl>& revocation_lists() const { return content_.revocation_lists; }
 
 private:
-    std::vector<Anchor> anchors_;
-    std::vector<KeyGroup> key_groups_;
+    const Anchor* anchor_of(const pki::Certificate& certificate) const;
+
+    Content content_;
     std::unordered_map<std::string, std::vector<std::size_t>> by_subject_;  // subject as DER
     std::unordered_map<std::string, std::size_t> by_fingerprint_;
+    std::unordered_map<std::string, std::size_t> authority_by_fingerprint_;
+    std::unordered_map<std::string, std::vector<std::size_t>> lists_by_group_;  // group id in lower case
 };
 
 // Holds the newest index and reads it anew after a change.
@@ -77,8 +104,7 @@ private:
     std::atomic<bool> stale_{false};
     mutable std::mutex mutex_;
     std::uint64_t shown_ = 0;
-    std::shared_ptr<const GroupIndex> index_ =
-        std::make_shared<const GroupIndex>(std::vector<Anchor>(), std::vector<KeyGroup>());
+    std::shared_ptr<const GroupIndex> index_ = std::make_shared<const GroupIndex>();
 };
 
 }  // namespace muster::provisioning
