@@ -35,6 +35,7 @@ void set_twin(IdentityRecord& record, const Assignment& assignment, TimePoint no
     record.tags = assignment.tags;
     record.desired = assignment.desired;
     record.desired_updated = now;
+    record.reported = assignment.reported;
 }
 
 Result<> create(store::Tx& tx, const Assignment& assignment, TimePoint now, Random& random) {
@@ -52,7 +53,6 @@ void reset_twin(IdentityRecord& record, const Assignment& assignment, TimePoint 
     ++record.desired_version;
     ++record.twin_version;
     record.twin_etag = twin_etag(record.twin_version);
-    record.reported.clear();
     ++record.reported_version;
     record.reported_updated = now;
 }

@@ -22,7 +22,8 @@ struct Assignment {
     bool edge = false;
     std::string tags;  // initial twin, JSON objects as text; empty for {}
     std::string desired;
-    bool reset_twin = false;  // an existing identity gets the initial twin again (re-provisioning with reset)
+    std::string reported = {};  // of an identity that comes from another hub
+    bool reset_twin = false;    // an existing identity gets this twin, too (re-provisioning)
 };
 
 // Creates the device with its first twin (and $edgeAgent and $edgeHub when it is an edge device), or refreshes the

@@ -7,6 +7,8 @@
 #include "provisioning/attestation_json.h"
 #include "provisioning/errors.h"
 #include "provisioning/identifiers.h"
+#include "provisioning/linked_hubs.h"
+#include "provisioning/webhook.h"
 
 namespace muster::provisioning {
 namespace {
@@ -14,9 +16,14 @@ namespace {
 using store::EnrollmentRecord;
 
 // Members that are kept as they are: they have their effect in another component, or none on where a device goes.
-constexpr std::array<std::string_view, 3> carried_objects{
-    "optionalDeviceInformation", "clientCertificateIssuancePolicy", "customAllocationDefinition"};
+constexpr std::array<std::string_view, 2> carried_objects{"optionalDeviceInformation",
+                                                          "clientCertificateIssuancePolicy"};
 constexpr std::array<std::string_view, 2> carried_strings{"credentialPolicyName", "trustBundleId"};
+
+json::object parse_own(const std::string& text) {
+    auto parsed = parse_json_object(text);
+    return parsed ? std::move(*parsed) : json::object();
+}
 
 Result<std::string> provisioning_status(const json::object& body) {
     MUSTER_TRY(const auto status, optional_string(body, "provisioningStatus"));
@@ -51,38 +58,31 @@ json::object without_server_names(const json::object& section) {
     return out;
 }
 
-Result<json::value> initial_twin(const json::object& body) {
-    MUSTER_TRY(const auto* twin, optional_object(body, "initialTwin"));
-    if (twin == nullptr) return json::value(nullptr);
-    json::object out;
-    MUSTER_TRY(const auto* tags, optional_object(*twin, "tags"));
-    if (tags != nullptr) {
-        auto section = without_server_names(*tags);
-        MUSTER_CHECK(hub::check_section(section, "initialTwin.tags", hub::max_tags_bytes));
-        out["tags"] = std::move(section);
-    }
-    MUSTER_TRY(const auto* properties, optional_object(*twin, "properties"));
-    const json::object* desired = nullptr;
-    if (properties != nullptr) {
-        MUSTER_TRY(desired, optional_object(*properties, "desired"));
-    }
-    if (desired != nullptr) {
-        auto section = without_server_names(*desired);
-        MUSTER_CHECK(hub::check_section(section, "initialTwin.properties.desired", hub::max_properties_bytes));
-        out["properties"] = {{"desired", std::move(section)}};
-    }
-    return json::value(std::move(out));
+std::vector<std::string> hubs_of(const json::object& body) {
+    std::vector<std::string> names;
+    if (const auto* hubs = find_member(body, "iotHubs"); hubs != nullptr && hubs->is_array())
+        for (const auto& hub : hubs->as_array())
+            if (hub.is_string()) names.emplace_back(hub.as_string());
+    return names;
 }
 
-// The hubs that an enrollment names. There is one hub; another name would send devices where nobody is.
-Result<json::array> hubs(const json::object& body, const ServiceFacts& facts) {
+// The name of a hub as it was linked. Another name would send devices where nobody is; but one that the enrollment had
+// already stays when the hub is unlinked: else it could not be changed any more.
+Result<std::string> hub_name(std::string_view name, const HubList& linked, const EnrollmentRecord* existing) {
+    if (const auto* hub = linked.find(name)) return hub->name;
+    if (existing != nullptr)
+        for (const auto& kept : hubs_of(parse_own(existing->body)))
+            if (equals_ignore_case(kept, name)) return kept;
+    return fail(bad_body(fmt::format("hub '{}' is not linked to this service", printable(name)))
+                    .with_hint("`muster hub list` shows those that are, `muster hub link` links one"));
+}
+
+Result<json::array> hubs(const json::object& body, const HubList& linked, const EnrollmentRecord* existing) {
     json::array out;
-    const auto add = [&](std::string_view name) -> Result<> {
-        if (!equals_ignore_case(name, facts.hub))
-            return fail(not_in_this_version(
-                fmt::format("hub '{}' is not linked: this version of Muster serves its own hub, '{}', alone",
-                            printable(name), facts.hub)));
-        out.emplace_back(facts.hub);
+    const auto add = [&](std::string_view given) -> Result<> {
+        MUSTER_TRY(const auto text, hub_name(given, linked, existing));
+        const json::value name(text);
+        if (std::ranges::find(out, name) == out.end()) out.push_back(name);
         return {};
     };
     const auto* list = find_member(body, "iotHubs");
@@ -98,31 +98,44 @@ Result<json::array> hubs(const json::object& body, const ServiceFacts& facts) {
     return out;
 }
 
-Result<std::string_view> allocation_policy(const json::object& body, const json::array& chosen_hubs) {
+// Nothing for the service's default. One hub that is named the deprecated way is meant as static (facts/dps.md 3.1).
+Result<std::optional<AllocationPolicy>> allocation_policy(const json::object& body, const json::array& chosen_hubs) {
     MUSTER_TRY(const auto given, optional_string(body, "allocationPolicy"));
-    const auto name = to_lower(given.value_or(""));
-    if (name.empty() || name == "hashed") return "hashed";
-    if (name == "geolatency") return "geoLatency";
-    if (name == "custom")
-        return fail(not_in_this_version("\"allocationPolicy\" custom (a webhook) is not in this version of Muster"));
-    if (name != "static")
-        return fail(bad_body(fmt::format("\"allocationPolicy\" must be hashed, geoLatency, static or custom, not '{}'",
-                                         printable(*given))));
-    if (chosen_hubs.size() != 1)
+    if (!given || given->empty()) {
+        const bool deprecated = find_member(body, "iotHubHostName") != nullptr && chosen_hubs.size() == 1;
+        return deprecated ? std::optional(AllocationPolicy::fixed) : std::nullopt;
+    }
+    MUSTER_TRY(const auto policy, parse_allocation_policy(*given));
+    if (policy == AllocationPolicy::fixed && chosen_hubs.size() != 1)
         return fail(bad_body(fmt::format("\"allocationPolicy\" static needs exactly one hub in \"iotHubs\", not {}",
                                          chosen_hubs.size())));
-    return "static";
+    return policy;
 }
 
-Result<> add_allocation(const json::object& body, const ServiceFacts& facts, json::object& out) {
-    MUSTER_TRY(auto chosen, hubs(body, facts));
+// {webhookUrl, apiVersion}; kept with any policy, needed for custom.
+Result<> add_webhook(const json::object& body, bool needed, json::object& out) {
+    MUSTER_TRY(const auto* given, optional_object(body, "customAllocationDefinition"));
+    if (given == nullptr) {
+        if (!needed) return {};
+        return fail(bad_body("\"allocationPolicy\" custom needs \"customAllocationDefinition\" with the webhook"));
+    }
+    MUSTER_TRY(const auto url, required_string(*given, "webhookUrl"));
+    MUSTER_TRY(const auto version, required_string(*given, "apiVersion"));
+    MUSTER_CHECK(check_webhook_url(url));
+    out["customAllocationDefinition"] = {{"webhookUrl", url}, {"apiVersion", version}};
+    return {};
+}
+
+Result<> add_allocation(const json::object& body, const EnrollmentRecord* existing, const ServiceFacts& facts,
+                        json::object& out) {
+    MUSTER_TRY(auto chosen, hubs(body, *facts.hubs(), existing));
     MUSTER_TRY(const auto policy, allocation_policy(body, chosen));
-    out["allocationPolicy"] = policy;
+    if (policy) out["allocationPolicy"] = to_string(*policy);
     if (!chosen.empty()) {
-        if (find_member(body, "iotHubHostName") != nullptr) out["iotHubHostName"] = facts.hub;
+        if (find_member(body, "iotHubHostName") != nullptr) out["iotHubHostName"] = chosen.front();
         out["iotHubs"] = std::move(chosen);
     }
-    return {};
+    return add_webhook(body, policy == AllocationPolicy::custom, out);
 }
 
 Result<> add_carried(const json::object& body, EnrollmentKind kind, json::object& out) {
@@ -147,11 +160,6 @@ Result<> add_device_id(const json::object& body, EnrollmentKind kind, json::obje
     MUSTER_CHECK(check_id(*device_id, "device id"));
     out["deviceId"] = *device_id;
     return {};
-}
-
-json::object parse_own(const std::string& text) {
-    auto parsed = parse_json_object(text);
-    return parsed ? std::move(*parsed) : json::object();
 }
 
 json::object attestation_with_keys(json::object attestation, const EnrollmentRecord& record) {
@@ -186,11 +194,11 @@ Result<EnrollmentRecord> enrollment_from_json(EnrollmentKind kind, std::string_v
     MUSTER_CHECK(add_device_id(body, kind, out));
     MUSTER_TRY(out["attestation"], attestation_from_json(kind, *attestation, existing, record, random));
     MUSTER_TRY(out["capabilities"], capabilities(body));
-    MUSTER_TRY(auto twin, initial_twin(body));
+    MUSTER_TRY(auto twin, initial_twin_from_json(body));
     if (!twin.is_null()) out["initialTwin"] = std::move(twin);
     MUSTER_TRY(out["provisioningStatus"], provisioning_status(body));
     MUSTER_TRY(out["reprovisionPolicy"], reprovision_policy(body));
-    MUSTER_CHECK(add_allocation(body, facts, out));
+    MUSTER_CHECK(add_allocation(body, existing, facts, out));
     MUSTER_CHECK(add_carried(body, kind, out));
     record.body = json::serialize(out);
     return record;
@@ -227,6 +235,45 @@ std::vector<std::string> ca_references(const EnrollmentRecord& record) {
     return names;
 }
 
+Result<json::value> initial_twin_from_json(const json::object& body) {
+    MUSTER_TRY(const auto* twin, optional_object(body, "initialTwin"));
+    if (twin == nullptr) return json::value(nullptr);
+    json::object out;
+    MUSTER_TRY(const auto* tags, optional_object(*twin, "tags"));
+    if (tags != nullptr) {
+        auto section = without_server_names(*tags);
+        MUSTER_CHECK(hub::check_section(section, "initialTwin.tags", hub::max_tags_bytes));
+        out["tags"] = std::move(section);
+    }
+    MUSTER_TRY(const auto* properties, optional_object(*twin, "properties"));
+    const json::object* desired = nullptr;
+    if (properties != nullptr) {
+        MUSTER_TRY(desired, optional_object(*properties, "desired"));
+    }
+    if (desired != nullptr) {
+        auto section = without_server_names(*desired);
+        MUSTER_CHECK(hub::check_section(section, "initialTwin.properties.desired", hub::max_properties_bytes));
+        out["properties"] = {{"desired", std::move(section)}};
+    }
+    return json::value(std::move(out));
+}
+
+TwinSections twin_sections(const json::object& initial_twin) {
+    const auto text = [](const json::object* section) {
+        return section == nullptr || section->empty() ? std::string() : json::serialize(*section);
+    };
+    const auto object = [](const json::object* from, std::string_view name) -> const json::object* {
+        const auto* found = from == nullptr ? nullptr : find_member(*from, name);
+        return found != nullptr && found->is_object() ? &found->as_object() : nullptr;
+    };
+    return {text(object(&initial_twin, "tags")), text(object(object(&initial_twin, "properties"), "desired"))};
+}
+
+std::shared_ptr<const HubList> ServiceFacts::hubs() const {
+    if (linked_hubs != nullptr) return linked_hubs->current();
+    return std::make_shared<const HubList>(std::vector{LinkedHub{.name = hub}}, AllocationPolicy::hashed);
+}
+
 Result<EnrollmentRules> enrollment_rules(const EnrollmentRecord& record) {
     MUSTER_TRY(const auto body, parse_json_object(record.body));
     const json::object none;
@@ -238,20 +285,25 @@ Result<EnrollmentRules> enrollment_rules(const EnrollmentRecord& record) {
         const auto* found = find_member(from, name);
         return found != nullptr && found->is_bool() ? found->as_bool() : otherwise;
     };
-    const auto text = [&](const json::object& section) {
-        return section.empty() ? std::string() : json::serialize(section);
-    };
 
-    const auto& twin = object(body, "initialTwin");
     const auto& policy = object(body, "reprovisionPolicy");
-    return EnrollmentRules{.attestation = string_or(object(body, "attestation"), "type"),
-                           .enabled = string_or(body, "provisioningStatus") == "enabled",
-                           .device_id = string_or(body, "deviceId"),
-                           .edge = flag(object(body, "capabilities"), "iotEdge", false),
-                           .tags = text(object(twin, "tags")),
-                           .desired = text(object(object(twin, "properties"), "desired")),
-                           .migrate_data = flag(policy, "migrateDeviceData", true),
-                           .update_hub_assignment = flag(policy, "updateHubAssignment", true)};
+    const auto allocation = string_or(body, "allocationPolicy");
+    auto twin = twin_sections(object(body, "initialTwin"));
+    EnrollmentRules rules{.attestation = string_or(object(body, "attestation"), "type"),
+                          .enabled = string_or(body, "provisioningStatus") == "enabled",
+                          .device_id = string_or(body, "deviceId"),
+                          .edge = flag(object(body, "capabilities"), "iotEdge", false),
+                          .tags = std::move(twin.tags),
+                          .desired = std::move(twin.desired),
+                          .migrate_data = flag(policy, "migrateDeviceData", true),
+                          .update_hub_assignment = flag(policy, "updateHubAssignment", true),
+                          .allocation = {},
+                          .hubs = hubs_of(body),
+                          .webhook_url = string_or(object(body, "customAllocationDefinition"), "webhookUrl")};
+    if (!allocation.empty()) {
+        MUSTER_TRY(rules.allocation, parse_allocation_policy(allocation));
+    }
+    return rules;
 }
 
 }  // namespace muster::provisioning

@@ -10,7 +10,11 @@ inline constexpr int bad_request = 400000;
 inline constexpr int invalid_body = 400004;
 inline constexpr int missing_api_version = 400005;
 inline constexpr int not_in_this_version = 400100;
-inline constexpr int hub_refused = 400209;  // inside a failed result
+// Inside a failed result:
+inline constexpr int custom_allocation_failed = 400207;
+inline constexpr int no_hub = 400208;
+inline constexpr int hub_refused = 400209;
+inline constexpr int hub_unavailable = 400210;  // ours: a linked hub did not answer for too long
 inline constexpr int unauthorized = 401002;
 inline constexpr int forbidden = 403000;
 inline constexpr int not_found = 404201;
