@@ -10,6 +10,7 @@
 #include "edge/identityd/daemon.h"
 #include "edge/keyd/daemon.h"
 #include "edge/supervisor/run.h"
+#include "edge/tpmd/daemon.h"
 
 namespace {
 
@@ -19,8 +20,9 @@ constexpr int wrong_usage = 2;
 
 constexpr std::string_view usage = R"(usage: aziotd COMMAND
 
-  run            start aziot-keyd, aziot-certd and aziot-identityd, keep them running, log to standard error
-  keyd           be aziot-keyd (also when called by that name); certd and identityd likewise
+  run            start aziot-keyd, aziot-certd and aziot-identityd, and aziot-tpmd when it is called; keep them
+                 running, log to standard error
+  keyd           be aziot-keyd (also when called by that name); certd, tpmd and identityd likewise
   finish-apply   finish or undo an interrupted `iotedge config apply`; part of every start
   --version
 
@@ -39,6 +41,7 @@ int dispatch(std::string_view command) {
     const auto paths = edge::Paths::from_environment();
     if (command == "keyd" || command == "aziot-keyd") return edge::keyd::run_daemon(paths);
     if (command == "certd" || command == "aziot-certd") return edge::certd::run_daemon(paths);
+    if (command == "tpmd" || command == "aziot-tpmd") return edge::tpmd::run_daemon(paths);
     if (command == "identityd" || command == "aziot-identityd") return edge::identityd::run_daemon(paths);
     if (command == "run") return edge::supervisor::run(paths);
     if (command == "finish-apply") return finish_apply(paths);

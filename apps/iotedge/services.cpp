@@ -5,7 +5,7 @@
 namespace muster::iotedge {
 
 const std::vector<std::string>& service_names() {
-    static const std::vector<std::string> names{"aziot-identityd", "aziot-keyd", "aziot-certd"};
+    static const std::vector<std::string> names{"aziot-identityd", "aziot-keyd", "aziot-certd", "aziot-tpmd"};
     return names;
 }
 

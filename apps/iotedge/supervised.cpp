@@ -73,6 +73,7 @@ void print(const edge::supervisor::LogPage& page) {
 
 std::string shown_state(const std::string& state) {
     if (state == "running") return "Running";
+    if (state == "ready") return "Ready";
     if (state == "failed") return "Down - failed";
     return "Down - inactive";
 }

@@ -27,7 +27,7 @@ running() { iotedge system status | grep -c ' Running$'; }
 systemd-sysusers /usr/lib/sysusers.d/muster-device.conf
 systemd-tmpfiles --create /usr/lib/tmpfiles.d/muster-device.conf
 systemctl daemon-reload
-systemctl --quiet enable --now aziot-keyd.socket aziot-certd.socket aziot-identityd.socket
+systemctl --quiet enable --now aziot-keyd.socket aziot-certd.socket aziot-tpmd.socket aziot-identityd.socket
 expect "sockets listen, services sleep" 'aziot-keyd +Ready$' iotedge system status
 
 openssl ecparam -name prime256v1 -genkey -noout -out /var/aziot/secrets/k.pem

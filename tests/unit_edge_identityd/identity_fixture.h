@@ -49,7 +49,7 @@ name = "aziot-edge"
                                                               extra, cloud.address(), scope, ca.string()));
     }
     void start_all() {
-        for (const auto service : all_services) device.start(service);
+        for (const auto service : steady_services) device.start(service);
     }
     Answer identityd(const std::string& method, const std::string& path, const json::object& body = {}) const {
         const auto mark = path.find('?') == std::string::npos ? "?" : "&";

@@ -233,7 +233,7 @@ TEST_F(Provisioning, MemoryOfTheThreeDaemonsIsSmall) {
     ASSERT_EQ(wait_for_identity(), "dev-1");
     std::this_thread::sleep_for(std::chrono::seconds(1));
     long total = 0;
-    for (const auto service : all_services) {
+    for (const auto service : steady_services) {
         const auto pss = device.pss(service);
         RecordProperty(std::string(short_name(service)) + "_pss_kib", std::to_string(pss));
         std::printf("%s: %ld KiB proportional\n", std::string(short_name(service)).c_str(), pss);

@@ -13,6 +13,7 @@ std::string_view short_name(Service service) {
     switch (service) {
         case Service::keyd: return "keyd";
         case Service::certd: return "certd";
+        case Service::tpmd: return "tpmd";
         case Service::identityd: return "identityd";
     }
     return {};
@@ -22,6 +23,7 @@ std::string_view unit_name(Service service) {
     switch (service) {
         case Service::keyd: return "aziot-keyd";
         case Service::certd: return "aziot-certd";
+        case Service::tpmd: return "aziot-tpmd";
         case Service::identityd: return "aziot-identityd";
     }
     return {};
@@ -31,6 +33,7 @@ std::string_view user_name(Service service) {
     switch (service) {
         case Service::keyd: return "aziotks";
         case Service::certd: return "aziotcs";
+        case Service::tpmd: return "aziottpm";
         case Service::identityd: return "aziotid";
     }
     return {};
@@ -89,7 +92,6 @@ namespace {
 std::string home_of(std::string_view user) {
     for (const auto service : all_services)
         if (user_name(service) == user) return fmt::format("/var/lib/aziot/{}", short_name(service));
-    if (user == "aziottpm") return "/var/lib/aziot/tpmd";
     return "/var/lib/aziot/edged";
 }
 

@@ -12,9 +12,11 @@
 
 namespace muster::edge {
 
-// The services of this device, in the order in which they start. tpmd and edged follow in later issues.
-enum class Service { keyd, certd, identityd };
-inline constexpr std::array all_services{Service::keyd, Service::certd, Service::identityd};
+// The services of this device, in the order in which they start. edged follows in a later issue.
+enum class Service { keyd, certd, tpmd, identityd };
+inline constexpr std::array all_services{Service::keyd, Service::certd, Service::tpmd, Service::identityd};
+// tpmd starts when somebody calls it: most devices never do.
+inline constexpr std::array steady_services{Service::keyd, Service::certd, Service::identityd};
 
 std::string_view short_name(Service service);  // "keyd"
 std::string_view unit_name(Service service);   // "aziot-keyd"

@@ -29,6 +29,10 @@ constexpr auto longest_pause = 60s;
 constexpr auto steady_after = 60s;
 constexpr auto time_to_end = 10s;
 
+bool starts_on_demand(Service service) {
+    return std::ranges::find(steady_services, service) == steady_services.end();
+}
+
 std::vector<std::string> unit_names() {
     std::vector<std::string> names{"aziot-supervisor"};
     for (const auto service : all_services) names.emplace_back(unit_name(service));
@@ -49,6 +53,7 @@ std::string_view to_string(State state) {
     switch (state) {
         case State::inactive: return "inactive";
         case State::unconfigured: return "unconfigured";
+        case State::ready: return "ready";
         case State::running: return "running";
         case State::failed: return "failed";
     }
@@ -63,6 +68,7 @@ struct Supervisor::Managed {
     std::optional<ListeningSocket> socket;
     State state = State::inactive;
     bool wanted = false;
+    bool called = false;  // somebody has connected; counts for those that start on demand
     pid_t pid = 0;
     unsigned restarts = 0;
     std::string reason;
@@ -139,6 +145,11 @@ Task<> Supervisor::keep(Managed& managed) {
             co_await managed.wake.wait();
             continue;
         }
+        if (starts_on_demand(managed.service) && !managed.called) {
+            managed.state = State::ready;
+            co_await wait_for_caller(managed);
+            continue;
+        }
         const auto began = std::chrono::steady_clock::now();
         co_await run_once(managed);
         managed.down.give();
@@ -152,6 +163,23 @@ Task<> Supervisor::keep(Managed& managed) {
         co_await managed.wake.wait(pause);
         ++managed.restarts;
     }
+}
+
+// Until a connection waits on its socket, or there is something else to do. The socket itself is left alone: the
+// service takes the connection.
+Task<> Supervisor::wait_for_caller(Managed& managed) {
+    const auto socket = std::make_shared<asio::posix::stream_descriptor>(loop_, ::dup(managed.socket->fd()));
+    const auto watch = [](Managed& of, std::shared_ptr<asio::posix::stream_descriptor> on) -> Task<> {
+        boost::system::error_code error;
+        co_await on->async_wait(asio::posix::stream_descriptor::wait_read,
+                                asio::redirect_error(asio::use_awaitable, error));
+        if (error) co_return;
+        of.called = true;
+        of.wake.give();
+    };
+    asio::co_spawn(loop_, watch(managed, socket), asio::detached);
+    co_await managed.wake.wait();
+    socket->cancel();
 }
 
 Task<> Supervisor::run_once(Managed& managed) {
@@ -232,6 +260,7 @@ Task<> Supervisor::bring_down(Managed& managed) {
 Task<> Supervisor::bring_down_all() {
     for (auto& managed : services_) {
         managed->wanted = false;
+        managed->called = false;
         managed->wake.give();
     }
     // Those that ask first, those that answer last.

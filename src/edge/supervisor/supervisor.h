@@ -21,6 +21,7 @@ namespace muster::edge::supervisor {
 enum class State {
     inactive,      // stopped by the operator
     unconfigured,  // waits for `iotedge config apply`
+    ready,         // waits for somebody who calls it
     running,
     failed,  // ended by itself; starts again after a pause
 };
@@ -71,6 +72,7 @@ private:
     Result<> prepare(Managed& service);
     Task<> keep(Managed& service);
     Task<> run_once(Managed& service);
+    Task<> wait_for_caller(Managed& service);
     Task<> pump_output(Managed& service, int output);
     Task<> bring_down_all();
     void bring_up_all();
