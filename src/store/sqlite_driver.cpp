@@ -65,10 +65,13 @@ private:
 
 // Many transactions, one fsync; beyond this many the first would wait too long for the last.
 constexpr std::size_t batch_limit = 256;
-// Pages in the WAL (4 KiB each) above which it is copied back: beside the writer, or, when readers kept it from
-// being emptied for long, with the writer standing still.
-constexpr int checkpoint_pages = 8'192;
-constexpr int forced_checkpoint_pages = 131'072;
+// When the WAL is copied back into the database: a page that changed many times meanwhile is copied once, and in a large
+// store changes lie far apart, so the WAL may grow with the store, to an eighth of its pages (4 KiB each) within these
+// bounds.
+constexpr std::int64_t least_checkpoint_pages = 8'192;
+constexpr std::int64_t most_checkpoint_pages = 65'536;
+// Readers may have kept it from being emptied for long: then it is done with the writer standing still.
+constexpr std::int64_t forced_checkpoint_pages = 2 * most_checkpoint_pages;
 
 Result<> run(SqliteConnection& connection, std::string_view statement) {
     MUSTER_CHECK(connection.execute(statement, {}));
@@ -95,6 +98,12 @@ std::optional<Result<>> run_in_savepoint(SqliteConnection& connection, Driver::W
     return result;
 }
 
+std::int64_t database_pages(SqliteConnection& connection) {
+    std::int64_t pages = 0;
+    if (!connection.query("PRAGMA page_count", {}, [&](const Row& row) { pages = row.integer(0); })) return 0;
+    return pages;
+}
+
 }  // namespace
 
 struct SqliteDriver::State {
@@ -110,7 +119,8 @@ struct SqliteDriver::State {
     std::condition_variable checkpoint_wanted;
     bool checkpoint_due = false;
     bool closing = false;
-    int wal_pages = 0;  // of the writer thread
+    std::int64_t wal_pages = 0;  // this and the next: of the writer thread
+    std::int64_t checkpoint_pages = least_checkpoint_pages;
     std::atomic<std::uint64_t> transactions{0};
     std::atomic<std::uint64_t> commits{0};
     std::atomic<std::uint64_t> commit_nanoseconds{0};
@@ -160,6 +170,9 @@ void SqliteDriver::State::after_commit() {
         sqlite3_wal_checkpoint_v2(writer->get(), nullptr, SQLITE_CHECKPOINT_RESTART, nullptr, nullptr);
         wal_pages = 0;
     } else if (wal_pages >= checkpoint_pages) {
+        const auto eighth = database_pages(*writer) / 8;
+        checkpoint_pages = std::clamp(eighth, least_checkpoint_pages, most_checkpoint_pages);
+        if (wal_pages < checkpoint_pages) return;
         {
             const std::lock_guard lock(checkpoint_mutex);
             checkpoint_due = true;
