@@ -48,6 +48,7 @@ struct RegistrationRecord {
     std::string error_message;
     std::string payload;           // JSON returned to the device; empty for none
     std::string leaf_fingerprint;  // SHA-256, upper-case hex, of the certificate that registered
+    std::string issued_serial;     // of the certificate that it was given on its request; empty for none
     TimePoint created{};
     TimePoint updated{};
 };

@@ -107,7 +107,13 @@ ALTER TABLE ca_certificate ADD COLUMN verification_code TEXT NOT NULL DEFAULT ''
 DROP INDEX identity_devices;
 CREATE INDEX identity_by_status ON identity (status, module_id) WHERE module_id = '';
 )sql"),
-    // 4: the journal (store/journal.h). Its key is the row's own number, which costs a registration no index; the index
+    // 4: a group's registrations in the order in which they were first made: an index that grows at its end. By name it
+    // cost every new registration a page of its own in a large store.
+    std::string_view(R"sql(
+DROP INDEX registration_by_group;
+CREATE INDEX registration_by_group ON registration (group_key, created, registration_key) WHERE group_key <> '';
+)sql"),
+    // 5: the journal (store/journal.h). Its key is the row's own number, which costs a registration no index; the index
     // over changes alone is what the audit trail is read by.
     std::string_view(R"sql(
 CREATE TABLE journal (
@@ -125,6 +131,99 @@ CREATE TABLE mark (
     name TEXT PRIMARY KEY,
     value BIGINT NOT NULL
 );
+)sql"),
+    // 6: the service's own certificate authority: its CAs, what they issued, passwords to enrol with; and revocation
+    // lists that operators give to groups.
+    std::string_view(R"sql(
+CREATE TABLE issuing_authority (
+    fingerprint TEXT PRIMARY KEY,
+    chain TEXT NOT NULL,
+    active BIGINT NOT NULL,
+    created BIGINT NOT NULL
+);
+CREATE TABLE issued_certificate (
+    serial TEXT PRIMARY KEY,
+    fingerprint TEXT NOT NULL,
+    authority TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    registration_key TEXT NOT NULL,
+    registration_id TEXT NOT NULL,
+    group_key TEXT NOT NULL,
+    group_id TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    certificate BYTEA NOT NULL,
+    issued BIGINT NOT NULL,
+    not_after BIGINT NOT NULL,
+    revoked BIGINT,
+    reason TEXT NOT NULL
+);
+CREATE INDEX issued_certificate_by_device ON issued_certificate (registration_key, serial);
+CREATE INDEX issued_certificate_by_group ON issued_certificate (group_key, serial);
+CREATE INDEX issued_certificate_revoked ON issued_certificate (authority, serial) WHERE revoked IS NOT NULL;
+CREATE TABLE one_time_password (
+    registration_key TEXT PRIMARY KEY,
+    registration_id TEXT NOT NULL,
+    group_id TEXT NOT NULL,
+    hash BYTEA NOT NULL,
+    created BIGINT NOT NULL,
+    expires BIGINT NOT NULL,
+    used_for TEXT NOT NULL
+);
+CREATE TABLE group_crl (
+    group_key TEXT NOT NULL,
+    group_id TEXT NOT NULL,
+    issuer TEXT NOT NULL,
+    list BYTEA NOT NULL,
+    certificate BYTEA NOT NULL,
+    must_be_current BIGINT NOT NULL,
+    updated BIGINT NOT NULL,
+    PRIMARY KEY (group_key, issuer)
+);
+ALTER TABLE registration ADD COLUMN issued_serial TEXT NOT NULL DEFAULT '';
+)sql"),
+    // 7: keys for the hub, wrapped for devices' TPMs.
+    std::string_view(R"sql(
+CREATE TABLE tpm_key (
+    registration_key TEXT NOT NULL,
+    storage_key TEXT NOT NULL,
+    made_of TEXT NOT NULL,
+    wrapped_key TEXT NOT NULL,
+    proven BIGINT NOT NULL,
+    asked BIGINT NOT NULL,
+    PRIMARY KEY (registration_key, storage_key)
+);
+)sql"),
+    // 8: hubs to send devices to, the service's own settings, and the outbox (store/outbox.h).
+    std::string_view(R"sql(
+CREATE TABLE linked_hub (
+    name_key TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    etag TEXT NOT NULL,
+    address TEXT NOT NULL,
+    policy TEXT NOT NULL,
+    key TEXT NOT NULL,
+    certificates TEXT NOT NULL,
+    location TEXT NOT NULL,
+    weight BIGINT NOT NULL,
+    allocates BIGINT NOT NULL,
+    latencies TEXT NOT NULL,
+    created BIGINT NOT NULL,
+    updated BIGINT NOT NULL
+);
+CREATE TABLE service_setting (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+);
+CREATE TABLE outbox (
+    task_key TEXT PRIMARY KEY,
+    id TEXT NOT NULL,
+    queue TEXT NOT NULL,
+    body TEXT NOT NULL,
+    attempts BIGINT NOT NULL,
+    due BIGINT NOT NULL,
+    created BIGINT NOT NULL
+);
+CREATE INDEX outbox_by_queue ON outbox (queue, due);
 )sql"),
 };
 

@@ -6,9 +6,13 @@
 #include <string_view>
 #include <vector>
 
+#include "store/authority_tables.h"
 #include "store/journal.h"
+#include "store/linked_hubs.h"
+#include "store/outbox.h"
 #include "store/records.h"
 #include "store/session.h"
+#include "store/tpm_keys.h"
 
 namespace muster::store {
 
@@ -58,13 +62,20 @@ private:
     Session& session_;
 };
 
+// Where a listing of registrations goes on: behind this one. They are listed in the order they were first made.
+struct RegistrationPlace {
+    TimePoint created{};
+    std::string id;
+};
+
 class RegistrationTable {
 public:
     explicit RegistrationTable(Session& session) : session_(session) {}
     Result<std::optional<RegistrationRecord>> find(std::string_view registration_id);
     Result<> put(const RegistrationRecord& record);
     Result<bool> erase(std::string_view registration_id);
-    Result<std::vector<RegistrationRecord>> list_group(std::string_view group_id, Page page);
+    Result<std::vector<RegistrationRecord>> list_group(std::string_view group_id, const RegistrationPlace& after,
+                                                       std::size_t limit);
     Result<std::vector<RegistrationRecord>> latest(std::size_t limit);
     Result<std::map<std::string, std::int64_t>> count_by_status();
 
@@ -100,7 +111,15 @@ public:
     CaCertificateTable ca_certificates() { return CaCertificateTable(session_); }
     RegistrationTable registrations() { return RegistrationTable(session_); }
     IdentityTable identities() { return IdentityTable(session_); }
+    IssuingAuthorityTable issuing_authorities() { return IssuingAuthorityTable(session_); }
+    IssuedCertificateTable issued_certificates() { return IssuedCertificateTable(session_); }
+    OneTimePasswordTable one_time_passwords() { return OneTimePasswordTable(session_); }
+    GroupCrlTable group_crls() { return GroupCrlTable(session_); }
+    TpmKeyTable tpm_keys() { return TpmKeyTable(session_); }
     JournalTable journal() { return {session_, journaled_}; }
+    LinkedHubTable linked_hubs() { return LinkedHubTable(session_); }
+    SettingTable settings() { return SettingTable(session_); }
+    OutboxTable outbox() { return OutboxTable(session_); }
     MarkTable marks() { return MarkTable(session_); }
     // That this transaction has written to the journal.
     bool journaled() const { return journaled_; }
