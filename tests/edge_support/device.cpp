@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "net/http_client.h"
 #include "pki/issue.h"
 
@@ -97,6 +98,23 @@ void Device::stop(Service service, int signal) {
 
 std::string Device::log(Service service) const {
     return read_file(root_ / (std::string(short_name(service)) + ".log")).value_or("");
+}
+
+std::string Device::memory_of(Service service) const {
+    const auto maps = read_file(fmt::format("/proc/{}/maps", pid(service))).value_or("");
+    const int memory = ::open(fmt::format("/proc/{}/mem", pid(service)).c_str(), O_RDONLY | O_CLOEXEC);
+    std::string all;
+    for (const auto line : split(maps, '\n')) {
+        unsigned long begin = 0, end = 0;
+        char rights[5] = {};
+        if (std::sscanf(std::string(line).c_str(), "%lx-%lx %4s", &begin, &end, rights) != 3 || rights[1] != 'w')
+            continue;
+        std::string part(end - begin, '\0');
+        const auto got = ::pread(memory, part.data(), part.size(), static_cast<off_t>(begin));
+        if (got > 0) all.append(part, 0, static_cast<std::size_t>(got));
+    }
+    ::close(memory);
+    return all;
 }
 
 long Device::pss(Service service) const {

@@ -43,6 +43,8 @@ public:
     void stop(Service service, int signal);
     pid_t pid(Service service) const { return running_.at(service); }
     std::string log(Service service) const;
+    // All that the daemon may write to, for looking whether a secret is in it.
+    std::string memory_of(Service service) const;
     // Proportional memory of the daemon, in KiB.
     long pss(Service service) const;
 

@@ -46,6 +46,15 @@ void FakeCloud::set_device_id(std::string id) {
     device_id_ = std::move(id);
 }
 
+void FakeCloud::set_assigned_hub(std::string address) {
+    const std::lock_guard lock(mutex_);
+    assigned_hub_ = std::move(address);
+}
+
+void FakeCloud::go_away() {
+    server_->drain(std::chrono::milliseconds(100));
+}
+
 std::vector<FakeCloud::Seen> FakeCloud::seen() const {
     const std::lock_guard lock(mutex_);
     return seen_;
@@ -63,7 +72,7 @@ Task<net::HttpResponse> FakeCloud::handle(const net::HttpRequest& request, const
     }
     const std::lock_guard lock(mutex_);
     seen_.push_back({request.method, request.target, peer.chain.empty() ? "" : peer.chain.front().common_name(),
-                     peer.chain.size(), request.body});
+                     peer.chain.size(), request.body, std::string(request.headers.get("authorization"))});
     const auto path = net::path_segments(request.path()).value();
     co_return path.size() > 1 && path[1] == "registrations" ? dps(request, path) : hub(request, path);
 }
@@ -79,8 +88,10 @@ net::HttpResponse FakeCloud::dps(const net::HttpRequest& request, const std::vec
     }
     if (is_register)
         return json_answer(202, json::object{{"operationId", "5.0000000000000000.op"}, {"status", "assigning"}}, "1");
-    json::object state{
-        {"registrationId", path[2]}, {"assignedHub", address()}, {"deviceId", device_id_}, {"status", "assigned"}};
+    json::object state{{"registrationId", path[2]},
+                       {"assignedHub", assigned_hub_.empty() ? address() : assigned_hub_},
+                       {"deviceId", device_id_},
+                       {"status", "assigned"}};
     return json_answer(
         200, json::object{{"operationId", "op"}, {"status", "assigned"}, {"registrationState", std::move(state)}});
 }

@@ -26,8 +26,12 @@ public:
     void script_register(std::vector<net::HttpResponse> answers);
     void script_poll(std::vector<net::HttpResponse> answers);
     void set_device_id(std::string id);
+    void set_assigned_hub(std::string address);                                  // by default itself
     void set_delay(std::chrono::milliseconds delay) { delay_ = delay.count(); }  // before each answer
     void set_hub_status(int status) { hub_status_ = status; }                    // 0: as usual
+
+    // Stops listening and ends its connections, for good.
+    void go_away();
 
     struct Seen {
         std::string method;
@@ -35,6 +39,7 @@ public:
         std::string leaf;  // the client certificate's CN
         std::size_t chain = 0;
         std::string body;
+        std::string authorization;
     };
     std::vector<Seen> seen() const;
     int registrations() const { return registrations_; }
@@ -56,6 +61,7 @@ private:
     std::deque<net::HttpResponse> register_script_;
     std::deque<net::HttpResponse> poll_script_;
     std::string device_id_ = "dev-1";
+    std::string assigned_hub_;
     std::vector<Seen> seen_;
     std::map<std::string, json::object> modules_;
     int generations_ = 0;

@@ -5,7 +5,6 @@
 #include "base/file.h"
 #include "device.h"
 #include "edge/identityd/cloud_answer.h"
-#include "edge/identityd/credential.h"
 #include "fake_cloud.h"
 
 namespace muster::edge::identityd {
@@ -92,18 +91,17 @@ TEST(CloudAnswer, RetryAfterIsAWholeNumberWithinBounds) {
         EXPECT_FALSE(retry_after(testing::json_answer(202, {}, text))) << text;
 }
 
-TEST(Proxy, FromTheEnvironmentUnlessExcepted) {
-    ::unsetenv("HTTPS_PROXY");
-    ::setenv("https_proxy", "http://proxy:3128", 1);
-    ::setenv("NO_PROXY", "localhost, .plant.example,10.0.0.1", 1);
-    EXPECT_EQ(proxy_for("dps.example"), "http://proxy:3128");
-    EXPECT_FALSE(proxy_for("localhost"));
-    EXPECT_FALSE(proxy_for("dps.PLANT.example"));
-    EXPECT_FALSE(proxy_for("10.0.0.1"));
-    EXPECT_EQ(proxy_for("otherplant.example"), "http://proxy:3128");
-    ::unsetenv("https_proxy");
-    ::unsetenv("NO_PROXY");
-    EXPECT_FALSE(proxy_for("dps.example"));
+TEST(CloudAnswer, TheServicesTime) {
+    const auto with_date = [](const std::string& text) {
+        net::HttpResponse response;
+        response.headers.add("Date", text);
+        return date_of(response);
+    };
+    EXPECT_EQ(with_date("Thu, 26 Nov 2026 17:30:00 GMT"), parse_utc("2026-11-26T17:30:00Z"));
+    for (const auto* text :
+         {"", "Thu, 26 Nov 2026 17:30:00", "Thursday, 26-Nov-26 17:30:00 GMT", "2026-11-26T17:30:00Z",
+          "Thu, 01 Jan 1970 00:00:00 GMT", "Thu, 26 Nov 2026 17:30:00 GMT and more"})
+        EXPECT_FALSE(with_date(text)) << text;
 }
 
 }  // namespace

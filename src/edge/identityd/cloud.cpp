@@ -1,6 +1,5 @@
 #include "edge/identityd/cloud.h"
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "edge/identityd/cloud_answer.h"
@@ -34,6 +33,12 @@ std::string_view host_of(std::string_view url) {
 
 Result<std::shared_ptr<CloudClient>> CloudClient::create(CloudTarget target, CredentialPtr credential,
                                                          const CloudSettings& settings) {
+    static const SystemClock clock;
+    return create(std::move(target), std::move(credential), settings, clock);
+}
+
+Result<std::shared_ptr<CloudClient>> CloudClient::create(CloudTarget target, CredentialPtr credential,
+                                                         const CloudSettings& settings, const Clock& clock) {
     MUSTER_TRY(const auto tls, trust(settings));
     credential->present(*tls);
     net::ClientOptions options;
@@ -41,11 +46,12 @@ Result<std::shared_ptr<CloudClient>> CloudClient::create(CloudTarget target, Cre
     options.request = settings.timeout;
     options.proxy = settings.proxy.on_the_way_to(host_of(target.url));
     MUSTER_TRY(auto http, net::HttpClient::create(target.url, tls, options));
-    return std::shared_ptr<CloudClient>(new CloudClient(std::move(target), std::move(credential), std::move(http)));
+    return std::shared_ptr<CloudClient>(
+        new CloudClient(std::move(target), std::move(credential), std::move(http), clock));
 }
 
 Task<Result<net::HttpResponse>> CloudClient::send_authorized(net::HttpRequest request, bool& with_token) {
-    const auto now = SystemClock().now() + clock_error_;
+    const auto now = clock_.now() + clock_error_;
     MUSTER_CO_TRY(auto token, co_await credential_->authorize(target_.resource, target_.policy, now));
     with_token = !token.empty();
     if (with_token) request.headers.add("Authorization", std::move(token));
@@ -55,7 +61,7 @@ Task<Result<net::HttpResponse>> CloudClient::send_authorized(net::HttpRequest re
 bool CloudClient::learn_time(const net::HttpResponse& response) {
     const auto theirs = date_of(response);
     if (!theirs) return false;
-    const auto error = std::chrono::floor<std::chrono::seconds>(*theirs - SystemClock().now());
+    const auto error = std::chrono::floor<std::chrono::seconds>(*theirs - clock_.now());
     if (std::chrono::abs(error - clock_error_) <= tolerable_clock_error) return false;
     log::warn("this device's clock is not the service's; signing with the service's time",
               {{"differenceSeconds", std::to_string(error.count())}});

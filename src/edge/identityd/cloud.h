@@ -24,6 +24,9 @@ public:
     // Through the proxy of the settings, unless they except the host. Errors: an unreadable file of authorities.
     static Result<std::shared_ptr<CloudClient>> create(CloudTarget target, CredentialPtr credential,
                                                        const CloudSettings& settings);
+    // The same by a clock of the caller's, which outlives the client.
+    static Result<std::shared_ptr<CloudClient>> create(CloudTarget target, CredentialPtr credential,
+                                                       const CloudSettings& settings, const Clock& clock);
 
     // Errors as net::HttpClient's, and unavailable when the credential cannot sign. A token that the service refuses
     // while its Date and this device's clock differ is made anew with the service's time: boards have no clock to
@@ -31,8 +34,8 @@ public:
     Task<Result<net::HttpResponse>> send(net::HttpRequest request);
 
 private:
-    CloudClient(CloudTarget target, CredentialPtr credential, std::shared_ptr<net::HttpClient> http)
-        : target_(std::move(target)), credential_(std::move(credential)), http_(std::move(http)) {}
+    CloudClient(CloudTarget target, CredentialPtr credential, std::shared_ptr<net::HttpClient> http, const Clock& clock)
+        : target_(std::move(target)), credential_(std::move(credential)), http_(std::move(http)), clock_(clock) {}
 
     Task<Result<net::HttpResponse>> send_authorized(net::HttpRequest request, bool& with_token);
     bool learn_time(const net::HttpResponse& response);
@@ -40,6 +43,7 @@ private:
     CloudTarget target_;
     CredentialPtr credential_;
     std::shared_ptr<net::HttpClient> http_;
+    const Clock& clock_;
     std::chrono::seconds clock_error_{0};  // what our clock lacks to the service's
 };
 

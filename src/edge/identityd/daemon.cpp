@@ -16,11 +16,15 @@ namespace {
 
 namespace asio = boost::asio;
 
+// The modules of a stored identity do not wait for DPS.
 Task<> provision_and_reconcile(Provisioner& provisioner, Modules& modules, HubWatch& watch) {
+    const auto executor = co_await asio::this_coro::executor;
+    const auto names = provisioner.settings().callers.module_names();
+    if (provisioner.identity()) asio::co_spawn(executor, modules.reconcile(names), asio::detached);
     co_await provisioner.run();
     if (!provisioner.identity()) co_return;
-    asio::co_spawn(co_await asio::this_coro::executor, watch.run(), asio::detached);
-    co_await modules.reconcile(provisioner.settings().callers.module_names());
+    asio::co_spawn(executor, watch.run(), asio::detached);
+    co_await modules.reconcile(names);
     release_memory();
 }
 
