@@ -100,7 +100,8 @@ identity_cert = "/c.pem"
 }
 
 TEST(SuperConfig, ThePlaceOfAMissingKeyIsItsTable) {
-    EXPECT_THAT(texts_of("[provisioning]\n"), ElementsAre(HasSubstr("c.toml:1: provisioning.source: is missing: \"dps\"")));
+    EXPECT_THAT(texts_of("[provisioning]\n"),
+                ElementsAre(HasSubstr("c.toml:1: provisioning.source: is missing: \"dps\"")));
 }
 
 TEST(SuperConfig, KeysOfAnotherFormSayWithWhatTheyGo) {
@@ -150,13 +151,6 @@ INSTANTIATE_TEST_SUITE_P(
         Later{
             "pkcs11",
             dps_with("method = \"x509\"\nidentity_cert = \"file:///c\"\nidentity_pk = \"pkcs11:token=t;object=o\"\n")},
-        Later{"issued_identity", dps_with("method = \"x509\"\nregistration_id = \"d\"\nidentity_cert = { method = "
-                                          "\"est\", url = \"https://est\" }\n")},
-        Later{"est", base_text +
-                         "[cert_issuance.est]\ntrusted_certs = [\"file:///r.pem\"]\n[cert_issuance.est.auth]\nusername "
-                         "= \"u\"\npassword = \"p\"\n[cert_issuance.est.urls]\ndefault = \"https://est\"\n"},
-        Later{"local_ca", base_text + "[cert_issuance.local_ca]\ncert = \"file:///c\"\npk = \"file:///k\"\n"},
-        Later{"edge_ca_by_est", base_text + "[edge_ca]\nmethod = \"est\"\n"},
         Later{"aziot_keys",
               base_text + "[aziot_keys]\npkcs11_lib_path = \"/l.so\"\npkcs11_base_slot = \"pkcs11:token=t\"\n"},
         Later{"tpm_settings",
@@ -180,6 +174,55 @@ TEST(SuperConfig, EmptyTablesOfLaterKeysAreNoMatter) {
 TEST(SuperConfig, ReprovisioningModeIsCaseSensitiveAndSaysSo) {
     EXPECT_THAT(below_top("auto_reprovisioning_mode = \"dynamic\"\n"),
                 ElementsAre(HasSubstr("did you mean \"Dynamic\"?")));
+}
+
+TEST(SuperConfig, IssuedCertificatesNameTheirIssuer) {
+    EXPECT_THAT(texts_of(dps_with("method = \"x509\"\nregistration_id = \"d\"\nidentity_cert = { expiry_days = 3 }\n")),
+                ElementsAre(HasSubstr("method: is missing")));
+    EXPECT_THAT(
+        texts_of(dps_with("method = \"x509\"\nidentity_pk = \"file:///k\"\nidentity_cert = { method = \"est\" }\n")),
+        ElementsAre(HasSubstr("identity_pk: is made by the device")));
+    EXPECT_THAT(texts_of(dps_with("method = \"x509\"\nidentity_cert = { method = \"local_ca\", username = \"u\" }\n")),
+                ElementsAre(HasSubstr("username: is understood only with method = \"est\"")));
+    EXPECT_THAT(with_base("[cert_issuance.local_ca]\nmethod = \"local_ca\"\n"),
+                ElementsAre(HasSubstr("the authority cannot issue itself")));
+}
+
+TEST(SuperConfig, CredentialsForEstComeInPairs) {
+    EXPECT_THAT(with_base("[cert_issuance.est.auth]\nusername = \"u\"\n"),
+                ElementsAre(HasSubstr("username and password go together")));
+    EXPECT_THAT(with_base("[cert_issuance.est.auth]\nusername = \"u:v\"\npassword = \"p\"\n"),
+                ElementsAre(HasSubstr("must not hold control characters or a colon")));
+    EXPECT_THAT(with_base("[cert_issuance.est.auth]\nbootstrap_identity_cert = \"file:///c\"\n"),
+                ElementsAre(HasSubstr("bootstrap_identity_cert and bootstrap_identity_pk go together")));
+    EXPECT_THAT(with_base("[cert_issuance.est.auth]\nidentity_cert = \"file:///c\"\nidentity_pk = \"file:///k\"\n"
+                          "bootstrap_identity_cert = \"file:///c\"\nbootstrap_identity_pk = \"file:///k\"\n"),
+                ElementsAre(HasSubstr("stands beside identity_cert")));
+}
+
+TEST(SuperConfig, EstServersAreAddressedByHttps) {
+    EXPECT_THAT(with_base("[cert_issuance.est.urls]\ndefault = \"http://est.example/.well-known/est\"\n"),
+                ElementsAre(HasSubstr("must be https: EST is spoken over TLS only")));
+    EXPECT_THAT(with_base("[cert_issuance.est.urls]\ndefault = \"https://u:p@est.example/x\"\n"),
+                ElementsAre(HasSubstr("without user name")));
+    EXPECT_THAT(
+        with_base("[cert_issuance.est]\ntrusted_certs = [\"/r.pem\"]\nidentity_auto_renew = false\n"),
+        ElementsAre(HasSubstr("trusted_certs: must be a URI"), HasSubstr("identity_auto_renew: must be a table")));
+}
+
+TEST(SuperConfig, RenewalIsOnUnlessSwitchedOff) {
+    const auto renewal = [](const std::string& rest) {
+        auto config = Config::parse(base_text + rest, "c.toml");
+        auto understood = understand(*config);
+        EXPECT_THAT(config->problems(), IsEmpty());
+        return understood.edge_ca.issue.auto_renew;
+    };
+    EXPECT_TRUE(renewal(""));
+    EXPECT_TRUE(renewal("[edge_ca]\nauto_generated_edge_ca_expiry_days = 9\n"));
+    EXPECT_TRUE(renewal("[edge_ca]\nauto_renew = true\n")->rotate_key);
+    EXPECT_FALSE(renewal("[edge_ca]\nauto_renew = false\n"));
+    EXPECT_EQ(renewal("[edge_ca.auto_renew]\nrotate_key = false\nthreshold = \"1day\"\nretry = \"5min\"\n")->threshold,
+              "1day");
 }
 
 TEST(SuperConfig, AutoRenewNeedsAllThree) {

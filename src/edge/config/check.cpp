@@ -12,84 +12,13 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "edge/config/check_certificates.h"
+#include "edge/config/check_files.h"
+#include "edge/config/check_issuance.h"
 #include "edge/config/values.h"
 #include "net/proxy.h"
 
 namespace muster::edge {
 namespace {
-
-enum class Secrecy { secret, open };
-
-bool is_private_home(const std::filesystem::path& directory) {
-    const auto text = directory.string();
-    return text == "/root" || text.starts_with("/root/") || text.starts_with("/home/") || text == "/tmp";
-}
-
-std::string install_command(const GivenFile& file, const Identity& reader, Secrecy secrecy) {
-    const bool secret = secrecy == Secrecy::secret;
-    const auto target = fmt::format("/var/aziot/{}/{}", secret ? "secrets" : "certs", file.path.filename().string());
-    return fmt::format("install -D -o {} -g {} -m {} {} {} and set {} = \"file://{}\"", reader.user, reader.group,
-                       secret ? "0600" : "0644", file.path.string(), target, file.key.substr(file.key.rfind('.') + 1),
-                       target);
-}
-
-std::string mend(const AccessFault& fault, const GivenFile& file, const Identity& reader, Secrecy secrecy) {
-    const bool secret = secrecy == Secrecy::secret;
-    switch (fault.kind) {
-        case AccessFault::Kind::missing:
-            return fmt::format("install -D -o {} -g {} -m {} YOUR_FILE {}", reader.user, reader.group,
-                               secret ? "0600" : "0644", file.path.string());
-        case AccessFault::Kind::not_readable:
-            return fmt::format("chown {}:{} {} && chmod {} {}", reader.user, reader.group, file.path.string(),
-                               secret ? "0600" : "0644", file.path.string());
-        case AccessFault::Kind::not_searchable:
-            if (is_private_home(fault.at)) return install_command(file, reader, secrecy);
-            if (secret && fault.at == file.path.parent_path())
-                return fmt::format("chown {}:{} {}", reader.user, reader.group, fault.at.string());
-            return fmt::format("chmod o+x {}", fault.at.string());
-        case AccessFault::Kind::not_a_file: return {};
-        case AccessFault::Kind::other: return "look for a refusal of SELinux or AppArmor: journalctl -k --grep=denied";
-    }
-    return {};
-}
-
-bool readable(const GivenFile& file, const Identity& reader, Secrecy secrecy, Notes& notes) {
-    const auto faults = read_faults(file.path, reader);
-    for (const auto& fault : faults) notes.problem(file, fault.explanation, mend(fault, file, reader, secrecy));
-    return faults.empty();
-}
-
-void warn_of_open_key(const GivenFile& file, const Identity& reader, Notes& notes) {
-    struct stat status{};
-    if (::stat(file.path.c_str(), &status) != 0 || (status.st_mode & 077) == 0) return;
-    notes.warning(file,
-                  fmt::format("the private key in {} can be read by others (mode {:04o})", file.path.string(),
-                              status.st_mode & 07777),
-                  fmt::format("chown {}:{} {} && chmod 0600 {}", reader.user, reader.group, file.path.string(),
-                              file.path.string()));
-}
-
-struct Pair {
-    std::optional<pki::CertificateChain> chain;
-    std::optional<pki::PrivateKey> key;
-};
-
-// A certificate chain and its key, each read by its own service.
-Pair check_pair_of_files(const CheckInput& in, const GivenFile& certificate, const GivenFile& key, Notes& notes) {
-    Pair pair;
-    if (readable(certificate, in.certd, Secrecy::open, notes)) pair.chain = read_certificates(certificate, notes);
-    if (readable(key, in.keyd, Secrecy::secret, notes)) {
-        warn_of_open_key(key, in.keyd, notes);
-        pair.key = read_private_key(key, notes);
-    }
-    if (pair.chain) {
-        check_dates(*pair.chain, certificate, in.now, notes);
-        check_chain_order(*pair.chain, certificate, notes);
-    }
-    if (pair.chain && pair.key) check_pair(*pair.chain, certificate, *pair.key, key, notes);
-    return pair;
-}
 
 // Enough for an individual enrollment, and for a group that enrolled the very issuer; else an omission.
 void warn_of_bare_leaf(const pki::CertificateChain& chain, const GivenFile& file, Notes& notes) {
@@ -124,20 +53,9 @@ void check_edge_ca(const CheckInput& in, Notes& notes) {
                                                    pair.chain->front().subject()));
 }
 
-// Certificates that are trusted: public files, every one in date.
-void check_authorities(const GivenFile& file, const Identity& reader, TimePoint now, Notes& notes) {
-    if (!readable(file, reader, Secrecy::open, notes)) return;
-    const auto chain = read_certificates(file, notes);
-    if (!chain) return;
-    check_dates(*chain, file, now, notes);
-    for (const auto& certificate : *chain)
-        if (!certificate.is_ca())
-            notes.warning(file, fmt::format("{} is no authority (CA:TRUE): what it would have signed is not trusted",
-                                            certificate.subject()));
-}
-
 void check_preloaded(const CheckInput& in, Notes& notes) {
-    std::set<std::string> known{"device-id", "aziot-edged-ca", "aziot-edged-trust-bundle", "trust-bundle-user"};
+    std::set<std::string> known{"device-id", "local-ca", "aziot-edged-ca", "aziot-edged-trust-bundle",
+                                "trust-bundle-user"};
     for (const auto& [id, entry] : in.config.preloaded_certs) known.insert(id);
     for (const auto& [id, entry] : in.config.preloaded_certs) {
         if (entry.file) {
@@ -249,7 +167,11 @@ void check_proxy(const CheckInput& in, Notes& notes) {
     if (where.ends_with('/')) where.remove_suffix(1);
     const auto endpoint = parse_host_and_port(where.substr(where.rfind('@') + 1));
     if (endpoint) check_host(in, proxy->url, *endpoint, notes);
-    if (proxy->authorities) check_authorities(*proxy->authorities, in.identityd, in.now, notes);
+    if (!proxy->authorities) return;
+    check_authorities(*proxy->authorities, in.identityd, in.now, notes);
+    // Once is enough for what is not there.
+    if (std::filesystem::exists(proxy->authorities->path))
+        (void)readable(*proxy->authorities, in.certd, Secrecy::open, notes);
 }
 
 void check_own_hostname(const CheckInput& in, Notes& notes) {
@@ -319,6 +241,7 @@ std::map<std::string, std::string> check(const CheckInput& input, Findings& find
     check_device_identity(input, notes);
     check_shared_key(input, notes);
     check_edge_ca(input, notes);
+    check_issuance(input, notes);
     check_payload(input, notes);
     const auto& config = input.config;
     if (config.provisioning.authorities)

@@ -116,10 +116,9 @@ std::optional<SharedKey> shared_key(const ConfigSection& section, std::string_vi
 // identity_cert is the URI of a file, or a table that says who issues it.
 void identity_files(const ConfigSection& section, Provisioning& out) {
     if (section.kind("identity_cert") == ConfigKind::table) {
-        issue_options(*section.table("identity_cert"));
+        out.identity_issue = issue_options(*section.table("identity_cert"));
         if (section.has("identity_pk"))
             section.problem("identity_pk", "is made by the device when identity_cert is a table: leave it out");
-        later(section, "identity_cert", "an identity certificate that is issued to the device");
         return;
     }
     if (section.required_string("identity_cert", "the URI of the certificate chain's file, device first"))

@@ -53,9 +53,13 @@ void only_with(const ConfigSection& section, const std::vector<std::string>& nam
 }
 
 std::optional<AutoRenew> auto_renew(const ConfigSection& section, std::string_view name) {
-    const auto table = section.table(name);
-    if (!table) return std::nullopt;
+    if (section.kind(name) == ConfigKind::boolean) {
+        if (!*section.boolean(name)) return std::nullopt;
+        return AutoRenew{};
+    }
     AutoRenew renew;
+    const auto table = section.table(name);
+    if (!table) return renew;
     if (!table->has("rotate_key")) table->problem("rotate_key", "is missing: true makes a new key at each renewal");
     renew.rotate_key = table->boolean("rotate_key").value_or(true);
     if (auto threshold = required(*table, "threshold", "when to renew, such as \"80%\"", check_renewal_policy))

@@ -44,17 +44,16 @@ std::vector<std::pair<std::string, std::string>> text_map(const ConfigSection& s
 // A key that belongs to another form of its table: "only with method = \"x509\"".
 void only_with(const ConfigSection& section, const std::vector<std::string>& names, std::string_view condition);
 
-// [auto_renew] and its like: all three keys.
+// [auto_renew] and its like: all three keys; absent or true: the usual ones; false, a value of ours: no renewal.
 std::optional<AutoRenew> auto_renew(const ConfigSection& section, std::string_view name);
 struct SubjectName {
     std::optional<std::string> common_name;
     std::vector<std::pair<std::string, std::string>> rest;
 };
 SubjectName subject(const ConfigSection& section);
-// The options of a certificate that someone issues (method est, local_ca or self_signed): checked, and refused as
-// coming later by the caller.
-void issue_options(const ConfigSection& section);
-void cert_issuance(const ConfigSection& root);
+// A certificate that someone issues (method est, local_ca or self_signed).
+IssueOptions issue_options(const ConfigSection& section);
+void cert_issuance(const ConfigSection& root, SuperConfig& config);
 EdgeCa edge_ca(const ConfigSection& root);
 void preloaded(const ConfigSection& root, SuperConfig& config);
 

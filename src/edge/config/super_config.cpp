@@ -101,7 +101,7 @@ SuperConfig understand(Config& source) {
     config.trust_bundle = file(root, "trust_bundle_cert");
     config.edge_ca = edge_ca(root);
     preloaded(root, config);
-    cert_issuance(root);
+    cert_issuance(root, config);
     read_localid(root);
     read_key_library(root);
     read_tpm(root);

@@ -39,12 +39,51 @@ struct AutoRenew {
     std::string retry = "4%";
 };
 
-struct EdgeCa {
-    // Made by certd, self-signed, unless both files are given.
-    std::uint32_t expiry_days = 90;
-    std::optional<AutoRenew> auto_renew;
+// How the device signs in at an EST server.
+struct EstAuth {
+    std::optional<std::string> username;
+    std::optional<std::string> password;
+    std::optional<GivenFile> certificate;  // to sign in with
+    std::optional<GivenFile> key;
+    std::optional<GivenFile> bootstrap_certificate;  // to get the one to sign in with
+    std::optional<GivenFile> bootstrap_key;
+
+    bool any() const { return username || certificate || bootstrap_certificate; }
+};
+
+// A certificate that is issued to the device.
+struct IssueOptions {
+    enum class Method { self_signed, local_ca, est };
+    Method method = Method::self_signed;
+    std::optional<std::uint32_t> expiry_days;           // not with est
+    std::optional<AutoRenew> auto_renew = AutoRenew{};  // nothing: switched off
     std::optional<std::string> common_name;
     std::vector<std::pair<std::string, std::string>> subject;  // instead of common_name
+    std::optional<Given> url;                                  // with est: before those of [cert_issuance.est.urls]
+    EstAuth auth;                                              // with est: instead of [cert_issuance.est.auth]
+    std::string key;                                           // of the table, dotted
+    std::size_t line = 0;
+};
+
+// The authority that signs the certificates of the device's modules: from files, or issued.
+struct EdgeCa {
+    IssueOptions issue;
+    std::optional<GivenFile> certificate;
+    std::optional<GivenFile> key;
+};
+
+// [cert_issuance.est]
+struct EstSettings {
+    std::vector<GivenFile> trusted_certs;
+    EstAuth auth;
+    std::optional<AutoRenew> identity_auto_renew;
+    std::map<std::string, Given> urls;  // by certificate id, and "default"
+    std::size_t line = 0;
+};
+
+// [cert_issuance.local_ca]: from files, or issued.
+struct LocalCa {
+    std::optional<IssueOptions> issue;
     std::optional<GivenFile> certificate;
     std::optional<GivenFile> key;
 };
@@ -65,8 +104,9 @@ struct Provisioning {
     Method method = Method::x509;
     std::optional<GivenFile> identity_certificate;  // with x509
     std::optional<GivenFile> identity_key;
-    std::optional<SharedKey> shared_key;   // with symmetric_key
-    std::optional<GivenFile> authorities;  // ours: trusted besides the system's, PEM
+    std::optional<IssueOptions> identity_issue;  // instead of the two files
+    std::optional<SharedKey> shared_key;         // with symmetric_key
+    std::optional<GivenFile> authorities;        // ours: trusted besides the system's, PEM
 
     // Of dps:
     Given global_endpoint;  // normalised: "https://host/"
@@ -146,6 +186,8 @@ struct SuperConfig {
     std::map<std::string, Preloaded> preloaded_certs;
     std::map<std::string, GivenFile> preloaded_keys;
     EdgeCa edge_ca;
+    std::optional<EstSettings> est;
+    std::optional<LocalCa> local_ca;
     std::optional<GivenFile> trust_bundle;
 
     std::string auto_reprovisioning_mode = "Dynamic";  // of identityd and the container runtime
