@@ -37,7 +37,8 @@ struct GroupMatch {
 
 struct Verdict {
     std::string fingerprint;              // of the leaf, SHA-256, upper-case hex; empty for a symmetric key
-    std::optional<wire::SasToken> token;  // of a symmetric key
+    std::optional<wire::SasToken> token;  // of a symmetric key, or of one in a TPM
+    std::chrono::seconds patience{0};     // how long the token is taken after its expiry
     std::string fault;                    // why the credential may not be used at all; empty when it may
     std::optional<GroupMatch> group;
     std::string group_fault;  // why it leads to no group

@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/text.h"
 #include "provisioning/errors.h"
+#include "wire/tpm/structures.h"
 
 namespace muster::provisioning {
 namespace {
@@ -10,6 +11,7 @@ namespace {
 using store::EnrollmentRecord;
 
 constexpr std::size_t generated_key_bytes = 64;
+constexpr std::size_t tpm_key_bytes = 32;  // the digest of HMAC-SHA256
 
 // One certificate slot of a body: absent, kept by its info, or new.
 Result<Bytes> read_certificate(const json::object& certificates, std::string_view slot, std::string_view path,
@@ -144,14 +146,47 @@ Result<> symmetric_key_from_json(const json::object* keys, const EnrollmentRecor
     return {};
 }
 
-Result<json::object> tpm_from_json(EnrollmentKind kind, const json::object* tpm) {
+// The endorsement key that an enrollment holds; empty when it attests otherwise.
+std::string endorsement_key_of(const EnrollmentRecord& record) {
+    const auto body = parse_json(record.body);
+    if (!body) return {};
+    boost::system::error_code missing;
+    const auto* key = body->find_pointer("/attestation/tpm/endorsementKey", missing);
+    return missing || key == nullptr || !key->is_string() ? std::string() : std::string(key->get_string());
+}
+
+Result<> check_tpm_key(std::string_view name, const std::string& text) {
+    const auto key = wire::tpm::StorageKey::from_base64(text);
+    if (key) return {};
+    return fail(
+        bad_body(fmt::format("attestation.tpm.{} is not the public area of such a key (base64 of a TPM2B_PUBLIC, "
+                             "as tpm2_readpublic -o writes it): {}",
+                             name, key.error().message())));
+}
+
+// The device's keys for the hub are made here and never shown: its TPM alone is given them. Another TPM gets others.
+void make_hub_keys(const EnrollmentRecord* existing, const std::string& endorsement_key, EnrollmentRecord& record,
+                   Random& random) {
+    const bool same =
+        existing != nullptr && !existing->primary_key.empty() && endorsement_key_of(*existing) == endorsement_key;
+    record.primary_key = same ? existing->primary_key : base64_encode(random.bytes(tpm_key_bytes));
+    record.secondary_key = same ? existing->secondary_key : base64_encode(random.bytes(tpm_key_bytes));
+}
+
+Result<json::object> tpm_from_json(EnrollmentKind kind, const json::object* tpm, const EnrollmentRecord* existing,
+                                   EnrollmentRecord& record, Random& random) {
     if (kind == EnrollmentKind::group) return fail(bad_body("an enrollment group cannot attest by TPM"));
     if (tpm == nullptr) return fail(bad_body("attestation of type tpm needs \"tpm\" with an \"endorsementKey\""));
     MUSTER_TRY(const auto endorsement_key, required_string(*tpm, "endorsementKey"));
     MUSTER_TRY(const auto storage_root_key, optional_string(*tpm, "storageRootKey"));
-    if (!base64_decode(endorsement_key)) return fail(bad_body("attestation.tpm.endorsementKey is not base64"));
+    MUSTER_CHECK(check_tpm_key("endorsementKey", endorsement_key));
+    make_hub_keys(existing, endorsement_key, record, random);
     json::object out{{"endorsementKey", endorsement_key}};
-    if (storage_root_key) out["storageRootKey"] = *storage_root_key;
+    // Carried only: an owner may clear the TPM, and it has another from then on (facts/dps.md 1.7).
+    if (storage_root_key && !storage_root_key->empty()) {
+        MUSTER_CHECK(check_tpm_key("storageRootKey", *storage_root_key));
+        out["storageRootKey"] = *storage_root_key;
+    }
     return out;
 }
 
@@ -173,7 +208,7 @@ Result<json::object> attestation_from_json(EnrollmentKind kind, const json::obje
     }
     if (type == "tpm") {
         MUSTER_TRY(const auto* tpm, optional_object(attestation, "tpm"));
-        MUSTER_TRY(auto kept, tpm_from_json(kind, tpm));
+        MUSTER_TRY(auto kept, tpm_from_json(kind, tpm, existing, record, random));
         return json::object{{"type", type}, {"tpm", std::move(kept)}};
     }
     return fail(bad_body(fmt::format("attestation.type must be x509, symmetricKey or tpm, not '{}'", printable(type))));

@@ -56,6 +56,7 @@ Verdict judge_token(const DeviceRequest& request, const GroupIndex& groups, Time
     }
     if (!verdict.group) verdict.group_fault = "the shared access signature is not made with a key of this device";
     verdict.token = std::move(*token);
+    verdict.patience = patience;
     return verdict;
 }
 

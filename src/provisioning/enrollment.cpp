@@ -303,6 +303,8 @@ Result<EnrollmentRules> enrollment_rules(const EnrollmentRecord& record) {
     if (!allocation.empty()) {
         MUSTER_TRY(rules.allocation, parse_allocation_policy(allocation));
     }
+    const auto& tpm = object(object(body, "attestation"), "tpm");
+    if (!tpm.empty()) rules.endorsement_key = base64_decode(string_or(tpm, "endorsementKey")).value_or(Bytes());
     return rules;
 }
 

@@ -60,6 +60,7 @@ TwinSections twin_sections(const json::object& initial_twin);
 // What a registration goes by.
 struct EnrollmentRules {
     std::string attestation;  // x509, symmetricKey, tpm
+    Bytes endorsement_key;    // of a TPM, TPM2B_PUBLIC
     bool enabled = true;
     std::string device_id;  // empty: the registration id
     bool edge = false;

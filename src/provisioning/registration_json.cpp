@@ -30,10 +30,14 @@ json::object common(const store::RegistrationRecord& record) {
 
 }  // namespace
 
-json::object registration_result(const store::RegistrationRecord& record) {
+json::object registration_result(const store::RegistrationRecord& record, std::string_view tpm_key) {
     auto out = common(record);
     const auto group = record.group_id.empty() ? json::object() : json::object{{"enrollmentGroupId", record.group_id}};
-    out[record.leaf_fingerprint.empty() ? "symmetricKey" : "x509"] = group;
+    if (tpm_key.empty()) {
+        out[record.leaf_fingerprint.empty() ? "symmetricKey" : "x509"] = group;
+    } else if (record.status == "assigned") {
+        out["tpm"] = {{"authenticationKey", tpm_key}};
+    }
     if (const auto substatus = shown_substatus(record); !substatus.empty())
         // The device hears initialAssignment whenever it stays where it was; the true word is the service's
         // (facts 1.3).

@@ -7,7 +7,8 @@
 namespace muster::provisioning {
 
 // The device's DeviceRegistrationResult.
-json::object registration_result(const store::RegistrationRecord& record);
+// `tpm_key`: what its TPM is to be given (base64), of a device that attests by TPM; else empty.
+json::object registration_result(const store::RegistrationRecord& record, std::string_view tpm_key = {});
 // The service's DeviceRegistrationState.
 json::object registration_state(const store::RegistrationRecord& record);
 
