@@ -294,6 +294,25 @@ TEST_F(SymmetricKeyTest, AGroupsDeviceHoldsADerivedKey) {
     EXPECT_EQ(number(try_register(keyed("dev1", "0ne1/registrations/dev1", others))), code::unauthorized);
 }
 
+TEST_F(SymmetricKeyTest, AGroupsRegistrationsComeInPages) {
+    ASSERT_TRUE(put(EnrollmentKind::group, "plant", attestation_));
+    for (const std::string id : {"dev1", "dev2"}) {
+        const auto key = derive_device_key(*base64_decode(first_key_), id);
+        ASSERT_TRUE(try_register(keyed(id, "0ne1/registrations/" + id, key)));
+    }
+    const auto first = run(enrollments_.query_registrations("plant", {.limit = 1}));
+    ASSERT_TRUE(first) << why(first);
+    ASSERT_EQ(first->items.size(), 1u);
+    const auto last = run(enrollments_.query_registrations("plant", {.limit = 1, .continuation = first->continuation}));
+    ASSERT_TRUE(last) << why(last);
+    EXPECT_NE(text_at(first->items, "/0/registrationId"), text_at(last->items, "/0/registrationId"));
+    EXPECT_TRUE(last->continuation.empty());
+    for (const std::string_view token : {"dev1", "x/dev1", "99999999999999999999/dev1"})
+        EXPECT_EQ(
+            number(run(enrollments_.query_registrations("plant", {.continuation = base64_encode(as_bytes(token))}))),
+            code::invalid_body);
+}
+
 TEST_F(SymmetricKeyTest, WrongTokensAreRefusedAlikeForUnknownDevices) {
     ASSERT_TRUE(put(EnrollmentKind::individual, "dev1", attestation_));
     const auto wrong_key = base64_encode(Bytes(32, 9));

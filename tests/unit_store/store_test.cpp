@@ -143,6 +143,37 @@ TEST(Store, ListsByKeyInPages) {
     EXPECT_EQ((*second)[0].id, "c");
 }
 
+TEST(Store, ListsAGroupsRegistrationsInTheOrderTheyWereMade) {
+    const TemporaryDirectory dir;
+    auto store = open_store(dir / "muster.db");
+    const auto put = [&](std::string id, std::string group, std::int64_t created) {
+        const RegistrationRecord record{.id = std::move(id),
+                                        .etag = "\"1\"",
+                                        .group_id = std::move(group),
+                                        .status = "assigned",
+                                        .created = TimePoint(Micros(created)),
+                                        .updated = TimePoint(Micros(created))};
+        ASSERT_TRUE(net::run_blocking(store->transact([&](Tx& tx) { return tx.registrations().put(record); })));
+    };
+    put("Late", "plant", 3);
+    put("b", "plant", 1);
+    put("A", "Plant", 1);
+    put("elsewhere", "other", 1);
+    put("alone", "", 1);
+    std::string seen;
+    RegistrationPlace place;
+    for (int page = 0; page < 4; ++page) {
+        auto records =
+            net::run_blocking(store->read([&](Tx& tx) { return tx.registrations().list_group("PLANT", place, 1); }));
+        ASSERT_TRUE(records) << records.error().chain();
+        for (const auto& record : *records) {
+            seen += record.id + " ";
+            place = {.created = record.created, .id = record.id};
+        }
+    }
+    EXPECT_EQ(seen, "A b Late ");
+}
+
 TEST(Store, OneSigningCertificateServesOneGroup) {
     const TemporaryDirectory dir;
     auto store = open_store(dir / "muster.db");
