@@ -28,14 +28,14 @@ IssuedCertificateRecord read_issued(const Row& row) {
 constexpr std::string_view all_issued =
     "SELECT " MUSTER_ISSUED_COLUMNS " FROM issued_certificate WHERE serial > $1 ORDER BY serial LIMIT $2";
 constexpr std::string_view issued_to_group = "SELECT " MUSTER_ISSUED_COLUMNS
-                                             " FROM issued_certificate WHERE serial > $1 AND group_key = $3 "
-                                             "ORDER BY serial LIMIT $2";
+                                             " FROM issued_certificate WHERE group_key = $1 AND serial > $2 "
+                                             "ORDER BY serial LIMIT $3";
 constexpr std::string_view issued_to_device = "SELECT " MUSTER_ISSUED_COLUMNS
-                                              " FROM issued_certificate WHERE serial > $1 AND registration_key = $3 "
-                                              "ORDER BY serial LIMIT $2";
+                                              " FROM issued_certificate WHERE registration_key = $1 AND serial > $2 "
+                                              "ORDER BY serial LIMIT $3";
 constexpr std::string_view revoked_of_authority =
     "SELECT " MUSTER_ISSUED_COLUMNS
-    " FROM issued_certificate WHERE serial > $1 AND authority = $3 AND revoked IS NOT NULL ORDER BY serial LIMIT $2";
+    " FROM issued_certificate WHERE authority = $1 AND serial > $2 AND revoked IS NOT NULL ORDER BY serial LIMIT $3";
 constexpr std::string_view all_revoked = "SELECT " MUSTER_ISSUED_COLUMNS
                                          " FROM issued_certificate WHERE serial > $1 AND revoked IS NOT NULL "
                                          "ORDER BY serial LIMIT $2";
@@ -95,13 +95,13 @@ Result<std::vector<IssuedCertificateRecord>> IssuedCertificateTable::list(const 
     const auto take = [&](const Row& row) { records.push_back(read_issued(row)); };
     const auto most = static_cast<std::int64_t>(limit);
     if (filter.revoked_only && !filter.authority.empty()) {
-        MUSTER_CHECK(session_.query(revoked_of_authority, {after, most, filter.authority}, take));
+        MUSTER_CHECK(session_.query(revoked_of_authority, {filter.authority, after, most}, take));
     } else if (filter.revoked_only) {
         MUSTER_CHECK(session_.query(all_revoked, {after, most}, take));
     } else if (!filter.registration_id.empty()) {
-        MUSTER_CHECK(session_.query(issued_to_device, {after, most, to_lower(filter.registration_id)}, take));
+        MUSTER_CHECK(session_.query(issued_to_device, {to_lower(filter.registration_id), after, most}, take));
     } else if (!filter.group_id.empty()) {
-        MUSTER_CHECK(session_.query(issued_to_group, {after, most, to_lower(filter.group_id)}, take));
+        MUSTER_CHECK(session_.query(issued_to_group, {to_lower(filter.group_id), after, most}, take));
     } else {
         MUSTER_CHECK(session_.query(all_issued, {after, most}, take));
     }
