@@ -2,7 +2,6 @@
 
 #include <array>
 
-#include "base/json.h"
 #include "base/text.h"
 #include "wire/sas.h"
 
@@ -17,6 +16,7 @@ constexpr std::array all_rights{
 
 constexpr std::size_t generated_key_bytes = 64;
 constexpr std::size_t shortest_key_bytes = 16;
+constexpr std::size_t longest_name = 64;
 
 constexpr unsigned bits(std::initializer_list<Right> rights) {
     unsigned all = 0;
@@ -47,36 +47,13 @@ constexpr std::array built_in{
     BuiltIn{"device", bits({Right::device_connect})},
 };
 
-Result<Secret> parse_key(const json::object& policy, std::string_view member) {
-    MUSTER_TRY(auto text, required_string(policy, member));
-    auto key = base64_decode(text);
-    wipe(text.data(), text.size());
-    if (!key) return fail(Errc::invalid_argument, "\"{}\" is not base64", member);
-    if (key->size() < shortest_key_bytes)
-        return fail(Errc::invalid_argument, "\"{}\" has fewer than {} bytes", member, shortest_key_bytes);
-    return Secret(std::move(*key));
-}
-
-Result<unsigned> parse_rights(const json::object& policy) {
-    const auto* list = find_member(policy, "rights");
-    if (list == nullptr || !list->is_array()) return fail(Errc::invalid_argument, "\"rights\" must be an array");
-    unsigned rights = 0;
-    for (const auto& entry : list->as_array()) {
-        const std::string name = entry.is_string() ? std::string(entry.as_string()) : std::string();
-        const auto* found = std::ranges::find(all_rights, name, &to_string);
-        if (found == all_rights.end()) return fail(Errc::invalid_argument, "unknown right \"{}\"", name);
-        rights |= static_cast<unsigned>(*found);
-    }
-    return rights;
-}
-
 Result<Policy> parse_policy(const json::object& object) {
     Policy policy;
     MUSTER_TRY(policy.name, required_string(object, "keyName"));
     auto rest = [&]() -> Result<> {
-        MUSTER_TRY(policy.primary_key, parse_key(object, "primaryKey"));
-        MUSTER_TRY(policy.secondary_key, parse_key(object, "secondaryKey"));
-        MUSTER_TRY(policy.rights, parse_rights(object));
+        MUSTER_TRY(policy.primary_key, policy_key_from_json(object, "primaryKey"));
+        MUSTER_TRY(policy.secondary_key, policy_key_from_json(object, "secondaryKey"));
+        MUSTER_TRY(policy.rights, rights_from_json(find_member(object, "rights")));
         return {};
     }();
     if (!rest) return std::unexpected(rest.error().wrap(fmt::format("policy \"{}\"", policy.name)));
@@ -105,12 +82,52 @@ std::string_view to_string(Right right) {
     return "";
 }
 
+json::array rights_to_json(unsigned rights) {
+    json::array names;
+    for (const auto right : all_rights)
+        if ((rights & static_cast<unsigned>(right)) != 0) names.emplace_back(to_string(right));
+    return names;
+}
+
+Result<unsigned> rights_from_json(const json::value* list) {
+    if (list == nullptr || !list->is_array()) return fail(Errc::invalid_argument, "\"rights\" must be an array");
+    unsigned rights = 0;
+    for (const auto& entry : list->as_array()) {
+        const std::string name = entry.is_string() ? std::string(entry.as_string()) : std::string();
+        const auto* found = std::ranges::find(all_rights, name, &to_string);
+        if (found == all_rights.end()) return fail(Errc::invalid_argument, "unknown right \"{}\"", printable(name));
+        rights |= static_cast<unsigned>(*found);
+    }
+    return rights;
+}
+
+Result<> check_policy_name(std::string_view name) {
+    const bool right = !name.empty() && name.size() <= longest_name && std::ranges::all_of(name, [](unsigned char c) {
+        return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
+    });
+    if (right) return {};
+    return fail(Errc::invalid_argument, "a policy's name has 1 to {} letters, digits or -_., not '{}'", longest_name,
+                printable(name));
+}
+
+Result<Secret> policy_key_from_json(const json::object& policy, std::string_view member) {
+    MUSTER_TRY(auto text, required_string(policy, member));
+    auto key = base64_decode(text);
+    wipe(text.data(), text.size());
+    if (!key) return fail(Errc::invalid_argument, "\"{}\" is not base64", member);
+    if (key->size() < shortest_key_bytes)
+        return fail(Errc::invalid_argument, "\"{}\" has fewer than {} bytes", member, shortest_key_bytes);
+    return Secret(std::move(*key));
+}
+
+Secret new_policy_key(Random& random) {
+    return Secret(random.bytes(generated_key_bytes));
+}
+
 Policies Policies::generate(Random& random) {
     Policies out;
-    for (const auto& [name, rights] : built_in) {
-        out.policies_.push_back({std::string(name), Secret(random.bytes(generated_key_bytes)),
-                                 Secret(random.bytes(generated_key_bytes)), rights});
-    }
+    for (const auto& [name, rights] : built_in)
+        out.policies_.push_back({std::string(name), new_policy_key(random), new_policy_key(random), rights});
     return out;
 }
 
@@ -132,15 +149,31 @@ Result<Policies> Policies::parse(std::string_view text) {
 std::string Policies::serialize() const {
     json::array list;
     for (const auto& policy : policies_) {
-        json::array rights;
-        for (const auto right : all_rights)
-            if (policy.may(right)) rights.emplace_back(to_string(right));
         list.push_back(json::object{{"keyName", policy.name},
                                     {"primaryKey", base64_encode(policy.primary_key.bytes())},
                                     {"secondaryKey", base64_encode(policy.secondary_key.bytes())},
-                                    {"rights", std::move(rights)}});
+                                    {"rights", rights_to_json(policy.rights)}});
     }
     return pretty(json::object{{"policies", std::move(list)}}) + "\n";
+}
+
+Policies Policies::clone() const {
+    Policies copy;
+    for (const auto& policy : policies_) copy.policies_.push_back(policy.clone());
+    return copy;
+}
+
+void Policies::put(Policy policy) {
+    const auto found = std::ranges::find(policies_, policy.name, &Policy::name);
+    if (found == policies_.end()) {
+        policies_.push_back(std::move(policy));
+    } else {
+        *found = std::move(policy);
+    }
+}
+
+bool Policies::erase(std::string_view name) {
+    return std::erase_if(policies_, [&](const Policy& policy) { return policy.name == name; }) != 0;
 }
 
 const Policy* Policies::find(std::string_view name) const {

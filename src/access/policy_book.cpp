@@ -1,0 +1,57 @@
+#include "access/policy_book.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace muster::access {
+namespace {
+
+bool may_change_policies(const Policy& policy) {
+    return policy.may(Right::service_config);
+}
+
+}  // namespace
+
+PolicyBook::PolicyBook(Policies policies, Save save)
+    : save_(std::move(save)), current_(std::make_shared<const Policies>(std::move(policies))) {}
+
+PolicyBook::~PolicyBook() {
+    writer_.join();
+}
+
+std::shared_ptr<const Policies> PolicyBook::current() const {
+    const std::lock_guard lock(mutex_);
+    return current_;
+}
+
+Result<std::shared_ptr<const Policies>> PolicyBook::edited(const Edit& edit) const {
+    auto next = current()->clone();
+    MUSTER_CHECK(edit(next));
+    if (std::ranges::none_of(next.all(), may_change_policies))
+        return fail(Error(Errc::conflict,
+                          "this would leave no access policy with the right ServiceConfig, and nobody could change "
+                          "policies any more")
+                        .with_hint("give that right to another policy first"));
+    return std::make_shared<const Policies>(std::move(next));
+}
+
+Result<> PolicyBook::check(const Edit& edit) const {
+    MUSTER_CHECK(edited(edit));
+    return {};
+}
+
+Result<> PolicyBook::apply(const Edit& edit) {
+    MUSTER_TRY(auto next, edited(edit));
+    MUSTER_CHECK(save_(*next));
+    const std::lock_guard lock(mutex_);
+    current_ = std::move(next);
+    return {};
+}
+
+Task<Result<>> PolicyBook::change(Edit edit) {
+    // The one thread of the pool makes the changes follow one another, and keeps the disk off the reactors.
+    auto on_writer = [](PolicyBook& book, Edit work) -> Task<Result<>> { co_return book.apply(work); };
+    co_return co_await boost::asio::co_spawn(writer_, on_writer(*this, std::move(edit)), boost::asio::use_awaitable);
+}
+
+}  // namespace muster::access
