@@ -51,6 +51,11 @@ struct Metrics::State {
             .Name("muster_registrations_total")
             .Help("Registrations by result; reason says why one was refused")
             .Register(registry);
+    prometheus::Family<prometheus::Counter>& throttled =
+        prometheus::BuildCounter()
+            .Name("muster_throttled_total")
+            .Help("Requests answered with 429; limit says which one was reached")
+            .Register(registry);
     prometheus::Family<prometheus::Counter>& requests = prometheus::BuildCounter()
                                                             .Name("muster_requests_total")
                                                             .Help("Requests answered, by front and HTTP status")
@@ -97,12 +102,18 @@ Metrics::Metrics() : state_(std::make_unique<State>()) {
         state_->registrations.Add({{"result", result}, {"reason", ""}});
     for (const auto* reason : {"request", "credential", "enrollment"})
         state_->registrations.Add({{"result", "refused"}, {"reason", reason}});
+    for (const auto* limit : {"service", "group", "address", "operations", "overload"})
+        state_->throttled.Add({{"limit", limit}});
 }
 
 Metrics::~Metrics() = default;
 
 void Metrics::registration(std::string_view result, std::string_view reason) {
     state_->registrations.Add({{"result", std::string(result)}, {"reason", std::string(reason)}}).Increment();
+}
+
+void Metrics::throttled(std::string_view limit) {
+    state_->throttled.Add({{"limit", std::string(limit)}}).Increment();
 }
 
 void Metrics::request(std::string_view front, int status, std::chrono::nanoseconds took) {

@@ -18,6 +18,8 @@ public:
     // A registration that ended: result is assigned, failed, disabled or refused; reason says why it was refused
     // (request, credential, enrollment) and is empty otherwise.
     void registration(std::string_view result, std::string_view reason = {});
+    // A request that was turned away for a while; limit is service, group, address, operations or overload.
+    void throttled(std::string_view limit);
     // A request that was answered; front is device, service, hub or operator.
     void request(std::string_view front, int status, std::chrono::nanoseconds took);
 
