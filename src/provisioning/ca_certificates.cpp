@@ -70,6 +70,15 @@ Result<> check_unused(Tx& tx, std::string_view name, std::string_view doing) {
                     .with_number(code::certificate_in_use));
 }
 
+// What the journal tells of a change: which certificate, and the record before and after.
+json::object journal_detail(const CaCertificateRecord* before, const CaCertificateRecord* after) {
+    const auto& shown = after != nullptr ? *after : *before;
+    json::object detail{{"sha256", hex_encode_upper(pki::sha256(shown.certificate))}, {"isVerified", shown.verified}};
+    if (before != nullptr) detail["etagBefore"] = before->etag;
+    if (after != nullptr) detail["etagAfter"] = after->etag;
+    return detail;
+}
+
 // The body as the control plane writes it ({"properties": {...}}) or flat.
 const json::object& properties_of(const json::object& body) {
     const auto* properties = find_member(body, "properties");
@@ -119,8 +128,8 @@ Result<CaCertificateRecord> read_body(std::string_view name, const json::object&
 
 }  // namespace
 
-Task<Result<json::object>> CaCertificates::put(std::string name, json::object body,
-                                               std::optional<std::string> if_match) {
+Task<Result<json::object>> CaCertificates::put(std::string name, json::object body, std::optional<std::string> if_match,
+                                               store::Origin by) {
     MUSTER_CO_TRY(auto record, read_body(name, body));
     MUSTER_CO_CHECK(co_await store_.transact([&](Tx& tx) -> Result<> {
         MUSTER_TRY(const auto existing, tx.ca_certificates().find(name));
@@ -134,7 +143,9 @@ Task<Result<json::object>> CaCertificates::put(std::string name, json::object bo
         record.created = existing ? existing->created : now;
         if (existing) keep_verification(*existing, record);
         record.updated = now;
-        return tx.ca_certificates().put(record);
+        MUSTER_CHECK(tx.ca_certificates().put(record));
+        return tx.journal().change(by, now, existing ? "certificate.updated" : "certificate.created", record.name,
+                                   journal_detail(existing ? &*existing : nullptr, &record));
     }));
     MUSTER_CO_CHECK(co_await groups_.refresh());
     co_return to_json(record);
@@ -160,52 +171,60 @@ Task<Result<json::array>> CaCertificates::list() {
     });
 }
 
-Task<Result<>> CaCertificates::remove(std::string name, std::optional<std::string> if_match) {
+Task<Result<>> CaCertificates::remove(std::string name, std::optional<std::string> if_match, store::Origin by) {
     MUSTER_CO_CHECK(co_await store_.transact([&](Tx& tx) -> Result<> {
         MUSTER_TRY(const auto record, tx.ca_certificates().find(name));
         if (!record) return fail(no_such(name));
         if (if_match) MUSTER_CHECK(check_if_match(*if_match, record->etag, fmt::format("CA certificate '{}'", name)));
         MUSTER_CHECK(check_unused(tx, name, "delete"));
         MUSTER_CHECK(tx.ca_certificates().erase(name));
-        return {};
+        return tx.journal().change(by, clock_.now(), "certificate.deleted", record->name,
+                                   journal_detail(&*record, nullptr));
     }));
     co_return co_await groups_.refresh();
 }
 
-Task<Result<json::object>> CaCertificates::change(std::string name, std::string if_match,
+Task<Result<json::object>> CaCertificates::change(std::string name, std::string if_match, std::string_view type,
+                                                  const store::Origin& by,
                                                   std::function<Result<>(CaCertificateRecord&)> edit) {
     auto changed = co_await store_.transact([&](Tx& tx) -> Result<json::object> {
         MUSTER_TRY(auto record, tx.ca_certificates().find(name));
         if (!record) return fail(no_such(name));
         MUSTER_CHECK(check_if_match(if_match, record->etag, fmt::format("CA certificate '{}'", name)));
+        const auto before = *record;
         MUSTER_CHECK(edit(*record));
         record->etag = make_enrollment_etag(random_);
         record->updated = clock_.now();
         MUSTER_CHECK(tx.ca_certificates().put(*record));
+        MUSTER_CHECK(tx.journal().change(by, record->updated, type, record->name, journal_detail(&before, &*record)));
         return to_json(*record);
     });
     if (changed) MUSTER_CO_CHECK(co_await groups_.refresh());
     co_return changed;
 }
 
-Task<Result<json::object>> CaCertificates::make_verification_code(std::string name, std::string if_match) {
-    co_return co_await change(std::move(name), std::move(if_match), [this](CaCertificateRecord& record) -> Result<> {
-        record.verification_code = hex_encode_upper(random_.bytes(24));
-        return {};
-    });
+Task<Result<json::object>> CaCertificates::make_verification_code(std::string name, std::string if_match,
+                                                                  store::Origin by) {
+    co_return co_await change(std::move(name), std::move(if_match), "certificate.verificationCodeMade", by,
+                              [this](CaCertificateRecord& record) -> Result<> {
+                                  record.verification_code = hex_encode_upper(random_.bytes(24));
+                                  return {};
+                              });
 }
 
-Task<Result<json::object>> CaCertificates::verify(std::string name, json::object body, std::string if_match) {
+Task<Result<json::object>> CaCertificates::verify(std::string name, json::object body, std::string if_match,
+                                                  store::Origin by) {
     MUSTER_CO_TRY(const auto text, required_string(properties_of(body), "certificate"));
     const auto proof = pki::Certificate::from_any(text);
     if (!proof)
         co_return fail(proof.error().wrap(Errc::invalid_argument, "\"certificate\"").with_number(code::invalid_body));
-    co_return co_await change(std::move(name), std::move(if_match), [&](CaCertificateRecord& record) -> Result<> {
-        MUSTER_CHECK(check_proof(record, *proof));
-        record.verified = true;
-        record.verification_code.clear();
-        return {};
-    });
+    co_return co_await change(std::move(name), std::move(if_match), "certificate.verified", by,
+                              [&](CaCertificateRecord& record) -> Result<> {
+                                  MUSTER_CHECK(check_proof(record, *proof));
+                                  record.verified = true;
+                                  record.verification_code.clear();
+                                  return {};
+                              });
 }
 
 }  // namespace muster::provisioning

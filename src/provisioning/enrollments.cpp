@@ -2,7 +2,10 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "provisioning/assignment_order.h"
+#include "provisioning/attestation_json.h"
 #include "provisioning/errors.h"
+#include "provisioning/events.h"
 #include "provisioning/identifiers.h"
 #include "provisioning/registration_json.h"
 
@@ -10,6 +13,7 @@ namespace muster::provisioning {
 namespace {
 
 using store::EnrollmentRecord;
+using store::RegistrationRecord;
 using store::Tx;
 
 store::EnrollmentTable table(Tx& tx, EnrollmentKind kind) {
@@ -57,23 +61,80 @@ Result<std::string> read_continuation(const std::string& token) {
     return std::string(as_text(*key));
 }
 
+// "<microseconds since 1970>/<id>" in a continuation.
+Result<store::RegistrationPlace> read_registration_place(const std::string& token) {
+    MUSTER_TRY(const auto text, read_continuation(token));
+    if (text.empty()) return store::RegistrationPlace{};
+    const auto slash = text.find('/');
+    const auto created = parse_integer<std::int64_t>(std::string_view(text).substr(0, slash));
+    if (slash == std::string::npos || !created) return fail(bad_body("x-ms-continuation is not a token of this query"));
+    return store::RegistrationPlace{.created = TimePoint(Micros(*created)), .id = text.substr(slash + 1)};
+}
+
+std::string place_of(const EnrollmentRecord& record) {
+    return record.id;
+}
+
+std::string place_of(const RegistrationRecord& record) {
+    return fmt::format("{}/{}", record.created.time_since_epoch().count(), record.id);
+}
+
 // Cuts a list that was read one longer than asked for, and remembers where to go on.
 template <class Record>
 std::string cut(std::vector<Record>& records, std::size_t limit) {
     if (records.size() <= limit) return {};
     records.resize(limit);
-    return base64_encode(as_bytes(to_lower(records.back().id)));
+    return base64_encode(as_bytes(to_lower(place_of(records.back()))));
 }
 
 std::size_t page_size(const PageRequest& page) {
     return std::clamp<std::size_t>(page.limit, 1, max_page);
 }
 
+std::string journal_type(EnrollmentKind kind, std::string_view what) {
+    return fmt::format("{}.{}", kind == EnrollmentKind::individual ? "enrollment" : "enrollmentGroup", what);
+}
+
+// What the journal tells of a change: the etags, and which members are others now; nothing of their content.
+json::object journal_detail(const EnrollmentRecord* before, const EnrollmentRecord* after) {
+    json::object detail;
+    if (before != nullptr) detail["etagBefore"] = before->etag;
+    if (after != nullptr) detail["etagAfter"] = after->etag;
+    if (before == nullptr || after == nullptr) return detail;
+    auto changed = changed_members(before->body, after->body);
+    if (before->primary_key != after->primary_key || before->secondary_key != after->secondary_key)
+        changed.emplace_back("attestation.symmetricKey");
+    detail["changed"] = std::move(changed);
+    return detail;
+}
+
+// The record, and the assignment that may still wait for its hub. Identities stay.
+Result<> forget_registration(Tx& tx, std::string_view registration_id) {
+    MUSTER_CHECK(tx.registrations().erase(registration_id));
+    MUSTER_CHECK(tx.outbox().erase(assignment_key(registration_id)));
+    return {};
+}
+
+// A listing tells of certificates by their info; here they stand beside it, and a PUT takes them as new.
+void add_certificates(const EnrollmentRecord& record, json::object& out) {
+    auto* x509 = out["attestation"].as_object().if_contains("x509");
+    if (x509 == nullptr) return;
+    for (const std::string_view form : {"clientCertificates", "signingCertificates"}) {
+        auto* slots = x509->as_object().if_contains(form);
+        if (slots == nullptr || !slots->is_object()) continue;
+        const auto add = [&](std::string_view slot, const Bytes& der) {
+            if (!der.empty()) slots->as_object()[slot].as_object()["certificate"] = base64_encode(der);
+        };
+        add("primary", record.primary_certificate);
+        add("secondary", record.secondary_certificate);
+    }
+}
+
 }  // namespace
 
 Result<EnrollmentRecord> Enrollments::write(Tx& tx, EnrollmentKind kind, const std::string& id,
                                             const json::object& body, const std::optional<std::string>& if_match,
-                                            bool only_new) {
+                                            bool only_new, const store::Origin& by) {
     MUSTER_TRY(const auto existing, table(tx, kind).find(id));
     if (existing && only_new)
         return fail(
@@ -92,7 +153,29 @@ Result<EnrollmentRecord> Enrollments::write(Tx& tx, EnrollmentKind kind, const s
         MUSTER_CHECK(tx.group_certificates().replace(record.id, prints));
     }
     MUSTER_CHECK(table(tx, kind).put(record));
+    MUSTER_CHECK(tx.journal().change(by, now, journal_type(kind, existing ? "updated" : "created"), record.id,
+                                     journal_detail(existing ? &*existing : nullptr, &record)));
     return record;
+}
+
+Result<> Enrollments::erase(Tx& tx, EnrollmentKind kind, const std::string& id,
+                            const std::optional<std::string>& if_match, const store::Origin& by) {
+    MUSTER_TRY(const auto existing, table(tx, kind).find(id));
+    if (!existing) return fail(no_such(kind, id));
+    if (if_match) MUSTER_CHECK(check_if_match(*if_match, existing->etag, fmt::format("{} '{}'", noun(kind), id)));
+    MUSTER_CHECK(table(tx, kind).erase(id));
+    MUSTER_CHECK(tx.journal().change(by, clock_.now(), journal_type(kind, "deleted"), existing->id,
+                                     journal_detail(&*existing, nullptr)));
+    if (kind == EnrollmentKind::group) return tx.group_certificates().replace(id, {});
+    MUSTER_CHECK(tx.tpm_keys().erase(id));
+    // The record of an individual enrollment goes with it (facts/dps.md 3.5).
+    return forget_registration(tx, id);
+}
+
+json::object Enrollments::with_policy(json::object enrollment) const {
+    if (find_member(enrollment, "allocationPolicy") == nullptr)
+        enrollment["allocationPolicy"] = to_string(facts_.hubs()->default_policy());
+    return enrollment;
 }
 
 // Groups are judged from memory: a change is answered only once the memory knows it.
@@ -102,25 +185,18 @@ Task<Result<>> Enrollments::after_change(EnrollmentKind kind) {
 }
 
 Task<Result<json::object>> Enrollments::put(EnrollmentKind kind, std::string id, json::object body,
-                                            std::optional<std::string> if_match) {
+                                            std::optional<std::string> if_match, store::Origin by) {
     MUSTER_CO_TRY(const auto record,
-                  co_await store_.transact([&](Tx& tx) { return write(tx, kind, id, body, if_match, false); }));
+                  co_await store_.transact([&](Tx& tx) { return write(tx, kind, id, body, if_match, false, by); }));
     MUSTER_CO_CHECK(co_await after_change(kind));
-    co_return enrollment_to_json_with_keys(record);
-}
-
-Task<Result<json::object>> Enrollments::create(EnrollmentKind kind, std::string id, json::object body) {
-    MUSTER_CO_TRY(const auto record,
-                  co_await store_.transact([&](Tx& tx) { return write(tx, kind, id, body, std::nullopt, true); }));
-    MUSTER_CO_CHECK(co_await after_change(kind));
-    co_return enrollment_to_json_with_keys(record);
+    co_return with_policy(enrollment_to_json_with_keys(record));
 }
 
 Task<Result<json::object>> Enrollments::get(EnrollmentKind kind, std::string id) {
     co_return co_await store_.read([&](Tx& tx) -> Result<json::object> {
         MUSTER_TRY(const auto record, table(tx, kind).find(id));
         if (!record) return fail(no_such(kind, id));
-        auto out = enrollment_to_json(*record);
+        auto out = with_policy(enrollment_to_json(*record));
         if (kind == EnrollmentKind::individual) {
             MUSTER_TRY(const auto registration, tx.registrations().find(id));
             if (registration) out["registrationState"] = registration_state(*registration);
@@ -129,17 +205,9 @@ Task<Result<json::object>> Enrollments::get(EnrollmentKind kind, std::string id)
     });
 }
 
-Task<Result<>> Enrollments::remove(EnrollmentKind kind, std::string id, std::optional<std::string> if_match) {
-    MUSTER_CO_CHECK(co_await store_.transact([&](Tx& tx) -> Result<> {
-        MUSTER_TRY(const auto existing, table(tx, kind).find(id));
-        if (!existing) return fail(no_such(kind, id));
-        if (if_match) MUSTER_CHECK(check_if_match(*if_match, existing->etag, fmt::format("{} '{}'", noun(kind), id)));
-        MUSTER_CHECK(table(tx, kind).erase(id));
-        if (kind == EnrollmentKind::group) return tx.group_certificates().replace(id, {});
-        // The record of an individual enrollment goes with it (facts/dps.md 3.5).
-        MUSTER_CHECK(tx.registrations().erase(id));
-        return {};
-    }));
+Task<Result<>> Enrollments::remove(EnrollmentKind kind, std::string id, std::optional<std::string> if_match,
+                                   store::Origin by) {
+    MUSTER_CO_CHECK(co_await store_.transact([&](Tx& tx) { return erase(tx, kind, id, if_match, by); }));
     co_return co_await after_change(kind);
 }
 
@@ -150,7 +218,22 @@ Task<Result<PageOf>> Enrollments::query(EnrollmentKind kind, json::object body, 
         const auto limit = page_size(page);
         MUSTER_TRY(auto records, table(tx, kind).list({.after = after, .limit = limit + 1}));
         PageOf out{.continuation = cut(records, limit)};
-        for (const auto& record : records) out.items.push_back(enrollment_to_json(record));
+        for (const auto& record : records) out.items.push_back(with_policy(enrollment_to_json(record)));
+        return out;
+    });
+}
+
+Task<Result<PageOf>> Enrollments::export_page(EnrollmentKind kind, PageRequest page, bool with_keys) {
+    MUSTER_CO_TRY(const auto after, read_continuation(page.continuation));
+    co_return co_await store_.read([&](Tx& tx) -> Result<PageOf> {
+        const auto limit = page_size(page);
+        MUSTER_TRY(auto records, table(tx, kind).list({.after = after, .limit = limit + 1}));
+        PageOf out{.continuation = cut(records, limit)};
+        for (const auto& record : records) {
+            auto item = with_keys ? enrollment_to_json_with_keys(record) : enrollment_to_json(record);
+            add_certificates(record, item);
+            out.items.push_back(std::move(item));
+        }
         return out;
     });
 }
@@ -174,7 +257,8 @@ Task<Result<json::object>> Enrollments::get_registration(std::string registratio
     });
 }
 
-Task<Result<>> Enrollments::remove_registration(std::string registration_id, std::optional<std::string> if_match) {
+Task<Result<>> Enrollments::remove_registration(std::string registration_id, std::optional<std::string> if_match,
+                                                store::Origin by) {
     co_return co_await store_.transact([&](Tx& tx) -> Result<> {
         MUSTER_TRY(const auto record, tx.registrations().find(registration_id));
         if (!record)
@@ -184,16 +268,17 @@ Task<Result<>> Enrollments::remove_registration(std::string registration_id, std
         if (if_match)
             MUSTER_CHECK(
                 check_if_match(*if_match, record->etag, fmt::format("the registration of '{}'", registration_id)));
-        MUSTER_CHECK(tx.registrations().erase(registration_id));
-        return {};
+        MUSTER_CHECK(forget_registration(tx, registration_id));
+        return tx.journal().change(by, clock_.now(), "registration.deleted", record->id,
+                                   {{"etagBefore", record->etag}, {"status", record->status}});
     });
 }
 
 Task<Result<PageOf>> Enrollments::query_registrations(std::string group_id, PageRequest page) {
-    MUSTER_CO_TRY(const auto after, read_continuation(page.continuation));
+    MUSTER_CO_TRY(const auto after, read_registration_place(page.continuation));
     co_return co_await store_.read([&](Tx& tx) -> Result<PageOf> {
         const auto limit = page_size(page);
-        MUSTER_TRY(auto records, tx.registrations().list_group(group_id, {.after = after, .limit = limit + 1}));
+        MUSTER_TRY(auto records, tx.registrations().list_group(group_id, after, limit + 1));
         if (records.empty()) {
             MUSTER_TRY(const auto group, tx.enrollment_groups().find(group_id));
             if (!group) return fail(no_such(EnrollmentKind::group, group_id));

@@ -25,6 +25,7 @@ struct PageOf {
     std::string continuation;  // empty on the last page
 };
 
+// Every change is in the journal with its origin, in the same transaction.
 class Enrollments {
 public:
     Enrollments(store::Store& store, Groups& groups, const Clock& clock, Random& random, ServiceFacts facts)
@@ -32,18 +33,22 @@ public:
 
     // Creates or replaces; with If-Match only what is there and has that etag. The answer holds the keys.
     Task<Result<json::object>> put(EnrollmentKind kind, std::string id, json::object body,
-                                   std::optional<std::string> if_match);
-    // Only what is not there yet (409203).
-    Task<Result<json::object>> create(EnrollmentKind kind, std::string id, json::object body);
+                                   std::optional<std::string> if_match, store::Origin by = {});
     Task<Result<json::object>> get(EnrollmentKind kind, std::string id);
-    Task<Result<>> remove(EnrollmentKind kind, std::string id, std::optional<std::string> if_match);
+    Task<Result<>> remove(EnrollmentKind kind, std::string id, std::optional<std::string> if_match,
+                          store::Origin by = {});
     Task<Result<PageOf>> query(EnrollmentKind kind, json::object body, PageRequest page);
     Task<Result<json::object>> attestation(EnrollmentKind kind, std::string id);
-    // {mode, enrollments | enrollmentGroups}: 1 to 10 items, each for itself.
-    Task<Result<json::object>> bulk(EnrollmentKind kind, json::object body);
+    // {mode, enrollments | enrollmentGroups}: 1 to 10 items, each for itself, durable together. Create takes only what
+    // is not there yet (409203).
+    Task<Result<json::object>> bulk(EnrollmentKind kind, json::object body, store::Origin by = {});
+    // All of the enrollments: with their certificates, and with their symmetric keys when asked, so that what comes out
+    // can be put back. Pages as those of `query`.
+    Task<Result<PageOf>> export_page(EnrollmentKind kind, PageRequest page, bool with_keys);
 
     Task<Result<json::object>> get_registration(std::string registration_id);
-    Task<Result<>> remove_registration(std::string registration_id, std::optional<std::string> if_match);
+    Task<Result<>> remove_registration(std::string registration_id, std::optional<std::string> if_match,
+                                       store::Origin by = {});
     Task<Result<PageOf>> query_registrations(std::string group_id, PageRequest page);
 
     // {"enrollments": N, "enrollmentGroups": N, "registrations": {status: N}} and the latest registration records.
@@ -53,9 +58,14 @@ public:
 private:
     Result<store::EnrollmentRecord> write(store::Tx& tx, EnrollmentKind kind, const std::string& id,
                                           const json::object& body, const std::optional<std::string>& if_match,
-                                          bool only_new);
+                                          bool only_new, const store::Origin& by);
+    Result<> erase(store::Tx& tx, EnrollmentKind kind, const std::string& id,
+                   const std::optional<std::string>& if_match, const store::Origin& by);
+    Result<> bulk_item(store::Tx& tx, EnrollmentKind kind, std::string_view mode, const json::object& item,
+                       const store::Origin& by);
+    // An enrollment without an allocation policy shows the service's own.
+    json::object with_policy(json::object enrollment) const;
     Task<Result<>> after_change(EnrollmentKind kind);
-    Task<Result<>> bulk_item(EnrollmentKind kind, std::string mode, json::object item);
 
     store::Store& store_;
     Groups& groups_;
