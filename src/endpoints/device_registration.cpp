@@ -1,7 +1,11 @@
 #include "endpoints/device_registration.h"
 
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+
 #include "base/log.h"
 #include "base/text.h"
+#include "endpoints/tpm_challenge.h"
 #include "provisioning/errors.h"
 
 namespace muster::endpoints {
@@ -21,15 +25,61 @@ Result<json::object> parse_body(std::string_view body) {
     return parsed;
 }
 
+// How long the reactor takes to come round to what waits: one caller at a time finds out, for all.
+Task<> measure_lag(provisioning::Throttle& throttle) {
+    if (!throttle.wants_lag()) co_return;
+    const auto executor = co_await boost::asio::this_coro::executor;
+    boost::asio::post(executor, [&throttle, began = provisioning::Monotonic::now()] {
+        throttle.note_lag(provisioning::Monotonic::now() - began);
+    });
+}
+
+DeviceAnswer throttled_answer(const Services& services, const provisioning::Refusal& refusal,
+                              std::string_view tracking_id) {
+    services.metrics.throttled(to_string(refusal.limit));
+    auto answer = failed_device_answer(services, throttled(refusal), tracking_id);
+    answer.retry_after = refusal.retry_after;
+    return answer;
+}
+
+provisioning::Refusals::Refused refused_of(const provisioning::DeviceRequest& request) {
+    return {.registration_id = request.registration_id,
+            .peer = request.peer,
+            .tracking_id = request.tracking_id,
+            .error_code = 0,
+            .reason = {}};
+}
+
 }  // namespace
 
 Task<DeviceAnswer> register_device(const Services& services, provisioning::DeviceRequest request, std::string body) {
+    // Before anything is parsed or verified: what is too much must cost little.
+    co_await measure_lag(services.throttle);
+    if (const auto refusal = services.throttle.admit_registration(request.peer))
+        co_return throttled_answer(services, *refusal, request.tracking_id);
+    const provisioning::Throttle::Flight flight(services.throttle);
     const auto tracking_id = request.tracking_id;
     auto parsed = parse_body(body);
     if (!parsed) co_return failed_device_answer(services, parsed.error(), tracking_id);
+    if (shows_tpm(request, *parsed))
+        co_return co_await challenge_tpm(services, std::move(request), std::move(*parsed));
+
+    std::optional<provisioning::Refusal> by_group;
+    request.admit_group = [&](const std::string& group_id) -> Result<> {
+        by_group = services.throttle.admit_group(group_id);
+        return by_group ? Result<>(fail(throttled(*by_group))) : Result<>();
+    };
+    auto refused = refused_of(request);
     auto result = co_await services.registrations.register_device(std::move(request), std::move(*parsed));
-    if (!result) co_return failed_device_answer(services, result.error(), tracking_id);
-    co_return DeviceAnswer{202, std::move(*result), next_poll};
+    if (by_group) co_return throttled_answer(services, *by_group, tracking_id);
+    if (result) co_return DeviceAnswer{202, std::move(*result), services.throttle.next_poll(next_poll)};
+    auto answer = failed_device_answer(services, result.error(), tracking_id);
+    if (result.error().code() == Errc::unauthorized) {
+        refused.error_code = provisioning::error_number(result.error());
+        refused.reason = result.error().chain();
+        co_await services.refusals.note(std::move(refused));
+    }
+    co_return answer;
 }
 
 Task<DeviceAnswer> operation_status(const Services& services, provisioning::DeviceRequest request,
@@ -37,7 +87,8 @@ Task<DeviceAnswer> operation_status(const Services& services, provisioning::Devi
     const auto tracking_id = request.tracking_id;
     auto result = co_await services.registrations.operation_status(std::move(request), std::move(operation_id));
     if (!result) co_return failed_device_answer(services, result.error(), tracking_id);
-    if (result->at("status") == "assigning") co_return DeviceAnswer{202, std::move(*result), next_poll};
+    if (result->at("status") == "assigning")
+        co_return DeviceAnswer{202, std::move(*result), services.throttle.next_poll(next_poll)};
     co_return DeviceAnswer{200, std::move(*result), std::nullopt};
 }
 
@@ -56,8 +107,16 @@ json::object provisioning_error_body(const Services& services, const Error& erro
 }
 
 std::optional<std::chrono::seconds> retry_after(const Error& error) {
-    if (provisioning::error_number(error) == provisioning::code::unavailable) return after_trouble;
+    const auto number = provisioning::error_number(error);
+    if (number == provisioning::code::unavailable || number == provisioning::code::throttled) return after_trouble;
     return std::nullopt;
+}
+
+Error throttled(const provisioning::Refusal& refusal) {
+    return Error(Errc::throttled, refusal.limit == provisioning::Limit::overload
+                                      ? std::string("the service has more to do than it can")
+                                      : fmt::format("the limit of the {} is reached", to_string(refusal.limit)))
+        .with_hint(fmt::format("try again in {} s", refusal.retry_after.count()));
 }
 
 std::string wire_message(const Error& error, int status, std::string_view tracking_id, std::string_view about) {

@@ -33,6 +33,9 @@ json::object provisioning_error_body(const Services& services, const Error& erro
                                      std::string_view about);
 std::optional<std::chrono::seconds> retry_after(const Error& error);
 
+// 429001, with when to come back.
+Error throttled(const provisioning::Refusal& refusal);
+
 // What a caller may read of an error: its own mistakes in full, our troubles by their tracking id alone.
 std::string wire_message(const Error& error, int status, std::string_view tracking_id, std::string_view about);
 

@@ -33,7 +33,11 @@ std::string hub_tracking(const Exchange& exchange) {
 }  // namespace
 
 Exchange::Exchange(const Services& all, const net::HttpRequest& http_request, const net::Peer& http_peer)
-    : services(all), request(http_request), peer(http_peer), tracking_id(all.random.guid()) {
+    : services(all),
+      request(http_request),
+      peer(http_peer),
+      tracking_id(all.random.guid()),
+      policies_(all.policies.current()) {
     auto segments = net::path_segments(request.path());
     path_is_broken_ = !segments;
     if (segments) segments_ = std::move(*segments);
@@ -61,12 +65,18 @@ Result<json::object> Exchange::body() const {
 }
 
 Result<const access::Policy*> Exchange::authenticate() const {
-    return services.policies.authenticate(request.headers.get("Authorization"), services.names, services.clock.now());
+    return policies_->authenticate(request.headers.get("Authorization"), services.names, services.clock.now());
 }
 
 Result<const access::Policy*> Exchange::authorize(access::Right right) const {
     MUSTER_TRY(const auto* policy, authenticate());
-    if (policy->may(right)) return policy;
+    if (policy->may(right)) {
+        if (const auto refusal = services.throttle.admit_operation()) {
+            services.metrics.throttled(to_string(refusal->limit));
+            return fail(throttled(*refusal));
+        }
+        return policy;
+    }
     return fail(Error(Errc::unauthorized,
                       fmt::format("the access policy '{}' lacks the right {}", policy->name, access::to_string(right)))
                     .with_hint("use a policy that has it"));
@@ -115,6 +125,33 @@ Error method_not_allowed(const Exchange& exchange, std::string_view allowed) {
 Error no_such_path(const Exchange& exchange) {
     return Error(Errc::not_found, fmt::format("there is nothing at {}", printable(exchange.request.path())))
         .with_number(provisioning::code::not_found);
+}
+
+store::Origin origin_of(const Exchange& exchange, const access::Policy& policy) {
+    return {.actor = policy.name, .peer = exchange.peer.address, .tracking_id = exchange.tracking_id};
+}
+
+Result<provisioning::PageRequest> page_request(const Exchange& exchange) {
+    provisioning::PageRequest page;
+    const auto& headers = exchange.request.headers;
+    if (const auto* count = headers.find("x-ms-max-item-count"); count != nullptr && !count->empty()) {
+        const auto number = parse_integer<std::int64_t>(*count);
+        // Some clients send -1 for "as many as you like".
+        if (!number || *number < -1 || *number == 0)
+            return fail(provisioning::bad_body(
+                fmt::format("x-ms-max-item-count must be a positive number, not '{}'", printable(*count))));
+        page.limit = *number < 0 ? provisioning::max_page : static_cast<std::size_t>(*number);
+    }
+    page.continuation = headers.get("x-ms-continuation");
+    return page;
+}
+
+net::HttpResponse page_answer(const Exchange& exchange, provisioning::PageOf page, std::string_view item_type) {
+    auto response = json_answer(exchange, 200, page.items);
+    response.headers.add("x-ms-item-type", std::string(item_type));
+    // Absent on the last page: clients go on for as long as the header is there.
+    if (!page.continuation.empty()) response.headers.add("x-ms-continuation", page.continuation);
+    return response;
 }
 
 void log_change(const Exchange& exchange, const access::Policy& policy, std::string_view what,

@@ -38,6 +38,8 @@ public:
     bool has_authorization() const { return !request.headers.get("Authorization").empty(); }
 
 private:
+    // The policies as they were when the request came: what was found in them stays.
+    std::shared_ptr<const access::Policies> policies_;
     std::vector<std::string> segments_;
     bool path_is_broken_ = false;
 };
@@ -53,6 +55,13 @@ net::HttpResponse hub_error(const Exchange& exchange, const Error& error);
 
 Error method_not_allowed(const Exchange& exchange, std::string_view allowed);
 Error no_such_path(const Exchange& exchange);
+
+// Who asks for a change, for the journal.
+store::Origin origin_of(const Exchange& exchange, const access::Policy& policy);
+
+// The page that x-ms-max-item-count and x-ms-continuation ask for, and a page as an answer.
+Result<provisioning::PageRequest> page_request(const Exchange& exchange);
+net::HttpResponse page_answer(const Exchange& exchange, provisioning::PageOf page, std::string_view item_type);
 
 // A change that an operator made, for the log.
 void log_change(const Exchange& exchange, const access::Policy& policy, std::string_view what, const Result<>& outcome);

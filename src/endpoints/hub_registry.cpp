@@ -73,7 +73,7 @@ Task<net::HttpResponse> bulk(const Exchange& exchange) {
     if (!body || !body->is_array())
         co_return hub_error(
             exchange, Error(Errc::invalid_argument, "the body of a bulk operation must be a JSON array of devices"));
-    auto result = co_await exchange.services.registry.bulk(std::move(body->as_array()));
+    auto result = co_await exchange.services.registry.bulk(std::move(body->as_array()), origin_of(exchange, **policy));
     log_change(exchange, **policy, "devices written in bulk", outcome_of(result));
     if (!result) co_return hub_error(exchange, result.error());
     // A bulk operation with failed items answers 400 with the result as its body (facts/hub.md 3.6).
@@ -85,7 +85,8 @@ Task<net::HttpResponse> put_device(const Exchange& exchange, const std::string& 
     if (!policy) co_return hub_error(exchange, policy.error());
     auto body = exchange.body();
     if (!body) co_return hub_error(exchange, body.error());
-    auto written = co_await exchange.services.registry.put_device(id, std::move(*body), exchange.if_match());
+    auto written = co_await exchange.services.registry.put_device(id, std::move(*body), exchange.if_match(),
+                                                                  origin_of(exchange, **policy));
     log_change(exchange, **policy, "device written", outcome_of(written));
     // 200 for a created device too, as the original does.
     co_return written ? json_answer(exchange, 200, written->identity) : hub_error(exchange, written.error());
@@ -94,7 +95,8 @@ Task<net::HttpResponse> put_device(const Exchange& exchange, const std::string& 
 Task<net::HttpResponse> delete_device(const Exchange& exchange, const std::string& id) {
     auto policy = exchange.authorize(Right::registry_write);
     if (!policy) co_return hub_error(exchange, policy.error());
-    const auto result = co_await exchange.services.registry.delete_device(id, delete_if_match(exchange));
+    const auto result =
+        co_await exchange.services.registry.delete_device(id, delete_if_match(exchange), origin_of(exchange, **policy));
     log_change(exchange, **policy, "device deleted", result);
     co_return deleted_answer(exchange, result);
 }
@@ -114,19 +116,22 @@ bool comes_from_service(const Exchange& exchange) {
     return !token || !token->policy.empty();
 }
 
-// Services by their rights; a device for its own modules (facts/hub.md 6.2).
-Task<Result<>> authorize_modules(const Exchange& exchange, const std::string& device_id, Right right) {
+// Services by their rights; a device for its own modules (facts/hub.md 6.2). Who it is, for the journal.
+Task<Result<store::Origin>> authorize_modules(const Exchange& exchange, const std::string& device_id, Right right) {
     if (comes_from_service(exchange)) {
-        MUSTER_CO_CHECK(exchange.authorize(right));
-        co_return Result<>();
+        MUSTER_CO_TRY(const auto* policy, exchange.authorize(right));
+        co_return origin_of(exchange, *policy);
     }
     hub::DeviceCredentials credentials{.authorization = std::string(exchange.request.headers.get("Authorization"))};
     if (!exchange.peer.chain.empty()) {
         credentials.leaf_sha1 = exchange.peer.chain.front().sha1_thumbprint();
         credentials.leaf_sha256 = exchange.peer.chain.front().sha256_thumbprint();
     }
-    co_return co_await exchange.services.registry.authenticate(device_id, std::move(credentials),
-                                                               exchange.services.names);
+    MUSTER_CO_CHECK(
+        co_await exchange.services.registry.authenticate(device_id, std::move(credentials), exchange.services.names));
+    co_return store::Origin{.actor = fmt::format("device {}", device_id),
+                            .peer = exchange.peer.address,
+                            .tracking_id = exchange.tracking_id};
 }
 
 Task<net::HttpResponse> list_modules(const Exchange& exchange, const std::string& device_id) {
@@ -137,27 +142,27 @@ Task<net::HttpResponse> list_modules(const Exchange& exchange, const std::string
     co_return modules ? json_answer(exchange, 200, *modules) : hub_error(exchange, modules.error());
 }
 
-Task<net::HttpResponse> put_module(const Exchange& exchange, const std::string& device_id,
-                                   const std::string& module_id) {
+Task<net::HttpResponse> put_module(const Exchange& exchange, const std::string& device_id, const std::string& module_id,
+                                   store::Origin by) {
     auto body = exchange.body();
     if (!body) co_return hub_error(exchange, body.error());
     auto written = co_await exchange.services.registry.put_module(device_id, module_id, std::move(*body),
-                                                                  exchange.if_match(), names(exchange));
+                                                                  exchange.if_match(), names(exchange), std::move(by));
     if (!written) co_return hub_error(exchange, written.error());
     co_return json_answer(exchange, written->created && !is_edge_2017(exchange) ? 201 : 200, written->identity);
 }
 
 Task<net::HttpResponse> module(const Exchange& exchange, const std::string& device_id, const std::string& module_id) {
     const auto right = exchange.is("GET") ? Right::registry_read : Right::registry_write;
-    if (auto allowed = co_await authorize_modules(exchange, device_id, right); !allowed)
-        co_return hub_error(exchange, allowed.error());
+    auto by = co_await authorize_modules(exchange, device_id, right);
+    if (!by) co_return hub_error(exchange, by.error());
     if (exchange.is("GET"))
         co_return object_answer(exchange,
                                 co_await exchange.services.registry.get_module(device_id, module_id, names(exchange)));
-    if (exchange.is("PUT")) co_return co_await put_module(exchange, device_id, module_id);
+    if (exchange.is("PUT")) co_return co_await put_module(exchange, device_id, module_id, std::move(*by));
     if (exchange.is("DELETE"))
         co_return deleted_answer(exchange, co_await exchange.services.registry.delete_module(
-                                               device_id, module_id, delete_if_match(exchange)));
+                                               device_id, module_id, delete_if_match(exchange), std::move(*by)));
     co_return hub_error(exchange, method_not_allowed(exchange, "GET, PUT, DELETE"));
 }
 
@@ -182,11 +187,22 @@ Task<net::HttpResponse> twins(const Exchange& exchange) {
     const bool of_device = segments.size() == 2;
     const bool of_module = segments.size() == 4 && exchange.segment_is(2, "modules");
     if (!of_device && !of_module) co_return hub_error(exchange, no_such_path(exchange));
-    if (!exchange.is("GET"))
-        co_return hub_error(exchange,
-                            Error(Errc::unsupported, "changing a twin is not in this version of Muster; GET reads it"));
-    if (auto policy = exchange.authorize(Right::service_connect); !policy)
-        co_return hub_error(exchange, policy.error());
+    if (!exchange.is("GET") && !exchange.is("PUT"))
+        co_return hub_error(
+            exchange, Error(Errc::unsupported,
+                            "changing a part of a twin is not in this version of Muster; GET reads it, PUT replaces "
+                            "tags and desired properties"));
+    auto policy = exchange.authorize(Right::service_connect);
+    if (!policy) co_return hub_error(exchange, policy.error());
+    if (exchange.is("PUT")) {
+        auto body = exchange.body();
+        if (!body) co_return hub_error(exchange, body.error());
+        const auto written = co_await exchange.services.registry.replace_twin(
+            segments[1], of_module ? segments[3] : "", std::move(*body), exchange.if_match(),
+            origin_of(exchange, **policy));
+        log_change(exchange, **policy, "twin replaced", outcome_of(written));
+        co_return object_answer(exchange, written);
+    }
     co_return object_answer(exchange,
                             co_await exchange.services.registry.get_twin(segments[1], of_module ? segments[3] : ""));
 }

@@ -62,6 +62,11 @@ struct Opening {
 // without asking for a clean session, which MQTT would have us refuse.
 Opening judge(const mqtt::Connect& connect, const Services& services) {
     if (connect.level != 4) return {ConnectCode::unacceptable_level, "only MQTT 3.1.1 is spoken here", {}};
+    // New sessions go first: those that are open come to their end.
+    if (services.throttle.refuses_sessions()) {
+        services.metrics.throttled(to_string(provisioning::Limit::overload));
+        return {ConnectCode::server_unavailable, "the service has more to do than it can", {}};
+    }
     auto user = parse_provisioning_user_name(connect.user_name.value_or(""));
     if (!user)
         return {ConnectCode::not_authorized,

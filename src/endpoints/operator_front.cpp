@@ -9,7 +9,8 @@ constexpr std::size_t latest_shown = 10;
 // The addresses of those that are on.
 json::object listeners(const Services& services) {
     json::object all;
-    for (const auto& [name, address] : {std::pair("https", &services.https), std::pair("mqtts", &services.mqtts)})
+    for (const auto& [name, address] : {std::pair("https", &services.https), std::pair("mqtts", &services.mqtts),
+                                        std::pair("amqps", &services.amqps)})
         if (!address->empty()) all[name] = *address;
     return all;
 }
@@ -44,18 +45,34 @@ net::HttpResponse trust(const Exchange& exchange) {
     return response;
 }
 
-}  // namespace
-
-Task<net::HttpResponse> operator_front(const Exchange& exchange) {
-    if (exchange.segments().size() != 2) co_return provisioning_error(exchange, no_such_path(exchange));
+Task<net::HttpResponse> status_answer(const Exchange& exchange) {
     if (!exchange.is("GET")) co_return provisioning_error(exchange, method_not_allowed(exchange, "GET"));
-    if (exchange.segment_is(1, "trust")) co_return trust(exchange);
-    if (!exchange.segment_is(1, "status")) co_return provisioning_error(exchange, no_such_path(exchange));
-    if (exchange.api_version().empty()) co_return provisioning_error(exchange, missing_api_version());
     auto policy = exchange.authenticate();
     if (!policy) co_return provisioning_error(exchange, policy.error());
     auto result = co_await status(exchange.services, **policy);
     co_return result ? json_answer(exchange, 200, *result) : provisioning_error(exchange, result.error());
+}
+
+}  // namespace
+
+Task<net::HttpResponse> operator_front(const Exchange& exchange) {
+    using provisioning::EnrollmentKind;
+    const bool alone = exchange.segments().size() == 2;
+    if (alone && exchange.segment_is(1, "trust")) {
+        if (!exchange.is("GET")) co_return provisioning_error(exchange, method_not_allowed(exchange, "GET"));
+        co_return trust(exchange);
+    }
+    if (exchange.api_version().empty()) co_return provisioning_error(exchange, missing_api_version());
+    if (alone && exchange.segment_is(1, "status")) co_return co_await status_answer(exchange);
+    if (alone && exchange.segment_is(1, "events")) co_return co_await operator_events(exchange);
+    if (alone && exchange.segment_is(1, "audit")) co_return co_await operator_audit(exchange);
+    if (exchange.segment_is(1, "policies")) co_return co_await operator_policies(exchange);
+    if (exchange.segment_is(1, "registrations")) co_return co_await operator_registrations(exchange);
+    if (exchange.segment_is(1, "enrollments"))
+        co_return co_await operator_enrollments(exchange, EnrollmentKind::individual);
+    if (exchange.segment_is(1, "enrollmentGroups"))
+        co_return co_await operator_enrollments(exchange, EnrollmentKind::group);
+    co_return provisioning_error(exchange, no_such_path(exchange));
 }
 
 }  // namespace muster::endpoints

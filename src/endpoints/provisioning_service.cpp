@@ -8,29 +8,6 @@ namespace {
 using access::Right;
 using provisioning::EnrollmentKind;
 
-Result<provisioning::PageRequest> page_request(const Exchange& exchange) {
-    provisioning::PageRequest page;
-    const auto& headers = exchange.request.headers;
-    if (const auto* count = headers.find("x-ms-max-item-count"); count != nullptr && !count->empty()) {
-        const auto number = parse_integer<std::int64_t>(*count);
-        // Some clients send -1 for "as many as you like".
-        if (!number || *number < -1 || *number == 0)
-            return fail(provisioning::bad_body(
-                fmt::format("x-ms-max-item-count must be a positive number, not '{}'", printable(*count))));
-        page.limit = *number < 0 ? provisioning::max_page : static_cast<std::size_t>(*number);
-    }
-    page.continuation = headers.get("x-ms-continuation");
-    return page;
-}
-
-net::HttpResponse page_answer(const Exchange& exchange, provisioning::PageOf page, std::string_view item_type) {
-    auto response = json_answer(exchange, 200, page.items);
-    response.headers.add("x-ms-item-type", std::string(item_type));
-    // Absent on the last page: clients go on for as long as the header is there.
-    if (!page.continuation.empty()) response.headers.add("x-ms-continuation", page.continuation);
-    return response;
-}
-
 net::HttpResponse object_answer(const Exchange& exchange, const Result<json::object>& result) {
     return result ? json_answer(exchange, 200, *result) : provisioning_error(exchange, result.error());
 }
@@ -49,8 +26,8 @@ Task<net::HttpResponse> put_enrollment(const Exchange& exchange, EnrollmentKind 
     if (!policy) co_return provisioning_error(exchange, policy.error());
     auto body = exchange.body();
     if (!body) co_return provisioning_error(exchange, body.error());
-    const auto result =
-        co_await exchange.services.enrollments.put(kind, exchange.segments()[1], std::move(*body), exchange.if_match());
+    const auto result = co_await exchange.services.enrollments.put(kind, exchange.segments()[1], std::move(*body),
+                                                                   exchange.if_match(), origin_of(exchange, **policy));
     log_change(exchange, **policy, "enrollment written", outcome_of(result));
     co_return object_answer(exchange, result);
 }
@@ -58,8 +35,8 @@ Task<net::HttpResponse> put_enrollment(const Exchange& exchange, EnrollmentKind 
 Task<net::HttpResponse> delete_enrollment(const Exchange& exchange, EnrollmentKind kind) {
     auto policy = exchange.authorize(Right::enrollment_write);
     if (!policy) co_return provisioning_error(exchange, policy.error());
-    const auto result =
-        co_await exchange.services.enrollments.remove(kind, exchange.segments()[1], exchange.if_match());
+    const auto result = co_await exchange.services.enrollments.remove(kind, exchange.segments()[1], exchange.if_match(),
+                                                                      origin_of(exchange, **policy));
     log_change(exchange, **policy, "enrollment deleted", result);
     co_return deleted_answer(exchange, result);
 }
@@ -75,7 +52,8 @@ Task<net::HttpResponse> bulk(const Exchange& exchange, EnrollmentKind kind) {
     if (!policy) co_return provisioning_error(exchange, policy.error());
     auto body = exchange.body();
     if (!body) co_return provisioning_error(exchange, body.error());
-    const auto result = co_await exchange.services.enrollments.bulk(kind, std::move(*body));
+    const auto result =
+        co_await exchange.services.enrollments.bulk(kind, std::move(*body), origin_of(exchange, **policy));
     log_change(exchange, **policy, "enrollments written in bulk", outcome_of(result));
     co_return object_answer(exchange, result);
 }
@@ -146,8 +124,8 @@ Task<net::HttpResponse> registrations(const Exchange& exchange) {
     if (!exchange.is("DELETE")) co_return provisioning_error(exchange, method_not_allowed(exchange, "GET, DELETE"));
     auto policy = exchange.authorize(Right::registration_status_write);
     if (!policy) co_return provisioning_error(exchange, policy.error());
-    const auto result =
-        co_await exchange.services.enrollments.remove_registration(exchange.segments()[1], exchange.if_match());
+    const auto result = co_await exchange.services.enrollments.remove_registration(
+        exchange.segments()[1], exchange.if_match(), origin_of(exchange, **policy));
     log_change(exchange, **policy, "registration deleted", result);
     co_return deleted_answer(exchange, result);
 }
@@ -165,13 +143,15 @@ Task<net::HttpResponse> change_certificate(const Exchange& exchange, const std::
     auto policy = exchange.authorize(Right::service_config);
     if (!policy) co_return provisioning_error(exchange, policy.error());
     if (exchange.is("DELETE")) {
-        const auto result = co_await exchange.services.ca_certificates.remove(name, exchange.if_match());
+        const auto result =
+            co_await exchange.services.ca_certificates.remove(name, exchange.if_match(), origin_of(exchange, **policy));
         log_change(exchange, **policy, "CA certificate deleted", result);
         co_return deleted_answer(exchange, result);
     }
     auto body = exchange.body();
     if (!body) co_return provisioning_error(exchange, body.error());
-    const auto result = co_await exchange.services.ca_certificates.put(name, std::move(*body), exchange.if_match());
+    const auto result = co_await exchange.services.ca_certificates.put(name, std::move(*body), exchange.if_match(),
+                                                                       origin_of(exchange, **policy));
     log_change(exchange, **policy, "CA certificate written", outcome_of(result));
     co_return object_answer(exchange, result);
 }
@@ -192,8 +172,9 @@ Task<net::HttpResponse> prove_certificate(const Exchange& exchange) {
     if (!body) co_return provisioning_error(exchange, body.error());
     const auto& name = exchange.segments()[1];
     auto& certificates = exchange.services.ca_certificates;
-    const auto result = makes_code ? co_await certificates.make_verification_code(name, *if_match)
-                                   : co_await certificates.verify(name, std::move(*body), *if_match);
+    const auto by = origin_of(exchange, **policy);
+    const auto result = makes_code ? co_await certificates.make_verification_code(name, *if_match, by)
+                                   : co_await certificates.verify(name, std::move(*body), *if_match, by);
     log_change(exchange, **policy, makes_code ? "verification code made" : "CA certificate verified",
                outcome_of(result));
     co_return object_answer(exchange, result);

@@ -50,6 +50,7 @@ struct Directory {
 class Musterd {
 public:
     Musterd() {
+        events_.stop();  // nobody waits for what does not come
         log::set_level(log::Level::error);
         must(groups_.load());
         const auto key = must(pki::PrivateKey::generate({}));
@@ -108,7 +109,9 @@ private:
     ManualClock clock_{std::chrono::sys_days(std::chrono::year(2026) / 11 / 24)};
     SeededRandom random_{1};
     Directory directory_;
-    access::Policies policies_ = access::Policies::generate(random_);
+    // Kept nowhere: what the owner's calls change is gone with the process.
+    access::PolicyBook policies_{access::Policies::generate(random_),
+                                 [](const access::Policies&) -> Result<> { return {}; }};
     std::unique_ptr<store::Store> store_ =
         must(store::Store::open(must(store::SqliteDriver::open(directory_.path / "muster.db"))));
     metrics::Metrics metrics_;
@@ -118,10 +121,16 @@ private:
     provisioning::Enrollments enrollments_{*store_, groups_, clock_, random_, {hub_name}};
     provisioning::CaCertificates ca_certificates_{*store_, groups_, clock_, random_};
     hub::Registry registry_{*store_, clock_, random_};
+    provisioning::Events events_{*store_};
+    provisioning::Refusals refusals_{*store_, clock_};
+    provisioning::Throttle throttle_{{}, random_};
     endpoints::Services services_{.registrations = registrations_,
                                   .enrollments = enrollments_,
                                   .ca_certificates = ca_certificates_,
                                   .registry = registry_,
+                                  .events = events_,
+                                  .refusals = refusals_,
+                                  .throttle = throttle_,
                                   .policies = policies_,
                                   .clock = clock_,
                                   .random = random_,
@@ -133,7 +142,7 @@ private:
                                   .started = clock_.now(),
                                   .ca_pem = "the CA"};
     net::HttpHandler handler_ = endpoints::https_handler(services_);
-    std::string token_ = wire::make_sas(hub_name, policies_.find("owner")->primary_key.bytes(), "owner",
+    std::string token_ = wire::make_sas(hub_name, policies_.current()->find("owner")->primary_key.bytes(), "owner",
                                         clock_.now() + std::chrono::hours(1));
     net::Peer device_;
 };

@@ -1,0 +1,71 @@
+// What operators do with whole fleets: POST /muster/registrations/test (would this device be let in, and why not?) and
+// GET /muster/enrollments, /muster/enrollmentGroups (all of an enrollment, to be imported elsewhere).
+#include "base/text.h"
+#include "endpoints/fronts.h"
+#include "provisioning/errors.h"
+
+namespace muster::endpoints {
+namespace {
+
+using access::Right;
+using provisioning::EnrollmentKind;
+
+// {"registrationId"?, "certificateChain": PEM} or {"registrationId", "authorization": a shared access signature}. The
+// id of a certificate is its common name unless given.
+Result<provisioning::DeviceRequest> tried_request(const Exchange& exchange) {
+    MUSTER_TRY(const auto body, exchange.body());
+    MUSTER_TRY(const auto id, optional_string(body, "registrationId"));
+    MUSTER_TRY(const auto chain, optional_string(body, "certificateChain"));
+    MUSTER_TRY(const auto authorization, optional_string(body, "authorization"));
+    if (chain.has_value() == authorization.has_value())
+        return fail(provisioning::bad_body("give either \"certificateChain\" or \"authorization\""));
+    provisioning::DeviceRequest request{.scope = exchange.services.scope,
+                                        .registration_id = id.value_or(""),
+                                        .chain = {},
+                                        .authorization = authorization.value_or(""),
+                                        .tracking_id = exchange.tracking_id,
+                                        .peer = exchange.peer.address};
+    if (chain) {
+        auto parsed = pki::parse_chain(*chain);
+        if (!parsed)
+            return fail(parsed.error()
+                            .wrap(Errc::invalid_argument, "\"certificateChain\"")
+                            .with_number(provisioning::code::invalid_body));
+        request.chain = std::move(*parsed);
+        if (!id) request.registration_id = request.chain.front().common_name();
+    }
+    if (request.registration_id.empty()) return fail(provisioning::bad_body("\"registrationId\" is missing"));
+    return request;
+}
+
+}  // namespace
+
+Task<net::HttpResponse> operator_registrations(const Exchange& exchange) {
+    if (exchange.segments().size() != 3 || !exchange.segment_is(2, "test"))
+        co_return provisioning_error(exchange, no_such_path(exchange));
+    if (!exchange.is("POST")) co_return provisioning_error(exchange, method_not_allowed(exchange, "POST"));
+    if (auto policy = exchange.authorize(Right::enrollment_read); !policy)
+        co_return provisioning_error(exchange, policy.error());
+    auto request = tried_request(exchange);
+    if (!request) co_return provisioning_error(exchange, request.error());
+    auto result = co_await exchange.services.registrations.explain(std::move(*request));
+    co_return result ? json_answer(exchange, 200, *result) : provisioning_error(exchange, result.error());
+}
+
+Task<net::HttpResponse> operator_enrollments(const Exchange& exchange, EnrollmentKind kind) {
+    if (exchange.segments().size() != 2) co_return provisioning_error(exchange, no_such_path(exchange));
+    if (!exchange.is("GET")) co_return provisioning_error(exchange, method_not_allowed(exchange, "GET"));
+    const bool with_keys = equals_ignore_case(exchange.request.parameter("keys").value_or("false"), "true");
+    auto policy = exchange.authorize(with_keys ? Right::enrollment_write : Right::enrollment_read);
+    if (!policy) co_return provisioning_error(exchange, policy.error());
+    auto page = page_request(exchange);
+    if (!page) co_return provisioning_error(exchange, page.error());
+    const bool first = page->continuation.empty();
+    auto result = co_await exchange.services.enrollments.export_page(kind, std::move(*page), with_keys);
+    if (with_keys && first) log_change(exchange, **policy, "enrollments exported with their keys", {});
+    if (!result) co_return provisioning_error(exchange, result.error());
+    co_return page_answer(exchange, std::move(*result),
+                          kind == EnrollmentKind::individual ? "Enrollment" : "EnrollmentGroup");
+}
+
+}  // namespace muster::endpoints
