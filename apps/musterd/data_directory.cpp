@@ -7,6 +7,7 @@ namespace {
 
 constexpr mode_t private_file = 0600;
 constexpr mode_t private_directory = 0700;
+constexpr const char* policies_file = "access-policies.json";
 
 // The content of a file of the data directory; made by `make` when it is not there.
 template <class Make>
@@ -33,7 +34,7 @@ Result<std::string> read_scope(const std::filesystem::path& path, const std::opt
     return scope;
 }
 
-Result<Secret> read_operation_key(const std::filesystem::path& path, Random& random) {
+Result<Secret> read_key(const std::filesystem::path& path, Random& random) {
     MUSTER_TRY(auto text, read_or_make(path, [&] { return base64_encode(random.bytes(32)) + "\n"; }));
     auto key = base64_decode(trim(text));
     wipe(text.data(), text.size());
@@ -66,10 +67,25 @@ Result<DataDirectory> open_data_directory(const std::filesystem::path& path, con
                         .with_hint("stop it, or choose another directory with --data-dir"));
     }
     MUSTER_TRY(auto scope, read_scope(path / "id-scope", id_scope, random));
-    MUSTER_TRY(auto operation_key, read_operation_key(path / "operation.key", random));
-    MUSTER_TRY(auto policies, read_policies(path / "access-policies.json", random));
-    return DataDirectory{
-        path, std::move(*lock), first_start, std::move(scope), std::move(operation_key), std::move(policies)};
+    MUSTER_TRY(auto operation_key, read_key(path / "operation.key", random));
+    MUSTER_TRY(auto webhook_key, read_key(path / "webhook.key", random));
+    MUSTER_TRY(auto policies, read_policies(path / policies_file, random));
+    return DataDirectory{path,
+                         std::move(*lock),
+                         first_start,
+                         std::move(scope),
+                         std::move(operation_key),
+                         std::move(webhook_key),
+                         std::move(policies)};
+}
+
+access::PolicyBook::Save policy_file(const DataDirectory& data) {
+    return [path = data.path / policies_file](const access::Policies& policies) -> Result<> {
+        auto text = policies.serialize();
+        auto written = write_file_atomic(path, text, private_file);
+        wipe(text.data(), text.size());
+        return written;
+    };
 }
 
 }  // namespace muster::musterd

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "access/policies.h"
+#include "access/policy_book.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/random.h"
@@ -18,6 +18,7 @@ struct DataDirectory {
     bool first_start = false;
     std::string id_scope;
     Secret operation_key;
+    Secret webhook_key;  // signs what webhooks are asked
     access::Policies policies;
 
     std::filesystem::path file(std::string_view name) const { return path / name; }
@@ -26,6 +27,9 @@ struct DataDirectory {
 // Makes what is missing (directory 0700, files 0600) and reads the rest. Errc::conflict when another musterd holds it.
 Result<DataDirectory> open_data_directory(const std::filesystem::path& path, const std::optional<std::string>& id_scope,
                                           Random& random);
+
+// Writes changed policies where the next start, and `muster` on this machine, read them.
+access::PolicyBook::Save policy_file(const DataDirectory& data);
 
 struct ServerIdentity {
     std::string chain_pem;

@@ -1,4 +1,9 @@
 // musterd: the service. Arguments in, rooms wired, exit code out: 0 stopped as asked, 1 could not run, 2 wrong usage.
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -6,6 +11,7 @@
 #include <CLI/CLI.hpp>
 
 #include "base/version.h"
+#include "certificate_watch.h"
 #include "notify.h"
 #include "pki/direct_ec.h"
 #include "service.h"
@@ -35,16 +41,58 @@ void tell_systemd(std::string_view state) {
     if (const auto told = notify_systemd(state); !told) log::warn("notify", {{"error", told.error().chain()}});
 }
 
-void wait_for_end(const sigset_t& signals, Service& service) {
-    for (;;) {
-        // Looking once a day is soon enough: our own certificate is made anew two months before its end.
-        const timespec day{.tv_sec = 86'400, .tv_nsec = 0};
-        const int number = sigtimedwait(&signals, nullptr, &day);
-        if (number < 0 && errno == EINTR) continue;
-        const bool a_day_went_by = number < 0 && errno == EAGAIN;
-        if (number != SIGHUP && !a_day_went_by) return;
-        service.reload_certificate();
+// What ends a sleep: a signal, a change of the certificate's files, a day that went by.
+class Wakeups {
+public:
+    Wakeups(const sigset_t& signals, const std::vector<std::filesystem::path>& files)
+        : signals_(::signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC)) {
+        if (files.empty()) return;
+        auto watch = CertificateWatch::create(files);
+        if (watch) {
+            files_ = std::move(*watch);
+        } else {
+            log::warn("the certificate's files are not watched: SIGHUP after a change",
+                      {{"error", watch.error().chain()}});
+        }
     }
+    ~Wakeups() { ::close(signals_); }
+    Wakeups(const Wakeups&) = delete;
+    Wakeups& operator=(const Wakeups&) = delete;
+
+    enum class What { end, reload };
+    What next() {
+        for (;;) {
+            std::array polled{pollfd{signals_, POLLIN, 0}, pollfd{files_ ? files_->fd() : -1, POLLIN, 0}};
+            const int ready = ::poll(polled.data(), polled.size(), settling_ ? settling_time : a_day);
+            if (ready < 0 && errno == EINTR) continue;
+            // Certificate and key are two files: read once nothing has changed for a moment. Otherwise a day went by,
+            // which is soon enough: our own certificate is made anew two months before its end.
+            if (ready == 0) {
+                settling_ = false;
+                return What::reload;
+            }
+            if (files_ && (polled[1].revents & POLLIN) != 0 && files_->changed()) settling_ = true;
+            if (const auto number = taken_signal()) return number == SIGHUP ? What::reload : What::end;
+        }
+    }
+
+private:
+    static constexpr int a_day = 86'400'000;
+    static constexpr int settling_time = 500;
+
+    std::optional<int> taken_signal() const {
+        signalfd_siginfo info{};
+        if (::read(signals_, &info, sizeof info) != sizeof info) return std::nullopt;
+        return static_cast<int>(info.ssi_signo);
+    }
+
+    int signals_;
+    std::unique_ptr<CertificateWatch> files_;
+    bool settling_ = false;
+};
+
+void wait_for_end(Wakeups& wakeups, Service& service) {
+    while (wakeups.next() == Wakeups::What::reload) service.reload_certificate();
 }
 
 int run(const Options& options) {
@@ -68,8 +116,9 @@ int run(const Options& options) {
     }
     fmt::print("{}", (*service)->welcome());
     (void)std::fflush(stdout);
+    Wakeups wakeups(signals, (*service)->certificate_files());
     tell_systemd("READY=1");
-    wait_for_end(signals, **service);
+    wait_for_end(wakeups, **service);
     tell_systemd("STOPPING=1");
     (*service)->stop();
     log::flush();

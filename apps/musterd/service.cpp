@@ -2,15 +2,22 @@
 
 #include <unistd.h>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include "authority_parts.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "base/version.h"
+#include "endpoints/amqp.h"
 #include "endpoints/https.h"
 #include "endpoints/monitoring.h"
 #include "endpoints/mqtt.h"
+#include "hub_parts.h"
 #include "net/http_server.h"
 #include "net/stream_server.h"
+#include "operating_parts.h"
 #include "store/sqlite_driver.h"
 
 namespace muster::musterd {
@@ -71,9 +78,12 @@ struct Service::State {
     SystemRandom random;
     metrics::Metrics metrics;
     std::shared_ptr<net::ServerTls> tls;
+    std::unique_ptr<OperatingParts> operating;  // after the reactors: what is left on them at the end still counts down
     net::Reactors reactors;
     std::unique_ptr<store::Store> store;
     std::unique_ptr<provisioning::Groups> groups;
+    std::unique_ptr<AuthorityParts> authority;
+    std::unique_ptr<HubParts> hubs;
     std::unique_ptr<provisioning::Registrations> registrations;
     std::unique_ptr<provisioning::Enrollments> enrollments;
     std::unique_ptr<provisioning::CaCertificates> ca_certificates;
@@ -81,12 +91,14 @@ struct Service::State {
     std::unique_ptr<endpoints::Services> services;
     std::unique_ptr<net::HttpServer> server;
     std::unique_ptr<net::StreamServer> mqtt_server;
+    std::unique_ptr<net::StreamServer> amqp_server;
     std::unique_ptr<net::HttpServer> monitoring;
     std::string monitoring_address;
     bool stopped = false;
 
     Result<> open_store();
     void make_services(const ServerIdentity& identity);
+    void note_certificate(const ServerIdentity& identity);
     void watch_rooms();
     void make_servers();
     Result<> listen();
@@ -98,6 +110,11 @@ Result<> Service::State::open_store() {
     MUSTER_TRY(auto driver, store::SqliteDriver::open(data.file("muster.db")));
     MUSTER_TRY(store, store::Store::open(std::move(driver)));
     groups = std::make_unique<provisioning::Groups>(*store);
+    authority =
+        std::make_unique<AuthorityParts>(*store, *groups, clock, random, data.file("authority"), settings.authority);
+    MUSTER_CHECK(authority->authority.load());
+    hubs = std::make_unique<HubParts>(*store, settings, data, clock, random, metrics);
+    MUSTER_CHECK(hubs->linked.load());
     return groups->load();
 }
 
@@ -105,16 +122,22 @@ void Service::State::make_services(const ServerIdentity& identity) {
     registrations = std::make_unique<provisioning::Registrations>(
         *store, *groups, clock, random, metrics,
         provisioning::ServiceIdentity{data.id_scope, settings.host_name, data.operation_key.clone()});
-    enrollments = std::make_unique<provisioning::Enrollments>(*store, *groups, clock, random,
-                                                              provisioning::ServiceFacts{settings.host_name});
+    registrations->use_hubs(hubs->linked, [this](const std::string& queue) { hubs->deliveries.wake(queue); });
+    enrollments = std::make_unique<provisioning::Enrollments>(
+        *store, *groups, clock, random, provisioning::ServiceFacts{settings.host_name, &hubs->linked});
     ca_certificates = std::make_unique<provisioning::CaCertificates>(*store, *groups, clock, random);
     registry = std::make_unique<hub::Registry>(*store, clock, random);
+    operating = std::make_unique<OperatingParts>(*store, settings, data, clock, random);
+    note_certificate(identity);
     services = std::make_unique<endpoints::Services>(
         endpoints::Services{.registrations = *registrations,
                             .enrollments = *enrollments,
                             .ca_certificates = *ca_certificates,
                             .registry = *registry,
-                            .policies = data.policies,
+                            .events = operating->events,
+                            .refusals = operating->refusals,
+                            .throttle = operating->throttle,
+                            .policies = operating->policies,
                             .clock = clock,
                             .random = random,
                             .metrics = metrics,
@@ -122,39 +145,68 @@ void Service::State::make_services(const ServerIdentity& identity) {
                             .names = names_of(identity.chain_pem, settings.host_name),
                             .scope = data.id_scope,
                             .started = clock.now(),
-                            .ca_pem = identity.ca_pem});
+                            .ca_pem = identity.ca_pem,
+                            .authority = &authority->services,
+                            .group_crls = &authority->group_crls,
+                            .linked_hubs = &hubs->linked});
     make_servers();
 }
 
 void Service::State::make_servers() {
     const auto& limits = settings.limits;
-    const auto mqtt = endpoints::mqtt_handler(*services, std::make_shared<net::ByteBudget>(limits.buffered_bytes));
+    const auto budget = std::make_shared<net::ByteBudget>(limits.buffered_bytes);
+    const auto mqtt = endpoints::mqtt_handler(*services, budget);
+    const auto amqp = endpoints::amqp_handler(*services, budget);
     server = std::make_unique<net::HttpServer>(reactors, endpoints::https_handler(*services), limits);
-    server->serve_websockets({{std::string(websocket_path), "mqtt", mqtt}});
-    mqtt_server = std::make_unique<net::StreamServer>(
-        reactors, mqtt, net::StreamLimits{limits.handshake, limits.write, limits.connections});
+    server->serve_websockets(
+        {{std::string(websocket_path), "mqtt", mqtt}, {std::string(websocket_path), "AMQPWSB10", amqp}});
+    const net::StreamLimits stream_limits{limits.handshake, limits.write, limits.connections};
+    mqtt_server = std::make_unique<net::StreamServer>(reactors, mqtt, stream_limits);
+    amqp_server = std::make_unique<net::StreamServer>(reactors, amqp, stream_limits);
 }
 
 Result<> Service::State::listen() {
     MUSTER_CHECK(listen_at(*server, settings.https, tls, services->https));
-    return listen_at(*mqtt_server, settings.mqtts, tls, services->mqtts);
+    MUSTER_CHECK(listen_at(*mqtt_server, settings.mqtts, tls, services->mqtts));
+    return listen_at(*amqp_server, settings.amqps, tls, services->amqps);
+}
+
+// Its end, for those who are to be warned of it.
+void Service::State::note_certificate(const ServerIdentity& identity) {
+    if (const auto certificate = pki::Certificate::from_pem(identity.chain_pem))
+        operating->server_certificate_end = certificate->not_after().time_since_epoch().count();
 }
 
 // Values that the rooms keep anyway, read when Prometheus asks.
 void Service::State::watch_rooms() {
     using Kind = metrics::Metrics::Kind;
-    const auto net = [this](auto member) {
-        return [this, member] { return static_cast<double>(server->statistics().*member); };
+    // Of all listeners together.
+    const auto net = [this](auto of_http, auto of_stream) {
+        return [this, of_http, of_stream] {
+            return static_cast<double>(server->statistics().*of_http + mqtt_server->statistics().*of_stream +
+                                       amqp_server->statistics().*of_stream);
+        };
     };
     const auto db = [this](auto member) {
         return [this, member] { return static_cast<double>(store->statistics().*member); };
     };
-    using Net = net::ServerStatistics;
+    using Http = net::ServerStatistics;
+    using Bytes = net::StreamStatistics;
     using Db = store::DriverStatistics;
-    metrics.observe(Kind::gauge, "muster_connections_open", "Connections open now", net(&Net::connections_open));
-    metrics.observe(Kind::total, "muster_connections_total", "Connections accepted", net(&Net::connections_total));
+    metrics.observe(Kind::gauge, "muster_connections_open", "Connections open now",
+                    net(&Http::connections_open, &Bytes::connections_open));
+    metrics.observe(Kind::total, "muster_connections_total", "Connections accepted",
+                    net(&Http::connections_total, &Bytes::connections_total));
     metrics.observe(Kind::total, "muster_handshakes_failed_total", "TLS handshakes that failed",
-                    net(&Net::handshakes_failed));
+                    net(&Http::handshakes_failed, &Bytes::handshakes_failed));
+    metrics.observe(Kind::gauge, "muster_registrations_under_way", "Registrations begun and not yet answered",
+                    [this] { return static_cast<double>(operating->throttle.under_way()); });
+    metrics.observe(Kind::gauge, "muster_load", "Overload: 0 idle, from 1 on registrations are turned away",
+                    [this] { return operating->throttle.load(); });
+    metrics.observe(Kind::gauge, "muster_event_readers", "Callers that read or wait for events",
+                    [this] { return static_cast<double>(operating->events.waiting()); });
+    metrics.observe(Kind::gauge, "muster_assignments_waiting", "Devices that wait for a hub that is not ours",
+                    [this] { return hubs->waiting(); });
     metrics.observe(Kind::total, "muster_store_transactions_total", "Write transactions run", db(&Db::transactions));
     metrics.observe(Kind::total, "muster_store_commits_total", "Commits; each is one fsync for all that waited",
                     db(&Db::commits));
@@ -182,11 +234,9 @@ Result<> Service::State::listen_for_monitoring() {
 }
 
 Result<> Service::State::write_endpoints() const {
-    const json::object endpoints{{"pid", ::getpid()},
-                                 {"hostName", settings.host_name},
-                                 {"idScope", data.id_scope},
-                                 {"https", services->https},
-                                 {"mqtts", services->mqtts}};
+    const json::object endpoints{{"pid", ::getpid()},        {"hostName", settings.host_name},
+                                 {"idScope", data.id_scope}, {"https", services->https},
+                                 {"mqtts", services->mqtts}, {"amqps", services->amqps}};
     return write_file_atomic(data.file("endpoints.json"), pretty(endpoints) + "\n", 0600);
 }
 
@@ -204,10 +254,13 @@ Result<std::unique_ptr<Service>> Service::start(Settings settings) {
     MUSTER_CHECK(state->listen());
     MUSTER_CHECK(state->listen_for_monitoring());
     MUSTER_CHECK(state->write_endpoints());
+    boost::asio::co_spawn(state->reactors.at(0), state->operating->housekeeping.run(), boost::asio::detached);
     state->reactors.start();
+    state->hubs->start();
     log::info("musterd started", {{"version", version()},
                                   {"https", on_or_off(state->services->https)},
                                   {"mqtts", on_or_off(state->services->mqtts)},
+                                  {"amqps", on_or_off(state->services->amqps)},
                                   {"idScope", state->data.id_scope},
                                   {"hostName", state->settings.host_name},
                                   {"dataDir", state->settings.data_dir.string()}});
@@ -227,6 +280,7 @@ std::string Service::welcome() const {
         "musterd {}{}\n"
         "  https       {}\n"
         "  mqtts       {}\n"
+        "  amqps       {}\n"
         "  metrics     {}\n"
         "  host name   {} (what devices are told as their hub)\n"
         "  id scope    {}\n"
@@ -237,7 +291,7 @@ std::string Service::welcome() const {
         "  muster status{}\n"
         "  muster connection-string --policy provisioningserviceowner{}\n",
         version(), s.data.first_start ? ", first start: a new data directory was made" : "",
-        on_or_off(s.services->https), on_or_off(s.services->mqtts),
+        on_or_off(s.services->https), on_or_off(s.services->mqtts), on_or_off(s.services->amqps),
         s.monitoring_address.empty() ? "off" : "http://" + s.monitoring_address + "/metrics", s.settings.host_name,
         s.data.id_scope, dir, dir,
         s.settings.certificate ? fmt::format("the issuer of {}", *s.settings.certificate)
@@ -249,7 +303,9 @@ void Service::reload_certificate() {
     auto& s = *state_;
     auto reloaded = [&]() -> Result<> {
         MUSTER_TRY(const auto identity, read_server_identity(s.settings, s.data, s.clock, s.random));
-        return s.tls->reload(identity.chain_pem, identity.key_pem);
+        MUSTER_CHECK(s.tls->reload(identity.chain_pem, identity.key_pem));
+        s.note_certificate(identity);
+        return {};
     }();
     if (reloaded) {
         log::info("server certificate read again");
@@ -258,14 +314,23 @@ void Service::reload_certificate() {
     }
 }
 
+std::vector<std::filesystem::path> Service::certificate_files() const {
+    const auto& settings = state_->settings;
+    if (!settings.certificate) return {};
+    return {*settings.certificate, *settings.key};
+}
+
 void Service::stop() {
     auto& s = *state_;
     if (std::exchange(s.stopped, true)) return;
     log::info("musterd stops");
+    s.operating->events.stop();
     s.server->drain(drain_patience);
     s.mqtt_server->drain(drain_patience);
+    s.amqp_server->drain(drain_patience);
     if (s.monitoring) s.monitoring->drain(std::chrono::milliseconds(0));
     s.reactors.stop();
+    s.hubs->stop();
     s.store.reset();
     if (auto removed = remove_file(s.data.file("endpoints.json")); !removed)
         log::warn("endpoints.json stays behind", {{"error", removed.error().chain()}});

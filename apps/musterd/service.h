@@ -1,8 +1,10 @@
 // One running musterd: the rooms wired together.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "data_directory.h"
 #include "settings.h"
@@ -16,8 +18,11 @@ public:
 
     // Where it listens, what its scope is, where the keys are: for the operator's terminal.
     std::string welcome() const;
-    // SIGHUP: reads the server certificate's files again.
+    // SIGHUP, a change of the files, a day that went by: reads the server certificate's files again. Open connections
+    // stay as they are.
     void reload_certificate();
+    // The files that it would read, when they are the operator's own.
+    std::vector<std::filesystem::path> certificate_files() const;
     // Stops taking connections, ends what runs, closes the store.
     void stop();
 

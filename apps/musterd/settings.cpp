@@ -4,7 +4,9 @@
 
 #include <limits>
 
+#include "base/file.h"
 #include "base/text.h"
+#include "pki/certificate.h"
 
 namespace muster::musterd {
 namespace {
@@ -38,10 +40,7 @@ void read_listen(const ConfigSection& root, Settings& settings) {
                             "write \"127.0.0.1:9464\" or \"off\"");
     }
     read_address(*listen, "mqtts", settings.mqtts);
-    for (const auto* later : {"amqps"})
-        if (const auto address = listen->string(later); address && *address != "off")
-            listen->problem(later, "this listener is not in this version of Muster",
-                            "remove the line, or set it to \"off\"");
+    read_address(*listen, "amqps", settings.amqps);
 }
 
 void read_tls(const ConfigSection& root, Settings& settings) {
@@ -81,6 +80,75 @@ void read_limits(const ConfigSection& root, Settings& settings) {
         settings.limits.handshake = std::chrono::seconds(*n);
 }
 
+bool is_url(std::string_view text) {
+    return (text.starts_with("http://") || text.starts_with("https://")) && text.size() <= 200 &&
+           std::ranges::all_of(text, [](unsigned char c) { return c > 0x20 && c < 0x7F; });
+}
+
+void read_authority(const ConfigSection& root, Settings& settings) {
+    const auto section = root.table("authority");
+    if (!section) return;
+    auto& policy = settings.authority;
+    if (const auto n = section->integer("certificate_days", 1, 3650)) policy.certificate_life = std::chrono::days(*n);
+    if (const auto n = section->integer("crl_days", 1, 365)) policy.crl_life = std::chrono::days(*n);
+    policy.shared_bootstrap = section->boolean("shared_bootstrap").value_or(false);
+    const auto url = section->string("crl_url");
+    if (!url) return;
+    policy.crl_url = url->ends_with('/') ? url->substr(0, url->size() - 1) : *url;
+    if (!is_url(policy.crl_url))
+        section->problem("crl_url", fmt::format("'{}' is not an http or https URL", *url),
+                         "write where clients reach /crl of this service: \"https://muster.example/crl\"");
+}
+
+// A limit, 0 or "off" for none.
+void read_limit(const ConfigSection& section, std::string_view key, std::uint32_t& limit) {
+    constexpr std::int64_t most = 100'000'000;
+    if (section.kind(key) == ConfigKind::string) {
+        if (section.choice(key, {"off"})) limit = 0;
+    } else if (const auto n = section.integer(key, 0, most)) {
+        limit = static_cast<std::uint32_t>(*n);
+    }
+}
+
+void read_throttle(const ConfigSection& root, Settings& settings) {
+    const auto section = root.table("throttle");
+    if (!section) return;
+    auto& throttle = settings.throttle;
+    read_limit(*section, "registrations", throttle.registrations);
+    read_limit(*section, "group_registrations", throttle.group_registrations);
+    read_limit(*section, "address_registrations", throttle.address_registrations);
+    read_limit(*section, "operations", throttle.operations);
+    read_limit(*section, "under_way", throttle.under_way);
+    std::uint32_t patience = static_cast<std::uint32_t>(throttle.patience.count());
+    read_limit(*section, "patience_milliseconds", patience);
+    throttle.patience = std::chrono::milliseconds(patience);
+}
+
+void read_journal(const ConfigSection& root, Settings& settings) {
+    const auto section = root.table("journal");
+    if (!section) return;
+    constexpr std::int64_t a_century = 36'525;
+    if (const auto n = section->integer("event_days", 0, a_century)) settings.journal.events = std::chrono::days(*n);
+    if (const auto n = section->integer("most_events", 1'000, 1'000'000'000))
+        settings.journal.most_events = static_cast<std::uint64_t>(*n);
+    if (const auto n = section->integer("audit_days", 0, a_century)) settings.journal.changes = std::chrono::days(*n);
+}
+
+void read_webhook(const ConfigSection& root, Settings& settings) {
+    const auto section = root.table("webhook");
+    if (!section) return;
+    if (const auto n = section->integer("timeout_seconds", 1, 60)) settings.webhook_timeout = std::chrono::seconds(*n);
+    const auto path = section->string("ca");
+    if (!path) return;
+    const auto pem = read_file(*path);
+    const auto chain = pem ? pki::parse_chain(*pem) : std::unexpected(pem.error());
+    if (!chain) {
+        section->problem("ca", chain.error().chain(), "name a file of CA certificates in PEM");
+        return;
+    }
+    settings.webhook_ca_pem = *pem;
+}
+
 bool is_scope(std::string_view text) {
     return !text.empty() && text.size() <= 64 && std::ranges::all_of(text, [](char c) {
         return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -102,6 +170,10 @@ void read_root(const ConfigSection& root, Settings& settings) {
     read_tls(root, settings);
     read_log(root, settings);
     read_limits(root, settings);
+    read_throttle(root, settings);
+    read_journal(root, settings);
+    read_authority(root, settings);
+    read_webhook(root, settings);
 }
 
 Result<> apply_options(const Options& options, Settings& settings) {

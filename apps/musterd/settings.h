@@ -6,9 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "authority/policy.h"
 #include "base/config.h"
 #include "base/log.h"
 #include "net/http_server.h"
+#include "provisioning/housekeeping.h"
+#include "provisioning/throttle.h"
 
 namespace muster::musterd {
 
@@ -25,6 +28,7 @@ struct Settings {
     std::optional<std::string> id_scope;               // otherwise made once and kept in the data directory
     std::optional<std::string> https = "0.0.0.0:443";  // nothing: off
     std::optional<std::string> mqtts = "0.0.0.0:8883";
+    std::optional<std::string> amqps = "0.0.0.0:5671";
     std::optional<std::string> metrics = "127.0.0.1:9464";
     bool metrics_asked_for = false;  // in the configuration; else a port that is taken is no reason not to start
     std::optional<std::string> certificate;  // the operator's own, PEM paths; both or neither
@@ -33,6 +37,11 @@ struct Settings {
     log::Format log_format = log::Format::human;
     unsigned threads = 0;  // reactors; 0: one per core
     net::HttpLimits limits;
+    provisioning::ThrottleSettings throttle;
+    provisioning::JournalRetention journal;
+    authority::Policy authority;
+    std::string webhook_ca_pem;  // when given, webhooks must chain to it; else to the operating system's store
+    std::chrono::milliseconds webhook_timeout{5'000};
 };
 
 inline constexpr std::string_view default_config = "/etc/muster/config.toml";
