@@ -5,14 +5,17 @@
 #include <string>
 #include <vector>
 
-#include "access/policies.h"
+#include "access/policy_book.h"
 #include "base/clock.h"
 #include "base/random.h"
 #include "hub/registry.h"
 #include "metrics/metrics.h"
 #include "provisioning/ca_certificates.h"
 #include "provisioning/enrollments.h"
+#include "provisioning/events.h"
+#include "provisioning/refusals.h"
 #include "provisioning/registration.h"
+#include "provisioning/throttle.h"
 
 namespace muster::endpoints {
 
@@ -21,7 +24,10 @@ struct Services {
     provisioning::Enrollments& enrollments;
     provisioning::CaCertificates& ca_certificates;
     hub::Registry& registry;
-    const access::Policies& policies;
+    provisioning::Events& events;
+    provisioning::Refusals& refusals;
+    provisioning::Throttle& throttle;
+    access::PolicyBook& policies;
     const Clock& clock;
     Random& random;
     metrics::Metrics& metrics;
