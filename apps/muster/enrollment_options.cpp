@@ -118,6 +118,9 @@ Result<> apply_twin(const EnrollmentOptions& options, json::object& body) {
     return {};
 }
 
+// The first version whose webhooks are asked as ours are.
+constexpr const char* default_webhook_api = "2019-03-31";
+
 void apply_policies(const EnrollmentOptions& options, json::object& body) {
     if (!options.provisioning_status.empty()) body["provisioningStatus"] = options.provisioning_status;
     for (const auto& policy : reprovision_policies) {
@@ -130,6 +133,11 @@ void apply_policies(const EnrollmentOptions& options, json::object& body) {
         body.erase("iotHubHostName");  // the deprecated way to name one hub
         body["iotHubs"] = json::value_from(options.iot_hubs);
     }
+    if (options.webhook_url.empty() && options.webhook_api_version.empty()) return;
+    auto& webhook = child(body, "customAllocationDefinition");
+    if (!options.webhook_url.empty()) webhook["webhookUrl"] = options.webhook_url;
+    if (!options.webhook_api_version.empty()) webhook["apiVersion"] = options.webhook_api_version;
+    if (find_member(webhook, "apiVersion") == nullptr) webhook["apiVersion"] = default_webhook_api;
 }
 
 // What can be told from the command line alone is told before anything is read or sent.
@@ -194,12 +202,17 @@ void add_twin_options(CLI::App& verb, EnrollmentOptions& options) {
 }
 
 void add_allocation_options(CLI::App& verb, EnrollmentOptions& options) {
-    add_choice(verb, "--allocation-policy,--ap", options.allocation_policy, {"hashed", "geoLatency", "static"},
-               "how a hub is chosen");
+    add_choice(verb, "--allocation-policy,--ap", options.allocation_policy,
+               {"hashed", "geoLatency", "static", "custom"}, "how a hub is chosen; default: the service's own policy");
     verb.add_option("--iot-hubs,--ih", options.iot_hubs, "hubs to choose from; repeat it or separate with commas")
         ->type_name("HOST")
         ->delimiter(',')
         ->allow_extra_args(false);
+    verb.add_option("--webhook-url,--wh", options.webhook_url, "https URL that is asked for the hub (custom policy)")
+        ->type_name("URL");
+    verb.add_option("--api-version,--av", options.webhook_api_version,
+                    "version of the API that the webhook speaks; default 2019-03-31")
+        ->type_name("DATE");
 }
 
 }  // namespace
@@ -210,7 +223,7 @@ bool EnrollmentOptions::changes_something() const {
         return std::tie(of.certificate_path, of.secondary_certificate_path, of.ca_name, of.secondary_ca_name,
                         of.primary_key, of.secondary_key, of.device_id, of.device_information, of.edge_enabled,
                         of.desired, of.provisioning_status, of.reprovision_policy, of.allocation_policy, of.tags,
-                        of.iot_hubs);
+                        of.iot_hubs, of.webhook_url, of.webhook_api_version);
     };
     return texts(*this) != texts(empty) || remove_certificate || remove_secondary_certificate;
 }

@@ -38,6 +38,8 @@ struct EnrollmentOptions {
     std::string reprovision_policy;
     std::string allocation_policy;
     std::vector<std::string> iot_hubs;
+    std::string webhook_url;
+    std::string webhook_api_version;
     std::string etag;
 
     // Whether anything besides the id and the etag was given.

@@ -43,10 +43,12 @@ Result<> apply_twin(Tx& tx, const json::object& item, std::string_view device_id
     MUSTER_TRY(const auto* tags, optional_object(item, "tags"));
     MUSTER_TRY(const auto* properties, optional_object(item, "properties"));
     const json::object* desired = nullptr;
+    const json::object* reported = nullptr;  // of a device that comes from another hub
     if (properties != nullptr) {
         MUSTER_TRY(desired, optional_object(*properties, "desired"));
+        MUSTER_TRY(reported, optional_object(*properties, "reported"));
     }
-    if (tags == nullptr && desired == nullptr) return {};
+    if (tags == nullptr && desired == nullptr && reported == nullptr) return {};
     MUSTER_TRY(auto record, find_device(tx, device_id));
     if (tags != nullptr) {
         MUSTER_CHECK(check_section(*tags, "tags", max_tags_bytes));
@@ -55,6 +57,10 @@ Result<> apply_twin(Tx& tx, const json::object& item, std::string_view device_id
     if (desired != nullptr) {
         MUSTER_CHECK(check_section(*desired, "properties.desired", max_properties_bytes));
         record.desired = json::serialize(*desired);
+    }
+    if (reported != nullptr) {
+        MUSTER_CHECK(check_section(*reported, "properties.reported", max_properties_bytes));
+        record.reported = json::serialize(*reported);
     }
     return tx.identities().update(record);
 }

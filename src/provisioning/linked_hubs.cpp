@@ -274,7 +274,7 @@ Task<Result<>> LinkedHubs::try_out(const LinkedHubRecord& record) {
 }
 
 Task<Result<json::object>> LinkedHubs::put(std::string name, json::object body, std::optional<std::string> if_match,
-                                           bool untried) {
+                                           bool untried, store::Origin by) {
     const auto find = [&](Tx& tx) { return tx.linked_hubs().find(stored_name(name)); };
     MUSTER_CO_TRY(const auto before, co_await store_.read(find));
     MUSTER_CO_TRY(const auto record, record_from_json(name, body, before ? &*before : nullptr));
@@ -290,13 +290,16 @@ Task<Result<json::object>> LinkedHubs::put(std::string name, json::object body, 
         MUSTER_TRY(const auto all, tx.linked_hubs().list());
         if (!now && all.size() >= max_linked_hubs)
             return fail(Error(Errc::conflict, fmt::format("{} hubs are linked, which is the limit", all.size())));
-        return tx.linked_hubs().put(record);
+        MUSTER_CHECK(tx.linked_hubs().put(record));
+        json::object detail{{"etagAfter", record.etag}};
+        if (now) detail["etagBefore"] = now->etag;
+        return tx.journal().change(by, record.updated, now ? "hub.updated" : "hub.linked", name, detail);
     }));
     MUSTER_CO_CHECK(co_await refresh());
     co_return co_await get(std::move(name));
 }
 
-Task<Result<>> LinkedHubs::remove(std::string name, std::optional<std::string> if_match) {
+Task<Result<>> LinkedHubs::remove(std::string name, std::optional<std::string> if_match, store::Origin by) {
     if (is_own(name))
         co_return fail(Error(Errc::conflict, fmt::format("'{}' is this service's own hub and stays", name))
                            .with_hint(fmt::format("to send no devices there: muster hub update {} "
@@ -307,7 +310,7 @@ Task<Result<>> LinkedHubs::remove(std::string name, std::optional<std::string> i
         if (!existing) return no_such_hub(name);
         if (if_match) MUSTER_CHECK(check_if_match(*if_match, existing->etag, fmt::format("the link of '{}'", name)));
         MUSTER_CHECK(tx.linked_hubs().erase(name));
-        return {};
+        return tx.journal().change(by, clock_.now(), "hub.unlinked", existing->name, {{"etagBefore", existing->etag}});
     }));
     co_return co_await refresh();
 }
@@ -316,15 +319,17 @@ json::object LinkedHubs::default_policy() const {
     return {{"allocationPolicy", to_string(current()->default_policy())}};
 }
 
-Task<Result<json::object>> LinkedHubs::put_default_policy(json::object body) {
+Task<Result<json::object>> LinkedHubs::put_default_policy(json::object body, store::Origin by) {
     MUSTER_CO_TRY(const auto name, required_string(body, "allocationPolicy"));
     MUSTER_CO_TRY(const auto policy, parse_allocation_policy(name));
     if (policy == AllocationPolicy::custom)
         co_return fail(
             bad_body("the service's own policy cannot be custom: an enrollment names the webhook")
                 .with_hint("muster enrollment-group update ID --allocation-policy custom --webhook-url URL"));
-    MUSTER_CO_CHECK(
-        co_await store_.transact([&](Tx& tx) { return tx.settings().put(default_policy_setting, to_string(policy)); }));
+    MUSTER_CO_CHECK(co_await store_.transact([&](Tx& tx) -> Result<> {
+        MUSTER_CHECK(tx.settings().put(default_policy_setting, to_string(policy)));
+        return tx.journal().change(by, clock_.now(), "allocationPolicy.updated", to_string(policy), {});
+    }));
     MUSTER_CO_CHECK(co_await refresh());
     co_return default_policy();
 }

@@ -40,13 +40,13 @@ public:
     // is not taken for the own hub. Unless `untried`, the hub must answer and take the credentials: 400004 says what it
     // said. Errors name the member.
     Task<Result<json::object>> put(std::string name, json::object body, std::optional<std::string> if_match,
-                                   bool untried);
+                                   bool untried, store::Origin by = {});
     // Devices stay where they are; those that were on their way there end as failed (400208).
-    Task<Result<>> remove(std::string name, std::optional<std::string> if_match);
+    Task<Result<>> remove(std::string name, std::optional<std::string> if_match, store::Origin by = {});
 
     // {"allocationPolicy": "hashed"}: for enrollments that name none. Custom needs a webhook, so it is an enrollment's.
     json::object default_policy() const;
-    Task<Result<json::object>> put_default_policy(json::object body);
+    Task<Result<json::object>> put_default_policy(json::object body, store::Origin by = {});
 
 private:
     Result<store::LinkedHubRecord> record_from_json(const std::string& name, const json::object& body,

@@ -2,11 +2,12 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "hub/assignment.h"
 #include "provisioning/enrollment.h"
 #include "provisioning/errors.h"
 #include "provisioning/identifiers.h"
 #include "provisioning/operation_id.h"
+#include "provisioning/registration_decision.h"
+#include "provisioning/registration_journal.h"
 #include "provisioning/registration_json.h"
 
 namespace muster::provisioning {
@@ -15,22 +16,9 @@ using store::EnrollmentRecord;
 using store::RegistrationRecord;
 using store::Tx;
 
-// The enrollment that speaks for a device, and its rules.
-struct Registrations::Decision {
-    EnrollmentRecord enrollment;
-    EnrollmentRules rules;
-    std::optional<GroupMatch> group;  // nothing for an individual enrollment
-
-    // What the hub is to know a device with a symmetric key by.
-    const std::string& primary_key() const { return group ? group->primary_key : enrollment.primary_key; }
-    const std::string& secondary_key() const { return group ? group->secondary_key : enrollment.secondary_key; }
-};
-
 namespace {
 
-// How long after its expiry a token is taken: clocks differ; and some devices poll with the token they registered with,
-// whose life is shorter than their patience (facts/dps.md 1.6).
-constexpr auto register_patience = std::chrono::seconds(60);
+// Some devices poll with the token they registered with, whose life is shorter than their patience (facts/dps.md 1.6).
 constexpr auto poll_patience = std::chrono::seconds(3600);
 
 std::string describe_credential(const DeviceRequest& request) {
@@ -66,19 +54,6 @@ json::object operation_json(std::string_view operation_id, json::object state) {
     return {{"operationId", operation_id}, {"status", std::move(status)}, {"registrationState", std::move(state)}};
 }
 
-void log_outcome(const DeviceRequest& request, const RegistrationRecord& record) {
-    log::info(record.status == "assigned" ? "device registered" : "device registration ended without assignment",
-              {{"registrationId", record.id},
-               {"status", record.status},
-               {"deviceId", record.device_id},
-               {"hub", record.assigned_hub},
-               {"enrollment", record.group_id.empty() ? "individual" : "group:" + record.group_id},
-               {"substatus", record.substatus},
-               {"certificate", record.leaf_fingerprint},
-               {"peer", request.peer},
-               {"trackingId", request.tracking_id}});
-}
-
 void log_refusal(const DeviceRequest& request, const Error& error, std::string_view step) {
     log::warn("device refused", {{"registrationId", printable(request.registration_id)},
                                  {"step", step},
@@ -91,13 +66,17 @@ void log_refusal(const DeviceRequest& request, const Error& error, std::string_v
 
 }  // namespace
 
-Result<> Registrations::check_request(const DeviceRequest& request) const {
+Result<> Registrations::check_address(const DeviceRequest& request) const {
     if (!equals_ignore_case(request.scope, identity_.scope))
         return fail(Error(Errc::not_found, fmt::format("there is no provisioning service with the id scope '{}' here",
                                                        printable(request.scope)))
                         .with_hint("set id_scope to the scope that `muster status` shows")
                         .with_number(code::not_found));
-    MUSTER_CHECK(check_id(request.registration_id, "registration id"));
+    return check_id(request.registration_id, "registration id");
+}
+
+Result<> Registrations::check_request(const DeviceRequest& request) const {
+    MUSTER_CHECK(check_address(request));
     if (!request.authorization.empty()) return {};
     if (request.chain.empty())
         return fail(unauthorized("neither a client certificate nor a shared access signature was presented")
@@ -117,9 +96,10 @@ Result<std::optional<Registrations::Decision>> Registrations::decide(Tx& tx, con
     MUSTER_TRY(auto individual, tx.enrollments().find(request.registration_id));
     if (individual) {
         MUSTER_TRY(auto rules, enrollment_rules(*individual));
+        MUSTER_TRY(auto tpm, tpm_of(tx, verdict, *individual, rules));
         // A device that a group knows is blocked by its disabled individual enrollment, whatever that attests by.
-        if (proves(verdict, request, *individual, rules) || (known_by_group && !rules.enabled))
-            return Decision{std::move(*individual), std::move(rules), {}};
+        if (tpm || proves(verdict, request, *individual, rules) || (known_by_group && !rules.enabled))
+            return Decision{std::move(*individual), std::move(rules), {}, std::move(tpm)};
         if (known_by_group) return other_credential(*individual, verdict);
         return unknown_device(request, verdict);
     }
@@ -128,47 +108,19 @@ Result<std::optional<Registrations::Decision>> Registrations::decide(Tx& tx, con
     MUSTER_TRY(auto group, tx.enrollment_groups().find(verdict.group->group.id));
     if (!group || group->etag != verdict.group->group.etag) return std::nullopt;
     MUSTER_TRY(auto rules, enrollment_rules(*group));
-    return Decision{std::move(*group), std::move(rules), verdict.group};
+    return Decision{std::move(*group), std::move(rules), verdict.group, {}};
 }
 
-Result<> Registrations::admit(Tx& tx, const DeviceRequest& request, const Verdict& verdict) const {
-    MUSTER_TRY(const auto decision, decide(tx, request, verdict));
-    if (decision) return {};
+Result<Registrations::Decision> Registrations::admit(Tx& tx, const DeviceRequest& request,
+                                                     const Verdict& verdict) const {
+    MUSTER_TRY(auto decision, decide(tx, request, verdict));
+    if (decision) return std::move(*decision);
     return fail(Errc::unavailable, "the enrollment group is changing; try again");
 }
 
-Result<> Registrations::assign(Tx& tx, const Decision& decision, RegistrationRecord& record,
-                               const RegistrationRecord* before) {
-    const auto& rules = decision.rules;
-    const bool again = before != nullptr && before->status == "assigned";
-    // "Never": the first assignment stands, whatever the enrollment says by now.
-    const bool keep = again && !rules.update_hub_assignment;
-    const auto& wanted_id = keep ? before->device_id : rules.device_id;
-    hub::Assignment assignment{.device_id = wanted_id.empty() ? record.id : wanted_id,
-                               .credential = {.thumbprint = record.leaf_fingerprint,
-                                              .primary_key = decision.primary_key(),
-                                              .secondary_key = decision.secondary_key()},
-                               .edge = rules.edge,
-                               .tags = rules.tags,
-                               .desired = rules.desired,
-                               // "Reset" starts the device's data anew at every registration but the first.
-                               .reset_twin = again && rules.update_hub_assignment && !rules.migrate_data};
-    if (auto done = hub::assign_device(tx, assignment, record.updated, random_); !done) {
-        if (done.error().code() != Errc::conflict) return done;
-        record.status = "failed";
-        record.error_code = code::hub_refused;
-        record.error_message = done.error().chain();
-        return {};
-    }
-    record.status = "assigned";
-    record.substatus = again ? "reprovisionedToInitialAssignment" : "initialAssignment";
-    record.assigned_hub = identity_.hub;
-    record.device_id = std::move(assignment.device_id);
-    return {};
-}
-
-Result<std::optional<RegistrationRecord>> Registrations::settle(Tx& tx, const DeviceRequest& request,
-                                                                const Verdict& verdict) {
+Result<std::optional<Registrations::Settlement>> Registrations::settle(Tx& tx, const Asked& asked,
+                                                                       const Verdict& verdict) {
+    const auto& request = asked.request;
     MUSTER_TRY(const auto decision, decide(tx, request, verdict));
     if (!decision) return std::nullopt;
     MUSTER_TRY(const auto before, tx.registrations().find(request.registration_id));
@@ -176,25 +128,30 @@ Result<std::optional<RegistrationRecord>> Registrations::settle(Tx& tx, const De
     RegistrationRecord record{.id = before ? before->id : request.registration_id,
                               .etag = make_registration_etag(random_),
                               .group_id = decision->group ? decision->enrollment.id : "",
+                              // Until this ends, and if it fails, the device is where it was.
+                              .substatus = before ? before->substatus : "",
+                              .assigned_hub = before ? before->assigned_hub : "",
+                              .device_id = before ? before->device_id : "",
                               .leaf_fingerprint = verdict.fingerprint,
                               .created = before ? before->created : now,
                               .updated = now};
-    if (decision->rules.enabled) {
-        MUSTER_CHECK(assign(tx, *decision, record, before ? &*before : nullptr));
-    } else {
-        record.status = "disabled";
-    }
+    MUSTER_TRY(auto wakes, assign(tx, *decision, asked, record, before ? &*before : nullptr));
+    if (decision->tpm) MUSTER_CHECK(tx.tpm_keys().prove(record.id, decision->tpm->storage_key));
     MUSTER_CHECK(tx.registrations().put(record));
-    return record;
+    MUSTER_CHECK(journal_registration(tx, record, request));
+    return Settlement{std::move(record), std::move(wakes)};
 }
 
 // A credential that no group knows is most often a stranger's: it is turned away by a reader, so that strangers do not
 // queue with the fleet for the one writer.
-Task<Result<std::optional<RegistrationRecord>>> Registrations::settle_admitted(const DeviceRequest& request,
-                                                                               const Verdict& verdict) {
+Task<Result<std::optional<Registrations::Settlement>>> Registrations::settle_admitted(const Asked& asked,
+                                                                                      const Verdict& verdict) {
     if (!verdict.group || !verdict.usable())
-        MUSTER_CO_CHECK(co_await store_.read([&](Tx& tx) { return admit(tx, request, verdict); }));
-    co_return co_await store_.transact([&](Tx& tx) { return settle(tx, request, verdict); });
+        MUSTER_CO_CHECK(co_await store_.read([&](Tx& tx) -> Result<> {
+            MUSTER_CHECK(admit(tx, asked.request, verdict));
+            return {};
+        }));
+    co_return co_await store_.transact([&](Tx& tx) { return settle(tx, asked, verdict); });
 }
 
 Task<Result<json::object>> Registrations::register_device(DeviceRequest request, json::object body) {
@@ -216,21 +173,24 @@ Task<Result<json::object>> Registrations::register_device(DeviceRequest request,
     constexpr int attempts = 3;
     for (int attempt = 1;; ++attempt) {
         const auto verdict = judge(request, register_patience);
-        auto record = co_await settle_admitted(request, verdict);
-        if (!record) {
-            log_refusal(request, record.error(), "enrollment");
+        if (attempt == 1 && request.admit_group && verdict.group)
+            MUSTER_CO_CHECK(request.admit_group(verdict.group->group.id));
+        auto settled = co_await settle_admitted(Asked{request, body}, verdict);
+        if (!settled) {
+            log_refusal(request, settled.error(), "enrollment");
             metrics_.registration("refused", verdict.usable() ? "enrollment" : "credential");
-            co_return std::unexpected(std::move(record).error());
+            co_return std::unexpected(std::move(settled).error());
         }
-        if (!*record) {
+        if (!*settled) {
             // The group changed between the judgement and the transaction: judge again by what it is now.
             if (attempt == attempts)
                 co_return fail(Error(Errc::unavailable, "the enrollment group keeps changing; try again"));
             MUSTER_CO_CHECK(co_await groups_.refresh());
             continue;
         }
-        log_outcome(request, **record);
-        metrics_.registration((*record)->status);
+        log_outcome((*settled)->record, request.peer, request.tracking_id);
+        metrics_.registration((*settled)->record.status);
+        for (const auto& queue : (*settled)->wakes) wake_(queue);
         const auto operation_id = make_operation_id(
             identity_.operation_key.bytes(), {identity_.scope, request.registration_id, verdict.binding()}, random_);
         // Always "assigning" first: some clients take nothing else (facts 1.9). The result waits in the record.
@@ -248,28 +208,34 @@ Task<Result<json::object>> Registrations::operation_status(DeviceRequest request
         co_return fail(Error(Errc::not_found, "this device has no such operation").with_number(code::not_found));
     if (by_key) MUSTER_CO_CHECK(co_await groups_.refresh_if_stale());
     const auto verdict = by_key ? judge(request, poll_patience) : Verdict{};
+    std::string tpm_key;
     MUSTER_CO_TRY(const auto record, co_await store_.read([&](Tx& tx) -> Result<std::optional<RegistrationRecord>> {
-        if (by_key) MUSTER_CHECK(admit(tx, request, verdict));
+        if (by_key) {
+            MUSTER_TRY(const auto decision, admit(tx, request, verdict));
+            tpm_key = decision.wrapped_tpm_key();
+        }
         return tx.registrations().find(request.registration_id);
     }));
     if (!record)
         co_return fail(
             Error(Errc::not_found, "the registration was deleted; register again").with_number(code::not_found));
-    co_return operation_json(operation_id, registration_result(*record));
+    co_return operation_json(operation_id, registration_result(*record, tpm_key));
 }
 
 Task<Result<json::object>> Registrations::lookup(DeviceRequest request) {
     MUSTER_CO_CHECK(check_request(request));
     MUSTER_CO_CHECK(co_await groups_.refresh_if_stale());
     const auto verdict = judge(request, register_patience);
+    std::string tpm_key;
     MUSTER_CO_TRY(const auto record, co_await store_.read([&](Tx& tx) -> Result<std::optional<RegistrationRecord>> {
-        MUSTER_CHECK(admit(tx, request, verdict));
+        MUSTER_TRY(const auto decision, admit(tx, request, verdict));
+        tpm_key = decision.wrapped_tpm_key();
         return tx.registrations().find(request.registration_id);
     }));
     if (!record)
         co_return fail(Error(Errc::not_found, fmt::format("'{}' has not registered yet", request.registration_id))
                            .with_number(code::not_found));
-    co_return registration_result(*record);
+    co_return registration_result(*record, tpm_key);
 }
 
 }  // namespace muster::provisioning

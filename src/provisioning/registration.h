@@ -2,15 +2,21 @@
 // id.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/random.h"
 #include "base/task.h"
 #include "metrics/metrics.h"
+#include "provisioning/assigner.h"
 #include "provisioning/attestation.h"
+#include "provisioning/attestation_tpm.h"
 #include "provisioning/groups.h"
+#include "provisioning/linked_hubs.h"
 #include "store/store.h"
 
 namespace muster::provisioning {
@@ -32,29 +38,52 @@ public:
           metrics_(metrics),
           identity_(std::move(identity)) {}
 
+    // The hubs that devices are sent to, and who is to be told of a queue that got something to do. Without it the own
+    // hub is the only one. Before the first registration.
+    void use_hubs(const LinkedHubs& hubs, std::function<void(const std::string&)> wake);
+
     // The answer to a register request: {operationId, status, registrationState}. The registration is durable by then.
     // Errors: 401002 with what is wrong with the credential; 400004 for the body; 404201 for a foreign scope.
     Task<Result<json::object>> register_device(DeviceRequest request, json::object body);
+    // TPM attestation's first step: the blob that the device's TPM is to take a key out of. Its signature with that key
+    // is the authorization of the registration, and of the status queries. Errors: 401002 for a device that no
+    // enrollment knows by this endorsement key; 404201 for a foreign scope.
+    Task<Result<Bytes>> challenge_tpm(DeviceRequest request, TpmKeys keys);
     // The answer to a status query: {operationId, status, registrationState}.
     Task<Result<json::object>> operation_status(DeviceRequest request, std::string operation_id);
     // The device's own record: DeviceRegistrationResult, or 404201.
     Task<Result<json::object>> lookup(DeviceRequest request);
+    // What registering would come to, check by check, judged by the same code and without doing it: for operators, who
+    // may see more than a device. {registrationId, outcome, checks: [{check, outcome, detail, hint}], enrollment, ...}.
+    Task<Result<json::object>> explain(DeviceRequest request);
 
 private:
     struct Decision;
+    struct Asked;
+    struct Settlement;
+    struct Seen;
 
+    Result<> check_address(const DeviceRequest& request) const;
     Result<> check_request(const DeviceRequest& request) const;
     Verdict judge(const DeviceRequest& request, std::chrono::seconds patience);
     // Nothing when the groups have changed since the verdict.
     Result<std::optional<Decision>> decide(store::Tx& tx, const DeviceRequest& request, const Verdict& verdict) const;
-    // That an enrollment takes the device, or why not.
-    Result<> admit(store::Tx& tx, const DeviceRequest& request, const Verdict& verdict) const;
-    Task<Result<std::optional<store::RegistrationRecord>>> settle_admitted(const DeviceRequest& request,
-                                                                           const Verdict& verdict);
-    Result<std::optional<store::RegistrationRecord>> settle(store::Tx& tx, const DeviceRequest& request,
-                                                            const Verdict& verdict);
-    Result<> assign(store::Tx& tx, const Decision& decision, store::RegistrationRecord& record,
-                    const store::RegistrationRecord* before);
+    // The TPM that made the verdict's token, when the enrollment attests by TPM.
+    Result<std::optional<store::TpmKeyRecord>> tpm_of(store::Tx& tx, const Verdict& verdict,
+                                                      const store::EnrollmentRecord& enrollment,
+                                                      const EnrollmentRules& rules) const;
+    // The enrollment that takes the device, or why none does.
+    Result<Decision> admit(store::Tx& tx, const DeviceRequest& request, const Verdict& verdict) const;
+    Task<Result<std::optional<Settlement>>> settle_admitted(const Asked& asked, const Verdict& verdict);
+    Result<std::optional<Settlement>> settle(store::Tx& tx, const Asked& asked, const Verdict& verdict);
+    Result<Wakes> assign(store::Tx& tx, const Decision& decision, const Asked& asked, store::RegistrationRecord& record,
+                         const store::RegistrationRecord* before);
+    Result<AssignmentOrder> order_for(store::Tx& tx, const Decision& decision, const Asked& asked,
+                                      const store::RegistrationRecord& record, const store::RegistrationRecord* before);
+    static Result<std::vector<std::string>> replace_waiting(store::Tx& tx, const store::RegistrationRecord& before);
+    static WebhookOrder webhook_order(const Decision& decision, const Asked& asked, const AssignmentOrder& order,
+                                      std::vector<std::string> hubs);
+    std::shared_ptr<const HubList> hubs() const;
 
     store::Store& store_;
     Groups& groups_;
@@ -62,7 +91,12 @@ private:
     Random& random_;
     metrics::Metrics& metrics_;
     ServiceIdentity identity_;
+    TpmChallenges challenges_{identity_.scope, identity_.operation_key.bytes()};
     pki::VerifiedSignatures verified_;
+    const LinkedHubs* hubs_ = nullptr;
+    std::function<void(const std::string&)> wake_;
+    const std::shared_ptr<const HubList> own_hub_alone_ =
+        std::make_shared<const HubList>(std::vector{LinkedHub{.name = identity_.hub}}, AllocationPolicy::hashed);
 };
 
 }  // namespace muster::provisioning

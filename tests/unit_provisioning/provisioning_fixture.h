@@ -1,10 +1,12 @@
 // A provisioning service on a store of its own.
 #pragma once
 
+#include "fake_hubs.h"
 #include "hub/registry.h"
 #include "provisioning/ca_certificates.h"
 #include "provisioning/enrollments.h"
 #include "provisioning/errors.h"
+#include "provisioning/linked_hubs.h"
 #include "provisioning/registration.h"
 #include "support/service_fixture.h"
 #include "support/test_pki.h"
@@ -57,7 +59,9 @@ protected:
     metrics::Metrics metrics_;
     test::TestPki pki_{random_, clock_.now()};
     Groups groups_{*store_};
-    Enrollments enrollments_{*store_, groups_, clock_, random_, ServiceFacts{"hub.example"}};
+    FakeHubs outside_;
+    LinkedHubs linked_{*store_, clock_, random_, outside_, "hub.example"};
+    Enrollments enrollments_{*store_, groups_, clock_, random_, ServiceFacts{"hub.example", &linked_}};
     CaCertificates certificates_{*store_, groups_, clock_, random_};
     Registrations registrations_{*store_, groups_,  clock_,
                                  random_, metrics_, ServiceIdentity{"0ne1", "hub.example", Secret(Bytes(32, 1))}};

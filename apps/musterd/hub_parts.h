@@ -1,0 +1,44 @@
+// The hubs that a musterd sends devices to, and the thread that talks to those that are not its own.
+#pragma once
+
+#include "data_directory.h"
+#include "links/outside.h"
+#include "net/reactor.h"
+#include "provisioning/deliveries.h"
+#include "settings.h"
+
+namespace muster::musterd {
+
+struct HubParts {
+    HubParts(store::Store& store, const Settings& settings, const DataDirectory& data, const Clock& clock,
+             Random& random, metrics::Metrics& metrics)
+        : outside(clock, {settings.webhook_ca_pem, settings.webhook_timeout, data.webhook_key.clone()}),
+          linked(store, clock, random, outside, settings.host_name),
+          deliveries(store, linked, outside, clock, random, metrics, thread.at(0).get_executor()) {
+        linked.on_change([this] { deliveries.hubs_changed(); });
+    }
+
+    // A slow hub or webhook costs the fronts nothing: TLS and the rest of it happen here.
+    net::Reactors thread{1};
+    links::Https outside;
+    provisioning::LinkedHubs linked;
+    provisioning::Deliveries deliveries;
+
+    void start() {
+        deliveries.start();
+        thread.start();
+    }
+    void stop() {
+        deliveries.stop();
+        thread.stop();
+    }
+    // Assignments that wait for another hub.
+    double waiting() const {
+        double sum = 0;
+        const auto hubs = linked.current();
+        for (const auto& hub : hubs->all()) sum += static_cast<double>(hub.state->waiting.load());
+        return sum;
+    }
+};
+
+}  // namespace muster::musterd
