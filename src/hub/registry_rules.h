@@ -25,6 +25,9 @@ Result<Written> update_module(store::Tx& tx, ModuleName name, const json::object
                               AuthenticationNames names, Random& random);
 Result<> remove_module(store::Tx& tx, ModuleName name, std::string_view if_match);
 
+Result<store::IdentityRecord> replace_twin(store::Tx& tx, ModuleName name, const json::object& body,
+                                           const std::optional<std::string>& if_match, TimePoint now);
+
 // One item of POST /devices; importMode decides.
 Result<> apply_bulk_item(store::Tx& tx, const json::value& item, TimePoint now, Random& random);
 json::object bulk_error(const json::value& item, const Error& error);
