@@ -6,18 +6,30 @@
 #include <vector>
 
 #include "access/policy_book.h"
+#include "authority/certificates.h"
+#include "authority/passwords.h"
 #include "base/clock.h"
 #include "base/random.h"
 #include "hub/registry.h"
 #include "metrics/metrics.h"
 #include "provisioning/ca_certificates.h"
+#include "provisioning/certificate_enrolment.h"
 #include "provisioning/enrollments.h"
 #include "provisioning/events.h"
+#include "provisioning/group_crls.h"
 #include "provisioning/refusals.h"
 #include "provisioning/registration.h"
 #include "provisioning/throttle.h"
 
 namespace muster::endpoints {
+
+// The service's own certificate authority.
+struct AuthorityServices {
+    authority::Authority& authority;
+    authority::Certificates& certificates;
+    authority::Passwords& passwords;
+    provisioning::CertificateEnrolment& enrolment;
+};
 
 struct Services {
     provisioning::Registrations& registrations;
@@ -39,6 +51,11 @@ struct Services {
     TimePoint started;
     std::string ca_pem;  // what a client must trust; empty when the certificate is the operator's own
     std::string mqtts = {};
+    std::string amqps = {};
+    // Absent where a test has no use for them: their paths lead nowhere then.
+    AuthorityServices* authority = nullptr;
+    provisioning::GroupCrls* group_crls = nullptr;
+    provisioning::LinkedHubs* linked_hubs = nullptr;
 };
 
 }  // namespace muster::endpoints

@@ -1,0 +1,177 @@
+#include "endpoints/amqp.h"
+
+#include "base/log.h"
+#include "base/text.h"
+#include "endpoints/amqp_provisioning.h"
+
+namespace muster::endpoints {
+namespace {
+
+namespace amqp = wire::amqp;
+using net::Monotonic;
+
+constexpr std::string_view mechanisms_with_certificate = "PLAIN EXTERNAL ANONYMOUS";
+constexpr std::string_view mechanisms_without = "PLAIN ANONYMOUS";
+// For the last words, after a time is over.
+constexpr std::chrono::seconds grace{10};
+
+// RFC 4616: who to act for (not looked at), who it is, and what proves it, with zero bytes between.
+struct PlainCredential {
+    std::string_view user;
+    std::string_view password;
+};
+std::optional<PlainCredential> parse_plain(std::string_view response) {
+    const auto parts = split(response, '\0');
+    if (parts.size() != 3) return std::nullopt;
+    return PlainCredential{parts[1], parts[2]};
+}
+
+class Session {
+public:
+    Session(const Services& services, const AmqpLimits& limits, std::shared_ptr<net::ByteBudget> budget,
+            net::ByteStream& stream, const net::Peer& peer)
+        : services_(services),
+          limits_(limits),
+          stream_(stream),
+          peer_(peer),
+          share_(std::move(budget)),
+          connection_(amqp::Connection::server(
+              limits.connection, std::string(peer.chain.empty() ? mechanisms_without : mechanisms_with_certificate))),
+          front_(services, peer, connection_) {}
+
+    Task<> run() {
+        if (auto outcome = co_await converse(); !outcome)
+            log::debug("AMQP session ended", {{"peer", peer_.address}, {"reason", outcome.error().chain()}});
+        co_await stream_.close();
+    }
+
+private:
+    Task<Result<>> converse() {
+        for (;;) {
+            const auto keep_alive = connection_.tick(Monotonic::now()).value_or(Monotonic::time_point::max());
+            if (!co_await flush() || over_) co_return std::exchange(ending_, {});
+            const auto deadline = this->deadline();
+            const auto read = co_await stream_.read_some(deadline + grace, std::min(deadline, keep_alive));
+            if (read.end == net::StreamEnd::woken) {
+                if (Monotonic::now() >= deadline) finish(Error(Errc::timeout, "no whole frame came in time"));
+            } else if (read.end != net::StreamEnd::none) {
+                co_return Result<>();
+            } else {
+                co_await take(std::string(read.text()));
+            }
+        }
+    }
+
+    // Opened within its time; then frame after frame, each within its own.
+    Monotonic::time_point deadline() const {
+        if (!opened_) return began_ + limits_.opening;
+        const auto frame = connection_.midway() ? frame_began_ + limits_.frame : last_frame_ + limits_.idle;
+        return std::min(began_ + limits_.session, frame);
+    }
+
+    Task<> take(std::string received) {
+        std::string_view bytes = received;
+        while (!bytes.empty() && !over_) {
+            const bool fresh = !connection_.midway();
+            const auto frames = connection_.frames();
+            if (auto taken = connection_.take(bytes); !taken) {
+                // The close frame, if there is one, says the same to the peer.
+                ending_ = std::unexpected(taken.error());
+                over_ = true;
+                co_return;
+            }
+            if (connection_.frames() != frames) {
+                last_frame_ = Monotonic::now();
+            } else if (fresh) {
+                frame_began_ = Monotonic::now();
+            }
+            co_await handle_events();
+            if (!share_.hold(connection_.held())) finish(Error(Errc::throttled, "too many large messages at once"));
+            if (front_.requests() >= limits_.requests)
+                finish(Error(Errc::throttled, fmt::format("{} requests in one session", limits_.requests)));
+        }
+    }
+
+    Task<> handle_events() {
+        while (auto event = connection_.next_event()) {
+            if (auto* init = std::get_if<amqp::SaslInit>(&*event)) {
+                connection_.sasl_outcome(accept_sasl(*init));
+            } else if (std::holds_alternative<amqp::SaslResponse>(*event)) {
+                connection_.sasl_outcome(false);  // no mechanism here has a second step
+            } else if (std::holds_alternative<amqp::Opened>(*event)) {
+                opened_ = true;
+            } else if (const auto* attached = std::get_if<amqp::Attached>(&*event)) {
+                front_.attach(*attached);
+            } else if (const auto* detached = std::get_if<amqp::Detached>(&*event)) {
+                front_.detach(detached->link);
+            } else if (const auto* request = std::get_if<amqp::Received>(&*event)) {
+                co_await front_.answer(*request);
+                if (!co_await flush()) over_ = true;
+            } else if (auto* closed = std::get_if<amqp::Closed>(&*event)) {
+                over_ = true;
+                if (!closed->condition.name.empty())
+                    ending_ = fail(Errc::invalid_argument, "{}: {}", printable(closed->condition.name),
+                                   printable(closed->condition.description));
+            }
+        }
+    }
+
+    bool accept_sasl(amqp::SaslInit& init) {
+        if (equals_ignore_case(init.mechanism, "ANONYMOUS")) return true;
+        if (equals_ignore_case(init.mechanism, "EXTERNAL")) return !peer_.chain.empty() || refuse_sasl(init, "");
+        if (!equals_ignore_case(init.mechanism, "PLAIN")) return refuse_sasl(init, "");
+        const auto credential = parse_plain(init.response.text());
+        if (!credential) return refuse_sasl(init, "");
+        const auto address = parse_registration_address(credential->user);
+        if (!address || address->scope != services_.scope) return refuse_sasl(init, credential->user);
+        front_.use_token(Secret(credential->password));
+        return true;
+    }
+
+    // All that the client hears is a number: its owner finds the reason here.
+    bool refuse_sasl(const amqp::SaslInit& init, std::string_view user) const {
+        log::info("AMQP session refused", {{"peer", peer_.address},
+                                           {"mechanism", printable(init.mechanism)},
+                                           {"userName", printable(user)},
+                                           {"reason", "this is no credential of a device of this id scope"}});
+        return false;
+    }
+
+    // Our end of the conversation, with the reason for both sides.
+    void finish(Error reason) {
+        if (std::exchange(over_, true)) return;
+        connection_.close({amqp::condition::limit_exceeded, reason.message(), {}});
+        ending_ = std::unexpected(std::move(reason));
+    }
+
+    Task<bool> flush() {
+        const auto bytes = connection_.take_output();
+        if (bytes.empty()) co_return true;
+        co_return co_await stream_.write_all(bytes);
+    }
+
+    const Services& services_;
+    const AmqpLimits& limits_;
+    net::ByteStream& stream_;
+    const net::Peer& peer_;
+    net::BudgetShare share_;
+    amqp::Connection connection_;
+    AmqpProvisioning front_;
+    bool opened_ = false;
+    bool over_ = false;
+    Result<> ending_;
+    const Monotonic::time_point began_ = Monotonic::now();
+    Monotonic::time_point frame_began_ = began_;
+    Monotonic::time_point last_frame_ = began_;
+};
+
+}  // namespace
+
+net::StreamHandler amqp_handler(const Services& services, std::shared_ptr<net::ByteBudget> budget, AmqpLimits limits) {
+    return [&services, budget = std::move(budget), limits](net::ByteStream& stream, const net::Peer& peer) -> Task<> {
+        Session session(services, limits, budget, stream, peer);
+        co_await session.run();
+    };
+}
+
+}  // namespace muster::endpoints
