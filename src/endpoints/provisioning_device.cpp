@@ -11,7 +11,8 @@ provisioning::DeviceRequest device_request(const Exchange& exchange) {
             .chain = exchange.peer.chain,
             .authorization = std::string(exchange.request.headers.get("Authorization")),
             .tracking_id = exchange.tracking_id,
-            .peer = exchange.peer.address};
+            .peer = exchange.peer.address,
+            .api_version = exchange.api_version()};
 }
 
 net::HttpResponse http_answer(const Exchange& exchange, const DeviceAnswer& answer) {
@@ -22,11 +23,31 @@ net::HttpResponse http_answer(const Exchange& exchange, const DeviceAnswer& answ
     return response;
 }
 
+// "Prefer: wait=10" (RFC 7240 section 4.3): rather an answer that takes longer than one to come back for. Azure's
+// clients do not say so, and some of them take nothing but 202.
+bool would_rather_wait(const net::HttpRequest& request) {
+    for (const auto preference : split(request.headers.get("Prefer"), ',')) {
+        const auto name = trim(preference.substr(0, preference.find_first_of("=;")));
+        if (equals_ignore_case(name, "wait")) return true;
+    }
+    return false;
+}
+
+// A registration is durable by the time it is answered, and final, too, unless the device's hub is another service.
+Task<DeviceAnswer> outcome_of(const Exchange& exchange, const DeviceAnswer& accepted) {
+    auto outcome =
+        co_await operation_status(exchange.services, device_request(exchange), string_or(accepted.body, "operationId"));
+    co_return outcome.status == 200 ? std::move(outcome) : accepted;
+}
+
 Task<net::HttpResponse> register_device(const Exchange& exchange) {
     if (!exchange.is("PUT")) co_return provisioning_error(exchange, method_not_allowed(exchange, "PUT"));
-    const auto answer = co_await register_device(exchange.services, device_request(exchange), exchange.request.body);
+    auto answer = co_await register_device(exchange.services, device_request(exchange), exchange.request.body);
+    const bool waits = answer.status == 202 && would_rather_wait(exchange.request);
+    if (waits) answer = co_await outcome_of(exchange, answer);
     auto response = http_answer(exchange, answer);
     if (answer.status == 202) response.headers.add("Location", exchange.request.target);
+    if (waits) response.headers.add("Preference-Applied", "wait");
     co_return response;
 }
 
@@ -38,6 +59,10 @@ Task<net::HttpResponse> operation_status(const Exchange& exchange) {
 
 Task<net::HttpResponse> lookup(const Exchange& exchange) {
     if (!exchange.is("POST")) co_return provisioning_error(exchange, method_not_allowed(exchange, "POST"));
+    const auto body = exchange.body();
+    if (!body) co_return provisioning_error(exchange, body.error());
+    if (find_member(*body, "csr") != nullptr)
+        co_return provisioning_error(exchange, provisioning::bad_body("\"csr\" belongs to a register request"));
     auto result = co_await exchange.services.registrations.lookup(device_request(exchange));
     if (!result) co_return provisioning_error(exchange, result.error());
     co_return json_answer(exchange, 200, *result);

@@ -46,6 +46,19 @@ describe('register', () => {
     operationId = answer.json.operationId;
   });
 
+  it('answers with the outcome at once to those who prefer to wait (RFC 7240)', async () => {
+    const answer = await asDevice('PUT', at('wire-1', '/register'), {
+      body: { registrationId: 'wire-1' },
+      headers: { Prefer: 'handling=strict, Wait=5' },
+    });
+    assert.equal(answer.status, 200, answer.text);
+    assert.equal(answer.headers['preference-applied'], 'wait');
+    assert.equal(answer.headers['retry-after'], undefined);
+    assert.equal(answer.json.status, 'assigned');
+    assert.equal(answer.json.registrationState.deviceId, 'wire-1');
+    assert.match(answer.json.operationId, /^[A-Za-z0-9._-]+$/);
+  });
+
   it('ends with exactly the members that every client reads', async () => {
     const answer = await finished('wire-1', operationId);
     assert.equal(answer.status, 200);

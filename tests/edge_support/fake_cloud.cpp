@@ -86,7 +86,8 @@ net::HttpResponse FakeCloud::dps(const net::HttpRequest& request, const std::vec
         script.pop_front();
         return answer;
     }
-    if (is_register)
+    const bool at_once = at_once_ && !request.headers.get("prefer").empty();
+    if (is_register && !at_once)
         return json_answer(202, json::object{{"operationId", "5.0000000000000000.op"}, {"status", "assigning"}}, "1");
     json::object state{{"registrationId", path[2]},
                        {"assignedHub", assigned_hub_.empty() ? address() : assigned_hub_},

@@ -30,6 +30,8 @@ public:
     void set_delay(std::chrono::milliseconds delay) { delay_ = delay.count(); }  // before each answer
     void set_hub_status(int status) { hub_status_ = status; }                    // 0: as usual
 
+    // Answers a registration with its outcome where that is asked for, as musterd does; Azure's service does not.
+    void set_at_once(bool at_once) { at_once_ = at_once; }
     // Stops listening and ends its connections, for good.
     void go_away();
 
@@ -56,6 +58,7 @@ private:
     std::uint16_t port_ = 0;
     std::atomic<long> delay_{0};
     std::atomic<int> hub_status_{0};
+    std::atomic<bool> at_once_{false};
     std::atomic<int> registrations_{0};
     mutable std::mutex mutex_;
     std::deque<net::HttpResponse> register_script_;

@@ -8,6 +8,7 @@ namespace {
 class Api : public IdentityTest {
 protected:
     void begin(const std::string& extra = "") {
+        cloud.set_at_once(true);
         write_credentials("dev-1");
         write_identity_settings(extra);
         start_all();

@@ -12,6 +12,7 @@ namespace {
 
 class Reprovisioning : public IdentityTest {
 protected:
+    void SetUp() override { cloud.set_at_once(true); }
     void begin(const std::string& mode) {
         write_credentials("dev-1");
         configure(mode);

@@ -8,6 +8,7 @@ namespace {
 
 class Sources : public IdentityTest {
 protected:
+    void SetUp() override { cloud.set_at_once(true); }
     // A symmetric key as keyd has it: the bytes in a file.
     void write_key() {
         const auto file = device.write("secrets/shared.key", key);
@@ -23,6 +24,7 @@ protected:
     }
     std::string ca() { return device.write("certs/cloud-ca.pem", cloud.ca_pem()).string(); }
     void begin_with_dps_key() {
+        cloud.set_at_once(false);  // a poll needs a token, too
         write_key();
         write_settings(
             fmt::format("source = \"dps\"\nglobal_endpoint = \"https://{}\"\nscope_id = \"0ne00000001\"\n"

@@ -48,6 +48,9 @@ Task<Result<net::HttpResponse>> DpsClient::send_register_once() {
     request.target = path("register");
     request.headers.add("Content-Type", "application/json");
     request.headers.add("Accept", "application/json");
+    // RFC 7240: the outcome in this answer, please, if it does not take long. A service that does not know this answers
+    // 202 as ever.
+    request.headers.add("Prefer", "wait=10");
     request.body = json::serialize(body);
     co_return co_await client_->send(std::move(request));
 }
