@@ -21,6 +21,13 @@ Task<Result<std::string>> Client::load(std::string id) const {
     co_return required_string(answer, "pem");
 }
 
+Task<Result<std::optional<std::string>>> Client::find(std::string id) const {
+    auto pem = co_await load(std::move(id));
+    if (!pem && says_not_found(pem.error())) co_return std::optional<std::string>();
+    if (!pem) co_return fail(std::move(pem).error());
+    co_return std::optional(std::move(*pem));
+}
+
 Task<Result<std::string>> Client::create(std::string id, std::string csr_pem) const {
     json::object body{{"certId", std::move(id)}, {"csr", std::move(csr_pem)}};
     MUSTER_CO_TRY(const auto answer,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "base/error.h"
@@ -14,7 +15,8 @@ class Client {
 public:
     explicit Client(std::filesystem::path socket) : socket_(std::move(socket)) {}
 
-    Task<Result<std::string>> load(std::string id) const;  // the PEM chain
+    Task<Result<std::string>> load(std::string id) const;                 // the PEM chain
+    Task<Result<std::optional<std::string>>> find(std::string id) const;  // nothing: there is none
     Task<Result<std::string>> create(std::string id, std::string csr_pem) const;
     Task<Result<>> import(std::string id, std::string pem) const;
     Task<Result<>> remove(std::string id) const;

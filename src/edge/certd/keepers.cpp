@@ -89,6 +89,7 @@ void Keepers::start(const renewal::PairIds& ids, renewal::Ways ways, bool by_est
                                      co_await kept->timer->wait(time);
                                  },
                                  [this, ids] { return policy_of(ids); },
+                                 {},
                                  {}};
     if (by_est) around.wish = [this] { return est_.take_wish(); };
     boost::asio::co_spawn(loop_, renewal::keep(kept->pairs, ids, std::move(ways), std::move(around)),

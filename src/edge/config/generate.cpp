@@ -64,7 +64,9 @@ const std::string& hostname(const GenerateInput& in) {
 void identityd_certificate(TomlText& out, const Provisioning& provisioning, const std::string& table) {
     out.text("identity_cert", device_id);
     out.text("identity_pk", device_id);
-    if (!provisioning.identity_issue || !provisioning.identity_issue->auto_renew) return;
+    if (!provisioning.identity_issue) return;
+    // It also says that the certificate is issued: a value of ours where the original has none.
+    if (!provisioning.identity_issue->auto_renew) return out.boolean("identity_auto_renew", false);
     out.table({"provisioning", table, "identity_auto_renew"});
     auto_renew_values(out, *provisioning.identity_issue->auto_renew);
 }

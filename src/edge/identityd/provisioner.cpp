@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "edge/identityd/dps.h"
+#include "edge/identityd/hub.h"
 #include "edge/service/daemon.h"
 
 namespace muster::edge::identityd {
@@ -135,10 +136,12 @@ Task<Result<DeviceIdentity>> Provisioner::register_device(CredentialPtr credenti
     co_return DeviceIdentity{assignment->hub, assignment->hub, assignment->device_id, std::move(led_here)};
 }
 
-Task<Result<>> Provisioner::attempt() {
+Task<Result<>> Provisioner::attempt(CredentialPtr credential) {
     const auto begun = std::chrono::steady_clock::now();
     wish_.reset();
-    MUSTER_CO_TRY(auto credential, co_await load_credential(neighbours_, settings_.credential));
+    if (!credential) {
+        MUSTER_CO_TRY(credential, co_await load_credential(neighbours_, settings_.credential));
+    }
     MUSTER_CO_TRY(const auto fresh, co_await register_device(std::move(credential)));
     MUSTER_CO_CHECK(state_.save_identity(fresh));
     adopt(fresh);
@@ -149,9 +152,9 @@ Task<Result<>> Provisioner::attempt() {
     co_return Result<>{};
 }
 
-Task<Result<>> Provisioner::attempt_contained() {
+Task<Result<>> Provisioner::attempt_contained(CredentialPtr credential) {
     try {
-        co_return co_await attempt();
+        co_return co_await attempt(std::move(credential));
     } catch (const std::exception& defect) {
         co_return fail(Errc::internal, "unexpected: {}", defect.what());
     }
@@ -164,17 +167,42 @@ Task<Result<>> Provisioner::reprovision() {
         while (running_) co_await attempt_ended_.wait(std::chrono::hours(1));
         co_return *last_result_;
     }
-    running_ = true;
-    auto result = co_await attempt_contained();
+    auto result = co_await one_attempt(nullptr);
     if (!result) {
         note_trouble(result.error());
         log::error("provisioning failed", {{"error", line_of(result.error())}});
     }
     failures_ = result ? 0 : failures_ + 1;
+    if (result) hurry_.ring();
+    co_return result;
+}
+
+Task<Result<>> Provisioner::one_attempt(CredentialPtr credential) {
+    running_ = true;
+    auto result = co_await attempt_contained(std::move(credential));
     running_ = false;
     last_result_ = result;
     attempt_ended_.ring();
-    if (result) hurry_.ring();
+    co_return result;
+}
+
+Task<Result<>> Provisioner::ask_hub(CredentialPtr credential) {
+    const auto identity = manual_identity(settings_);
+    MUSTER_CO_TRY(auto client, CloudClient::create(hub_target(identity), std::move(credential), settings_.cloud));
+    HubClient hub(std::move(client), identity.device_id, settings_.cloud.retries, {});
+    MUSTER_CO_TRY(const bool known, co_await hub.knows_device());
+    if (!known) co_return fail(Errc::unauthorized, "the hub does not take the new certificate of this device");
+    co_return Result<>{};
+}
+
+Task<Result<>> Provisioner::prove(CredentialPtr credential) {
+    if (settings_.source == Source::manual) co_return co_await ask_hub(std::move(credential));
+    while (running_) co_await attempt_ended_.wait(std::chrono::hours(1));
+    auto result = co_await one_attempt(std::move(credential));
+    if (result) {
+        failures_ = 0;
+        hurry_.ring();
+    }
     co_return result;
 }
 

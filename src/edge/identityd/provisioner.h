@@ -41,13 +41,20 @@ public:
     Task<> run();
     // One registration now; joins the one that is running. The old identity stays when it fails.
     Task<Result<>> reprovision();
+    // One registration with a credential that is not the device's yet, or, with an identity made by hand, one call of
+    // the hub: whether it works. What the service answers is the device's identity from now on. Errc::unauthorized or
+    // conflict: the credential was refused.
+    Task<Result<>> prove(CredentialPtr credential);
     void set_settings(Settings settings);
     const Settings& settings() const { return settings_; }
 
 private:
     Task<bool> stored_identity_fits();
-    Task<Result<>> attempt();
-    Task<Result<>> attempt_contained();  // a defect of ours is an error like others: the next attempt must come
+    // With the device's own credential when none is given.
+    Task<Result<>> attempt(CredentialPtr credential);
+    Task<Result<>> attempt_contained(CredentialPtr credential);  // a defect of ours is an error like others
+    Task<Result<>> one_attempt(CredentialPtr credential);
+    Task<Result<>> ask_hub(CredentialPtr credential);
     Task<Result<DeviceIdentity>> register_device(CredentialPtr credential);
     void use_manual_identity();
     std::chrono::milliseconds next_pause();

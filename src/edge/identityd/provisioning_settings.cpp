@@ -52,14 +52,40 @@ Result<std::optional<std::string>> registration_id(const json::object& attestati
     return optional_string(attestation, "registration_id");
 }
 
-Result<X509Settings> x509(const json::object& table) {
+// A name alone, or a table of the subject's parts; the CN stands last (X.501).
+Result<pki::Subject> subject_of(const json::object& table, std::string_view name) {
+    const auto* value = find_member(table, name);
+    if (value == nullptr) return pki::Subject{};
+    if (!value->is_object()) {
+        MUSTER_TRY(auto common_name, required_string(table, name));
+        return pki::Subject{{"CN", std::move(common_name)}};
+    }
+    pki::Subject subject, last;
+    for (const auto& part : value->get_object()) {
+        if (!part.value().is_string())
+            return fail(Errc::invalid_argument, "{}.{} must be a string", name, std::string_view(part.key()));
+        auto& into = part.key() == "CN" ? last : subject;
+        into.emplace_back(part.key(), part.value().get_string());
+    }
+    subject.insert(subject.end(), last.begin(), last.end());
+    return subject;
+}
+
+// identity_auto_renew marks a certificate that is issued: how it is renewed, or false.
+Result<X509Settings> x509(const json::object& table, pki::Subject subject) {
     X509Settings out;
     MUSTER_TRY(const auto certificate, optional_string(table, "identity_cert"));
     MUSTER_TRY(const auto key, optional_string(table, "identity_pk"));
     out.certificate_id = certificate.value_or(out.certificate_id);
     out.key_id = key.value_or(out.key_id);
-    if (find_member(table, "identity_auto_renew") != nullptr)
-        return later("renewal of the identity certificate (identity_auto_renew)");
+    const auto* renewal = find_member(table, "identity_auto_renew");
+    if (renewal == nullptr) return out;
+    if (subject.empty())
+        return fail(Errc::invalid_argument, "a certificate that is issued needs a registration_id to be issued for");
+    out.issued = IssuedIdentity{std::move(subject), std::nullopt};
+    if (renewal->is_bool() && !renewal->get_bool()) return out;
+    MUSTER_TRY(const auto* policy, optional_object(table, "identity_auto_renew"));
+    MUSTER_TRY(out.issued->auto_renew, renewal::Policy::from_settings(*policy, "identity_auto_renew"));
     return out;
 }
 
@@ -74,7 +100,8 @@ Result<> read_attestation(const json::object& provisioning, Settings& out) {
     MUSTER_TRY(const auto method, required_string(*attestation, "method"));
     MUSTER_TRY(out.dps.registration_id, registration_id(*attestation));
     if (method == "x509") {
-        MUSTER_TRY(out.credential, x509(*attestation));
+        MUSTER_TRY(auto subject, subject_of(*attestation, "registration_id"));
+        MUSTER_TRY(out.credential, x509(*attestation, std::move(subject)));
         return {};
     }
     if (method == "tpm") return later("attestation by TPM (provisioning.attestation.method = \"tpm\")");
@@ -105,7 +132,9 @@ Result<> read_authentication(const json::object& provisioning, Settings& out) {
     MUSTER_TRY(const auto* authentication, table_named(provisioning, "authentication"));
     MUSTER_TRY(const auto method, required_string(*authentication, "method"));
     if (method == "x509") {
-        MUSTER_TRY(out.credential, x509(*authentication));
+        MUSTER_TRY(auto subject, subject_of(*authentication, "identity_subject"));
+        if (subject.empty()) subject = {{"CN", out.manual.device_id}};
+        MUSTER_TRY(out.credential, x509(*authentication, std::move(subject)));
         return {};
     }
     if (method != "sas") return unknown("provisioning.authentication.method", method, "sas, x509");

@@ -9,9 +9,11 @@
 #include <vector>
 
 #include "edge/identityd/callers.h"
+#include "edge/renewal/policy.h"
 #include "edge/service/admission.h"
 #include "edge/service/settings.h"
 #include "net/proxy.h"
+#include "pki/csr.h"
 
 namespace muster::edge::identityd {
 
@@ -24,10 +26,17 @@ enum class Reprovisioning {
     on_error_only,
 };
 
+// How a certificate is got that is issued to the device.
+struct IssuedIdentity {
+    pki::Subject subject;                       // of the request; its CN names the device
+    std::optional<renewal::Policy> auto_renew;  // absent: never
+};
+
 // A certificate that certd has, with its key in keyd.
 struct X509Settings {
     std::string certificate_id = "device-id";
     std::string key_id = "device-id";
+    std::optional<IssuedIdentity> issued;  // absent: it comes from a file
 };
 
 // A symmetric key in keyd.

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "edge/identityd/identity_certificate.h"
 #include "edge/keyd/remote_key.h"
 
 namespace muster::edge::identityd {
@@ -46,7 +47,19 @@ Result<> check_pair(const pki::Certificate& leaf, const pki::PrivateKey& key, co
 
 }  // namespace
 
+Task<Result<CredentialPtr>> credential_with(Neighbours neighbours, pki::CertificateChain chain, std::string key_id) {
+    auto handle = co_await neighbours.keys.load_pair(key_id);
+    auto key = handle ? keyd::remote_key(neighbours.keys, *handle) : fail(handle.error());
+    if (!key) co_return fail(key.error().wrap(Errc::unavailable, fmt::format("no identity key \"{}\"", key_id)));
+    co_return std::make_shared<const X509Credential>(std::move(chain), *key);
+}
+
 Task<Result<CredentialPtr>> load_credential_of(Neighbours neighbours, X509Settings settings) {
+    if (settings.issued) {
+        MUSTER_CO_TRY(auto chain, co_await ensure_identity(neighbours, settings));
+        warn_of_dates(chain.front(), settings.certificate_id);
+        co_return co_await credential_with(neighbours, std::move(chain), settings.key_id);
+    }
     auto pem = co_await neighbours.certificates.load(settings.certificate_id);
     if (!pem)
         co_return fail(pem.error().wrap(Errc::unavailable,
@@ -56,9 +69,7 @@ Task<Result<CredentialPtr>> load_credential_of(Neighbours neighbours, X509Settin
         co_return fail(
             chain.error().wrap(Errc::conflict, fmt::format("the certificate \"{}\"", settings.certificate_id)));
     auto handle = co_await neighbours.keys.load_pair(settings.key_id);
-    if (!handle)
-        co_return fail(handle.error().wrap(Errc::unavailable, fmt::format("no identity key \"{}\"", settings.key_id)));
-    auto key = keyd::remote_key(neighbours.keys, *handle);
+    auto key = handle ? keyd::remote_key(neighbours.keys, *handle) : fail(handle.error());
     if (!key)
         co_return fail(key.error().wrap(Errc::unavailable, fmt::format("no identity key \"{}\"", settings.key_id)));
     MUSTER_CO_CHECK(check_pair(chain->front(), *key, settings));

@@ -5,7 +5,11 @@
 
 namespace muster::edge::identityd {
 
-// An expired certificate is used all the same, with a warning: the clock of a board may be wrong.
+// A certificate with the key of that id in keyd.
+Task<Result<CredentialPtr>> credential_with(Neighbours neighbours, pki::CertificateChain chain, std::string key_id);
+
+// One that is issued to the device is got first, when there is none. An expired certificate is used all the same, with
+// a warning: the clock of a board may be wrong.
 Task<Result<CredentialPtr>> load_credential_of(Neighbours neighbours, X509Settings settings);
 Task<Result<json::object>> describe_credential_of(Neighbours neighbours, X509Settings settings);
 

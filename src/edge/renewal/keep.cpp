@@ -5,7 +5,8 @@
 namespace muster::edge::renewal {
 namespace {
 
-constexpr Micros long_enough = std::chrono::days(30);             // someone wakes it when there is something new
+constexpr Micros long_enough = std::chrono::days(30);  // someone wakes it when there is something new
+constexpr Micros pause_without_certificate = std::chrono::hours(1);
 constexpr Micros pause_without_answer = std::chrono::minutes(1);  // when the pair cannot be looked at
 
 // A defect of ours is an error like others: the next attempt must come.
@@ -41,7 +42,7 @@ public:
                       {{"certId", ids_.certificate}, {"error", found.error().chain()}});
             co_return pause_without_answer;
         }
-        if (!*found) co_return long_enough;
+        if (!*found) co_return pause_without_certificate;
         follow(*policy, Lifetime::of((*found)->front()));
         if (const auto left = schedule_->wait(around_.wall.now(), around_.steady()); left > Micros(0)) co_return left;
         co_await attempt();
@@ -63,7 +64,7 @@ private:
                           policy == schedule_->policy();
         if (same) return;
         if (!schedule_ || policy != schedule_->policy()) schedule_.emplace(policy, around_.random);
-        schedule_->watch(life);
+        schedule_->watch(life, around_.wall.now(), around_.steady());
         life_ = life;
         log::info("the certificate will be renewed", {{"certId", ids_.certificate},
                                                       {"notAfter", format_utc_seconds(life.not_after)},
@@ -80,10 +81,11 @@ private:
             co_return;
         }
         life_ = Lifetime::of(renewed->front());
-        schedule_->renewed(life_, around_.steady());
+        schedule_->renewed(life_, around_.wall.now(), around_.steady());
         log::info("the certificate is renewed", {{"certId", ids_.certificate},
                                                  {"subject", renewed->front().subject()},
                                                  {"notAfter", format_utc_seconds(life_.not_after)}});
+        if (around_.renewed) around_.renewed();
     }
 
     PairStore& store_;

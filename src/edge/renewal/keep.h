@@ -20,6 +20,8 @@ struct Surroundings {
     std::function<std::optional<Policy>()> policy;
     // What the issuer asked for with the last failure, in seconds; may be empty.
     std::function<std::optional<std::chrono::seconds>()> wish;
+    // A new pair has taken the old one's place; may be empty.
+    std::function<void()> renewed;
 };
 
 // Never ends by itself. Looks at the pair, waits until it is due, renews it, and again; a failure is said in the log

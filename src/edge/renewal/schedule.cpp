@@ -4,6 +4,7 @@ namespace muster::edge::renewal {
 namespace {
 
 constexpr Micros longest_pause_after_end = std::chrono::hours(1);
+constexpr Micros longest_start_jitter = std::chrono::minutes(10);
 constexpr std::chrono::seconds longest_wish = std::chrono::days(1);
 
 }  // namespace
@@ -13,14 +14,18 @@ Micros Schedule::up_to(Micros most) const {
         random_.below(static_cast<std::uint64_t>(std::max<Micros>(most, Micros(0)).count()) + 1)));
 }
 
-void Schedule::watch(const Lifetime& life) {
+void Schedule::watch(const Lifetime& life, TimePoint wall, Steady now) {
     life_ = life;
-    const auto left = life.not_after - due(policy_, life);
-    jitter_ = up_to(std::min(retry_pause(policy_, life), left / 4));
+    not_earlier_.reset();
+    const auto begin = due(policy_, life);
+    jitter_ = up_to(std::min(retry_pause(policy_, life), (life.not_after - begin) / 4));
+    if (wall < begin + jitter_) return;
+    const auto left = std::max<Micros>(life.not_after - wall, Micros(0));
+    not_earlier_ = now + up_to(std::min({retry_pause(policy_, life), left / 4, longest_start_jitter}));
 }
 
-void Schedule::renewed(const Lifetime& life, Steady now) {
-    watch(life);
+void Schedule::renewed(const Lifetime& life, TimePoint wall, Steady now) {
+    watch(life, wall, now);
     not_earlier_ = now + retry_pause(policy_, life);
 }
 

@@ -24,11 +24,12 @@ public:
     const Policy& policy() const { return policy_; }
 
     // The certificate that is in use from now on. The renewal begins at its threshold and a random time more, at most
-    // one retry pause and a quarter of what is left: a fleet that was made together is not renewed together.
-    void watch(const Lifetime& life);
+    // one retry pause and a quarter of what is left: a fleet that was made together is not renewed together. One that
+    // is overdue waits as long from now, ten minutes at most: a fleet that was switched on together.
+    void watch(const Lifetime& life, TimePoint wall, Steady now);
     // The same after a renewal: the next one comes after a retry pause at the earliest, even when the issuer gave a
     // certificate that is due already.
-    void renewed(const Lifetime& life, Steady now);
+    void renewed(const Lifetime& life, TimePoint wall, Steady now);
     // An attempt failed: the next one comes a retry pause later and up to a quarter of it more; not later than an hour
     // once the certificate has ended; not before what the issuer asked for (`wish`, at most a day).
     void failed(TimePoint wall, Steady now, std::optional<std::chrono::seconds> wish = std::nullopt);
