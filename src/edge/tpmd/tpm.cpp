@@ -136,7 +136,7 @@ Result<TPM2B_DATA> inner_key(ESYS_CONTEXT* esys, ESYS_TR storage, const Activati
     const auto code =
         Esys_ActivateCredential(esys, storage, endorsement, password, session.get(), none, &credential, &secret, &raw);
     if (auto done = checked(code, "the key was not made for this TPM"); !done)
-        return fail(Error(Errc::unauthorized, done.error().message())
+        return fail(Error(Errc::invalid_argument, done.error().message())
                         .with_hint("enroll this TPM's endorsement key at the service"));
     const EsysOwner<TPM2B_DIGEST> owner(raw);
     TPM2B_DATA out{};

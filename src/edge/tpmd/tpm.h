@@ -10,9 +10,9 @@ inline constexpr std::uint32_t endorsement_key_handle = 0x81010001;
 inline constexpr std::uint32_t storage_root_key_handle = 0x81000001;
 inline constexpr std::uint32_t first_owner_handle = 0x81000000;
 
-// Blocking, up to seconds each; from one thread at a time. Errors: unavailable, the TPM is out of reach; unauthorized,
-// a key that is not this TPM's; invalid_argument, bytes that are no such key; not_found, no authentication key yet;
-// else internal with the TPM's own words.
+// Blocking, up to seconds each; from one thread at a time. Errors: unavailable, the TPM is out of reach;
+// invalid_argument, bytes that are no such key, or one for another TPM; not_found, no authentication key yet; else
+// internal with the TPM's own words.
 class Tpm {
 public:
     explicit Tpm(Settings settings) : settings_(std::move(settings)) {}
