@@ -123,6 +123,7 @@ void Service::State::make_services(const ServerIdentity& identity) {
         *store, *groups, clock, random, metrics,
         provisioning::ServiceIdentity{data.id_scope, settings.host_name, data.operation_key.clone()});
     registrations->use_hubs(hubs->linked, [this](const std::string& queue) { hubs->deliveries.wake(queue); });
+    registrations->use_authority(authority->authority);
     enrollments = std::make_unique<provisioning::Enrollments>(
         *store, *groups, clock, random, provisioning::ServiceFacts{settings.host_name, &hubs->linked});
     ca_certificates = std::make_unique<provisioning::CaCertificates>(*store, *groups, clock, random);

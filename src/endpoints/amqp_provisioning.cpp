@@ -86,13 +86,14 @@ void AmqpProvisioning::attach(const amqp::Attached& attached) {
     auto address = judge(attached);
     if (address) {
         connection_.accept(attached.link);
-        lines_.push_back({attached.link, attached.incoming, std::move(*address)});
+        lines_.push_back({attached.link, attached.incoming, std::move(*address),
+                          std::string(attached.properties.text(api_version))});
         return;
     }
     const auto tracking_id = services_.random.guid();
     log::info("AMQP link refused",
               {{"peer", peer_.address}, {"reason", address.error().chain()}, {"trackingId", tracking_id}});
-    connection_.refuse(attached.link, condition_of(failed_device_answer(services_, address.error(), tracking_id)));
+    connection_.close(condition_of(failed_device_answer(services_, address.error(), tracking_id)));
 }
 
 void AmqpProvisioning::detach(amqp::LinkId link) {
@@ -119,7 +120,8 @@ Task<DeviceAnswer> AmqpProvisioning::serve(const amqp::Message& message, const L
                                         .chain = peer_.chain,
                                         .authorization = std::string(token_.text()),
                                         .tracking_id = tracking_id,
-                                        .peer = peer_.address};
+                                        .peer = peer_.address,
+                                        .api_version = line.version};
     if (equals_ignore_case(type, "iotdps-register"))
         co_return co_await register_device(services_, std::move(request), message.body);
     if (equals_ignore_case(type, "iotdps-get-operationstatus")) {

@@ -43,6 +43,7 @@ private:
         wire::amqp::LinkId link;
         bool incoming;
         RegistrationAddress address;
+        std::string version;  // api-version; of incoming links
     };
 
     Result<RegistrationAddress> judge(const wire::amqp::Attached& attached) const;

@@ -6,6 +6,7 @@
 #include "provisioning/errors.h"
 #include "provisioning/identifiers.h"
 #include "provisioning/operation_id.h"
+#include "provisioning/registration_csr.h"
 #include "provisioning/registration_decision.h"
 #include "provisioning/registration_journal.h"
 #include "provisioning/registration_json.h"
@@ -91,7 +92,12 @@ Verdict Registrations::judge(const DeviceRequest& request, std::chrono::seconds 
 }
 
 Result<std::optional<Registrations::Decision>> Registrations::decide(Tx& tx, const DeviceRequest& request,
-                                                                     const Verdict& verdict) const {
+                                                                     const Verdict& judged) const {
+    Verdict looked_up;
+    if (judged.issued_here) {
+        MUSTER_TRY(looked_up, look_up_issued(tx, request.chain.front(), judged));
+    }
+    const auto& verdict = judged.issued_here ? looked_up : judged;
     const bool known_by_group = verdict.usable() && verdict.group;
     MUSTER_TRY(auto individual, tx.enrollments().find(request.registration_id));
     if (individual) {
@@ -118,11 +124,18 @@ Result<Registrations::Decision> Registrations::admit(Tx& tx, const DeviceRequest
     return fail(Errc::unavailable, "the enrollment group is changing; try again");
 }
 
+// Whether the certificate that the device asks for is there, and for the enrollment that decides now.
+bool Registrations::is_made_for(const Asked& asked, const Decision& decision) {
+    if (asked.csr == nullptr || !decision.rules.enabled) return true;
+    return asked.certificate != nullptr &&
+           asked.certificate->record.group_id == (decision.group ? decision.enrollment.id : std::string());
+}
+
 Result<std::optional<Registrations::Settlement>> Registrations::settle(Tx& tx, const Asked& asked,
                                                                        const Verdict& verdict) {
     const auto& request = asked.request;
     MUSTER_TRY(const auto decision, decide(tx, request, verdict));
-    if (!decision) return std::nullopt;
+    if (!decision || !is_made_for(asked, *decision)) return std::nullopt;
     MUSTER_TRY(const auto before, tx.registrations().find(request.registration_id));
     const auto now = clock_.now();
     RegistrationRecord record{.id = before ? before->id : request.registration_id,
@@ -137,21 +150,41 @@ Result<std::optional<Registrations::Settlement>> Registrations::settle(Tx& tx, c
                               .updated = now};
     MUSTER_TRY(auto wakes, assign(tx, *decision, asked, record, before ? &*before : nullptr));
     if (decision->tpm) MUSTER_CHECK(tx.tpm_keys().prove(record.id, decision->tpm->storage_key));
+    if (asked.certificate != nullptr && decision->rules.enabled && record.status != "failed") {
+        MUSTER_CHECK(authority_->record(tx, *asked.certificate));
+        record.issued_serial = asked.certificate->record.serial;
+    }
     MUSTER_CHECK(tx.registrations().put(record));
     MUSTER_CHECK(journal_registration(tx, record, request));
     return Settlement{std::move(record), std::move(wakes)};
+}
+
+Task<Result<std::optional<authority::Signed>>> Registrations::sign_requested(const Asked& asked,
+                                                                             const Verdict& verdict) {
+    if (asked.csr == nullptr) co_return std::nullopt;
+    if (authority_ == nullptr) co_return fail(authority::authority_is_off());
+    const auto& id = asked.request.registration_id;
+    MUSTER_CO_TRY(const auto decision,
+                  co_await store_.read([&](Tx& tx) { return decide(tx, asked.request, verdict); }));
+    if (!decision || !decision->rules.enabled) co_return std::nullopt;
+    MUSTER_CO_CHECK(check_issuing_policy(decision->enrollment));
+    authority::Subject subject{id, decision->group ? decision->enrollment.id : std::string(), "registration"};
+    co_return co_await authority_->sign(*asked.csr, std::move(subject));
 }
 
 // A credential that no group knows is most often a stranger's: it is turned away by a reader, so that strangers do not
 // queue with the fleet for the one writer.
 Task<Result<std::optional<Registrations::Settlement>>> Registrations::settle_admitted(const Asked& asked,
                                                                                       const Verdict& verdict) {
-    if (!verdict.group || !verdict.usable())
+    if ((!verdict.group && !verdict.issued_here) || !verdict.usable())
         MUSTER_CO_CHECK(co_await store_.read([&](Tx& tx) -> Result<> {
             MUSTER_CHECK(admit(tx, asked.request, verdict));
             return {};
         }));
-    co_return co_await store_.transact([&](Tx& tx) { return settle(tx, asked, verdict); });
+    MUSTER_CO_TRY(const auto certificate, co_await sign_requested(asked, verdict));
+    auto with_certificate = asked;
+    if (certificate) with_certificate.certificate = &*certificate;
+    co_return co_await store_.transact([&](Tx& tx) { return settle(tx, with_certificate, verdict); });
 }
 
 Task<Result<json::object>> Registrations::register_device(DeviceRequest request, json::object body) {
@@ -165,17 +198,15 @@ Task<Result<json::object>> Registrations::register_device(DeviceRequest request,
     if (body_id && !equals_ignore_case(*body_id, request.registration_id))
         co_return fail(bad_body(fmt::format("\"registrationId\" is '{}', the path says '{}'", printable(*body_id),
                                             request.registration_id)));
-    if (find_member(body, "csr") != nullptr || find_member(body, "clientCertificateCsr") != nullptr)
-        co_return fail(
-            not_in_this_version("a certificate request in the registration is not in this version of Muster"));
-
+    MUSTER_CO_TRY(const auto csr, certificate_request_of(request, body));
     MUSTER_CO_CHECK(co_await groups_.refresh_if_stale());
     constexpr int attempts = 3;
     for (int attempt = 1;; ++attempt) {
         const auto verdict = judge(request, register_patience);
         if (attempt == 1 && request.admit_group && verdict.group)
             MUSTER_CO_CHECK(request.admit_group(verdict.group->group.id));
-        auto settled = co_await settle_admitted(Asked{request, body}, verdict);
+        const Asked asked{request, body, csr ? &*csr : nullptr};
+        auto settled = co_await settle_admitted(asked, verdict);
         if (!settled) {
             log_refusal(request, settled.error(), "enrollment");
             metrics_.registration("refused", verdict.usable() ? "enrollment" : "credential");
@@ -209,17 +240,24 @@ Task<Result<json::object>> Registrations::operation_status(DeviceRequest request
     if (by_key) MUSTER_CO_CHECK(co_await groups_.refresh_if_stale());
     const auto verdict = by_key ? judge(request, poll_patience) : Verdict{};
     std::string tpm_key;
+    json::array chain;
     MUSTER_CO_TRY(const auto record, co_await store_.read([&](Tx& tx) -> Result<std::optional<RegistrationRecord>> {
         if (by_key) {
             MUSTER_TRY(const auto decision, admit(tx, request, verdict));
             tpm_key = decision.wrapped_tpm_key();
         }
-        return tx.registrations().find(request.registration_id);
+        MUSTER_TRY(auto found, tx.registrations().find(request.registration_id));
+        if (found && found->status == "assigned" && knows_certificate_requests(request.api_version)) {
+            MUSTER_TRY(chain, issued_chain(tx, *found));
+        }
+        return found;
     }));
     if (!record)
         co_return fail(
             Error(Errc::not_found, "the registration was deleted; register again").with_number(code::not_found));
-    co_return operation_json(operation_id, registration_result(*record, tpm_key));
+    auto result = registration_result(*record, tpm_key);
+    if (!chain.empty()) result["issuedCertificateChain"] = std::move(chain);
+    co_return operation_json(operation_id, std::move(result));
 }
 
 Task<Result<json::object>> Registrations::lookup(DeviceRequest request) {

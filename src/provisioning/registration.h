@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "authority/authority.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/random.h"
@@ -42,6 +43,9 @@ public:
     // hub is the only one. Before the first registration.
     void use_hubs(const LinkedHubs& hubs, std::function<void(const std::string&)> wake);
 
+    // The authority that issues what devices ask for in their registrations. Before the first registration.
+    void use_authority(authority::Authority& authority) { authority_ = &authority; }
+
     // The answer to a register request: {operationId, status, registrationState}. The registration is durable by then.
     // Errors: 401002 with what is wrong with the credential; 400004 for the body; 404201 for a foreign scope.
     Task<Result<json::object>> register_device(DeviceRequest request, json::object body);
@@ -74,7 +78,11 @@ private:
                                                       const EnrollmentRules& rules) const;
     // The enrollment that takes the device, or why none does.
     Result<Decision> admit(store::Tx& tx, const DeviceRequest& request, const Verdict& verdict) const;
+    // The certificate that is asked for, signed, for a device that may have it; nothing when none is asked for, for a
+    // disabled device, or when the group changes: the settlement looks again.
+    Task<Result<std::optional<authority::Signed>>> sign_requested(const Asked& asked, const Verdict& verdict);
     Task<Result<std::optional<Settlement>>> settle_admitted(const Asked& asked, const Verdict& verdict);
+    static bool is_made_for(const Asked& asked, const Decision& decision);
     Result<std::optional<Settlement>> settle(store::Tx& tx, const Asked& asked, const Verdict& verdict);
     Result<Wakes> assign(store::Tx& tx, const Decision& decision, const Asked& asked, store::RegistrationRecord& record,
                          const store::RegistrationRecord* before);
@@ -93,6 +101,7 @@ private:
     ServiceIdentity identity_;
     TpmChallenges challenges_{identity_.scope, identity_.operation_key.bytes()};
     pki::VerifiedSignatures verified_;
+    authority::Authority* authority_ = nullptr;
     const LinkedHubs* hubs_ = nullptr;
     std::function<void(const std::string&)> wake_;
     const std::shared_ptr<const HubList> own_hub_alone_ =

@@ -58,24 +58,26 @@ Result<std::vector<std::string>> Registrations::replace_waiting(Tx& tx, const Re
 Result<AssignmentOrder> Registrations::order_for(Tx& tx, const Decision& decision, const Asked& asked,
                                                  const RegistrationRecord& record, const RegistrationRecord* before) {
     const auto& rules = decision.rules;
-    AssignmentOrder order{.hub = {},
-                          .device_id = rules.device_id.empty() ? record.id : rules.device_id,
-                          .credential = {.thumbprint = record.leaf_fingerprint,
-                                         .primary_key = decision.primary_key(),
-                                         .secondary_key = decision.secondary_key()},
-                          .edge = rules.edge,
-                          .tags = rules.tags,
-                          .desired = rules.desired,
-                          .update = rules.update_hub_assignment,
-                          .migrate = rules.migrate_data,
-                          .from_hub = {},
-                          .from_device = {},
-                          .from_substatus = {},
-                          .touched = {},
-                          .payload = {},
-                          .webhook = {},
-                          .peer = asked.request.peer,
-                          .tracking_id = asked.request.tracking_id};
+    AssignmentOrder order{
+        .hub = {},
+        .device_id = rules.device_id.empty() ? record.id : rules.device_id,
+        .credential = {.thumbprint = asked.certificate != nullptr ? asked.certificate->record.fingerprint
+                                                                  : record.leaf_fingerprint,
+                       .primary_key = decision.primary_key(),
+                       .secondary_key = decision.secondary_key()},
+        .edge = rules.edge,
+        .tags = rules.tags,
+        .desired = rules.desired,
+        .update = rules.update_hub_assignment,
+        .migrate = rules.migrate_data,
+        .from_hub = {},
+        .from_device = {},
+        .from_substatus = {},
+        .touched = {},
+        .payload = {},
+        .webhook = {},
+        .peer = asked.request.peer,
+        .tracking_id = asked.request.tracking_id};
     if (before == nullptr) return order;
     MUSTER_CHECK(add_origin(tx, *hubs(), *before, order));
     if (before->status == "assigning") {

@@ -1,6 +1,7 @@
 // What Registrations keeps to itself, for its own files.
 #pragma once
 
+#include "authority/authority.h"
 #include "provisioning/registration.h"
 
 namespace muster::provisioning {
@@ -27,6 +28,8 @@ struct Registrations::Decision {
 struct Registrations::Asked {
     const DeviceRequest& request;
     const json::object& body;
+    const authority::CertificateRequest* csr = nullptr;  // that the body holds
+    const authority::Signed* certificate = nullptr;      // made for it; nobody's until this is settled
 };
 
 // What its transaction came to.
