@@ -1,0 +1,134 @@
+#include "edge/pkcs11/sessions.h"
+
+#include "base/log.h"
+#include "base/text.h"
+
+namespace muster::edge::pkcs11 {
+namespace {
+
+// For a token that allows only so many sessions, and all are in use.
+constexpr auto session_patience = std::chrono::seconds(20);
+
+}  // namespace
+
+Session Sessions::Lease::session() const {
+    // The PIN changes only while nothing is lent.
+    return Session(owner_->module_.functions(), handle_, slot_, owner_->pin_ ? &*owner_->pin_ : nullptr);
+}
+
+Sessions::~Sessions() {
+    const auto held = module_.hold();
+    drop_idle();
+}
+
+// Handles of an earlier life of the library mean something else by now.
+void Sessions::drop_idle() {
+    if (epoch_ == module_.epoch())
+        for (const auto session : idle_) module_.functions().C_CloseSession(session);
+    idle_.clear();
+}
+
+void Sessions::forget() {
+    const auto held = module_.hold();
+    const std::lock_guard lock(mutex_);
+    drop_idle();
+    slot_.reset();
+}
+
+void Sessions::take_back(CK_SESSION_HANDLE session, CK_SLOT_ID slot, bool in_order) {
+    const std::lock_guard lock(mutex_);
+    --lent_;
+    if (in_order && slot_ == slot)
+        idle_.push_back(session);
+    else
+        module_.functions().C_CloseSession(session);
+    returned_.notify_one();
+}
+
+Result<TokenInfo> Sessions::info() {
+    const auto held = module_.hold();
+    return module_.find_token(where_);
+}
+
+Result<> Sessions::attempt_login(CK_SESSION_HANDLE session) {
+    MUSTER_TRY(auto pin, where_.pin());
+    if (!pin) return {};
+    // While sessions are lent the PIN stays in its place: they may need it.
+    if (!pin_) pin_ = std::move(*pin);
+    auto* const text = const_cast<unsigned char*>(pin_->bytes().data());
+    const auto value = module_.functions().C_Login(session, CKU_USER, text, pin_->size());
+    if (value == CKR_USER_ALREADY_LOGGED_IN) return {};
+    return check(fmt::format("cannot log in to the token {}", where_.text()), value);
+}
+
+Result<> Sessions::log_in(CK_SESSION_HANDLE session, CK_SLOT_ID slot) {
+    if (refused_) return fail(refused_->wrap("the PIN was refused before and is not tried again"));
+    auto done = attempt_login(session);
+    if (done || !is_pin_refusal(done.error())) return done;
+    refused_ = done.error();
+    log::error("the token refuses the PIN; it is not tried again until keyd starts anew",
+               {{"token", where_.text()}, {"slot", slot}, {"error", refused_->message()}});
+    return done;
+}
+
+Result<CK_SESSION_HANDLE> Sessions::open(CK_SLOT_ID slot) {
+    CK_SESSION_HANDLE session = 0;
+    const auto& functions = module_.functions();
+    auto value = functions.C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr, nullptr, &session);
+    if (value == CKR_TOKEN_WRITE_PROTECTED)
+        value = functions.C_OpenSession(slot, CKF_SERIAL_SESSION, nullptr, nullptr, &session);
+    MUSTER_CHECK(check(fmt::format("cannot open a session with the token {}", where_.text()), value));
+    if (auto done = log_in(session, slot); !done) {
+        functions.C_CloseSession(session);
+        return fail(std::move(done).error());
+    }
+    return session;
+}
+
+Result<Sessions::Lease> Sessions::acquire_held(std::shared_lock<std::shared_mutex>& held) {
+    std::unique_lock lock(mutex_);
+    const auto deadline = std::chrono::steady_clock::now() + session_patience;
+    for (;;) {
+        if (epoch_ != module_.epoch()) {
+            idle_.clear();
+            slot_.reset();
+            epoch_ = module_.epoch();
+        }
+        if (!slot_) {
+            MUSTER_TRY(const auto token, module_.find_token(where_));
+            slot_ = token.slot;
+        }
+        const auto slot = *slot_;
+        if (!idle_.empty()) {
+            const auto session = idle_.back();
+            idle_.pop_back();
+            ++lent_;
+            return Lease(*this, std::move(held), session, slot);
+        }
+        auto session = open(slot);
+        if (session) {
+            ++lent_;
+            return Lease(*this, std::move(held), *session, slot);
+        }
+        const bool all_in_use = session.error().number() == static_cast<int>(CKR_SESSION_COUNT) && lent_ > 0;
+        if (!all_in_use) {
+            slot_.reset();
+            return fail(std::move(session).error());
+        }
+        if (returned_.wait_until(lock, deadline) == std::cv_status::timeout) return fail(std::move(session).error());
+    }
+}
+
+Result<Sessions::Lease> Sessions::acquire() {
+    auto held = module_.hold();
+    auto lease = acquire_held(held);
+    const bool absent = !lease && lease.error().code() == Errc::unavailable && !is_pin_refusal(lease.error());
+    if (lease || !absent) return lease;
+    // Perhaps it is there and the library has not looked since it was started.
+    if (held) held.unlock();
+    if (!module_.restart()) return lease;
+    auto again = module_.hold();
+    return acquire_held(again);
+}
+
+}  // namespace muster::edge::pkcs11
