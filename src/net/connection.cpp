@@ -47,7 +47,7 @@ const std::string& Shard::date() {
     if (now == date_second_) return date_;
     date_second_ = now;
     std::tm parts{};
-    ::gmtime_r(&now, &parts);
+    if (::gmtime_r(&now, &parts) == nullptr) return date_;  // a year beyond what there is
     char text[32];
     date_.assign(text, std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts));
     return date_;

@@ -34,7 +34,7 @@ HttpServer::HttpServer(Reactors& reactors, HttpHandler handler, HttpLimits limit
     http->handler = std::move(handler);
     http->limits = limits;
     http->budget = std::make_shared<ByteBudget>(limits.buffered_bytes);
-    state_.reset(new State{http, ServerCore(reactors, connection_limits(limits), maker(http))});
+    state_ = std::make_shared<State>(http, ServerCore(reactors, connection_limits(limits), maker(http)));
 }
 
 void HttpServer::serve_websockets(std::vector<WebSocketRoute> routes) {

@@ -80,7 +80,7 @@ void save_memory_and_time(SSL_CTX* context) {
 }
 
 Result<std::shared_ptr<SSL_CTX>> make_context(std::string_view chain_pem, std::string_view key_pem) {
-    const std::shared_ptr<SSL_CTX> context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
+    std::shared_ptr<SSL_CTX> context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
     if (!context || SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION) != 1 ||
         SSL_CTX_set_cipher_list(context.get(), tls12_ciphers) != 1) {
         return fail(tls_setup_error("cannot set up TLS"));

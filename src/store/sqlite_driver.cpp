@@ -65,9 +65,9 @@ private:
 
 // Many transactions, one fsync; beyond this many the first would wait too long for the last.
 constexpr std::size_t batch_limit = 256;
-// When the WAL is copied back into the database: a page that changed many times meanwhile is copied once, and in a large
-// store changes lie far apart, so the WAL may grow with the store, to an eighth of its pages (4 KiB each) within these
-// bounds.
+// When the WAL is copied back into the database: a page that changed many times meanwhile is copied once, and in a
+// large store changes lie far apart, so the WAL may grow with the store, to an eighth of its pages (4 KiB each) within
+// these bounds.
 constexpr std::int64_t least_checkpoint_pages = 8'192;
 constexpr std::int64_t most_checkpoint_pages = 65'536;
 // Readers may have kept it from being emptied for long: then it is done with the writer standing still.
