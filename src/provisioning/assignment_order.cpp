@@ -59,7 +59,6 @@ std::string AssignmentOrder::serialize() const {
                      {"migrate", migrate},
                      {"fromHub", from_hub},
                      {"fromDevice", from_device},
-                     {"fromSubstatus", from_substatus},
                      {"touched", to_array(touched)},
                      {"payload", payload},
                      {"peer", peer},
@@ -80,7 +79,6 @@ Result<AssignmentOrder> AssignmentOrder::parse(std::string_view text) {
                           .migrate = flag_of(in, "migrate"),
                           .from_hub = string_or(in, "fromHub"),
                           .from_device = string_or(in, "fromDevice"),
-                          .from_substatus = string_or(in, "fromSubstatus"),
                           .touched = texts_of(in, "touched"),
                           .payload = string_or(in, "payload"),
                           .webhook = {},
@@ -99,10 +97,7 @@ AssignmentEffect effect_of(const AssignmentOrder& order) {
         if (order.migrate) return {.moved = true, .twin = TwinEffect::migrate, .substatus = "deviceDataMigrated"};
         return {.moved = true, .twin = TwinEffect::reset, .substatus = "deviceDataReset"};
     }
-    if (!order.update)
-        return {.moved = false,
-                .twin = TwinEffect::keep,
-                .substatus = order.from_substatus.empty() ? "initialAssignment" : order.from_substatus};
+    if (!order.update) return {.moved = false, .twin = TwinEffect::keep, .substatus = "initialAssignment"};
     return {.moved = false,
             .twin = order.migrate ? TwinEffect::keep : TwinEffect::reset,
             .substatus = "reprovisionedToInitialAssignment"};

@@ -31,7 +31,6 @@ struct AssignmentOrder {
     // Where the last registration left the device; empty for nowhere.
     std::string from_hub;
     std::string from_device;
-    std::string from_substatus;
     // Hubs where an assignment that this one replaced may have made an identity.
     std::vector<std::string> touched;
     std::string payload;  // for the device, JSON; empty for none
@@ -61,7 +60,7 @@ struct AssignmentEffect {
 // | nowhere, or other device id | any     | keep    | stays        | initialAssignment                |
 // | the same hub                | migrate | keep    |              | reprovisionedToInitialAssignment |
 // | the same hub                | reset   | reset   |              | reprovisionedToInitialAssignment |
-// | the same hub                | never   | keep    |              | as it was                        |
+// | the same hub                | never   | keep    |              | initialAssignment                |
 // | another hub                 | migrate | migrate | goes         | deviceDataMigrated               |
 // | another hub                 | reset   | reset   | goes         | deviceDataReset                  |
 //

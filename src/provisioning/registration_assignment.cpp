@@ -15,7 +15,6 @@ namespace {
 Result<> add_origin(Tx& tx, const HubList& hubs, const RegistrationRecord& before, AssignmentOrder& order) {
     order.from_hub = before.assigned_hub;
     order.from_device = before.device_id;
-    order.from_substatus = before.substatus;
     if (order.from_hub.empty() || hubs.find(order.from_hub) != nullptr) return {};
     // Its hub is not linked any more, or it is our own under the host name that it had.
     MUSTER_TRY(const auto ours, tx.identities().find(order.from_device));
@@ -72,7 +71,6 @@ Result<AssignmentOrder> Registrations::order_for(Tx& tx, const Decision& decisio
         .migrate = rules.migrate_data,
         .from_hub = {},
         .from_device = {},
-        .from_substatus = {},
         .touched = {},
         .payload = {},
         .webhook = {},
