@@ -142,7 +142,6 @@ Result<std::optional<Registrations::Settlement>> Registrations::settle(Tx& tx, c
                               .etag = make_registration_etag(random_),
                               .group_id = decision->group ? decision->enrollment.id : "",
                               // Until this ends, and if it fails, the device is where it was.
-                              .substatus = before ? before->substatus : "",
                               .assigned_hub = before ? before->assigned_hub : "",
                               .device_id = before ? before->device_id : "",
                               .leaf_fingerprint = verdict.fingerprint,
@@ -220,7 +219,7 @@ Task<Result<json::object>> Registrations::register_device(DeviceRequest request,
             continue;
         }
         log_outcome((*settled)->record, request.peer, request.tracking_id);
-        metrics_.registration((*settled)->record.status);
+        if (const auto& status = (*settled)->record.status; status != "assigning") metrics_.registration(status);
         for (const auto& queue : (*settled)->wakes) wake_(queue);
         const auto operation_id = make_operation_id(
             identity_.operation_key.bytes(), {identity_.scope, request.registration_id, verdict.binding()}, random_);
