@@ -34,6 +34,20 @@ Task<> measure_lag(provisioning::Throttle& throttle) {
     });
 }
 
+// Whoever waits for a hub that is not ours asks the less often the longer it has waited: after a quarter of that time,
+// half a minute at most, and up to a quarter more so that a fleet does not come back in one beat.
+std::chrono::seconds wait_for_hub(const Services& services, const json::object& operation) {
+    constexpr std::chrono::seconds longest{30};
+    const auto* state = find_member(operation, "registrationState");
+    const auto since = state == nullptr || !state->is_object()
+                           ? std::nullopt
+                           : parse_utc(string_or(state->as_object(), "lastUpdatedDateTimeUtc"));
+    if (!since) return next_poll;
+    const auto waited = std::chrono::duration_cast<std::chrono::seconds>(services.clock.now() - *since);
+    const auto wait = std::clamp(waited / 4, next_poll, longest);
+    return wait + std::chrono::seconds(services.random.below(static_cast<std::uint64_t>(wait.count() / 4 + 1)));
+}
+
 DeviceAnswer throttled_answer(const Services& services, const provisioning::Refusal& refusal,
                               std::string_view tracking_id) {
     services.metrics.throttled(to_string(refusal.limit));
@@ -61,8 +75,7 @@ Task<DeviceAnswer> register_device(const Services& services, provisioning::Devic
     const auto tracking_id = request.tracking_id;
     auto parsed = parse_body(body);
     if (!parsed) co_return failed_device_answer(services, parsed.error(), tracking_id);
-    if (shows_tpm(request, *parsed))
-        co_return co_await challenge_tpm(services, std::move(request), std::move(*parsed));
+    if (shows_tpm(request, *parsed)) co_return co_await challenge_tpm(services, std::move(request), std::move(*parsed));
 
     std::optional<provisioning::Refusal> by_group;
     request.admit_group = [&](const std::string& group_id) -> Result<> {
@@ -88,7 +101,7 @@ Task<DeviceAnswer> operation_status(const Services& services, provisioning::Devi
     auto result = co_await services.registrations.operation_status(std::move(request), std::move(operation_id));
     if (!result) co_return failed_device_answer(services, result.error(), tracking_id);
     if (result->at("status") == "assigning")
-        co_return DeviceAnswer{202, std::move(*result), services.throttle.next_poll(next_poll)};
+        co_return DeviceAnswer{202, std::move(*result), services.throttle.next_poll(wait_for_hub(services, *result))};
     co_return DeviceAnswer{200, std::move(*result), std::nullopt};
 }
 
