@@ -56,14 +56,14 @@ Error refusal(std::string_view what, const net::HttpResponse& response) {
     const auto body = parse_json_object(response.body);
     if (!body) {
         if (!response.body.empty()) text += ": " + printable(response.body);
-        return {code_of(response.status), std::move(text)};
+        return Error(code_of(response.status), std::move(text)).with_number(response.status);
     }
     if (const auto code = named(*body, {"errorCode", "code"}); !code.empty()) text += ", errorCode " + code;
     if (const auto id = named(*body, {"trackingId", "TrackingId"}); !id.empty()) text += ", trackingId " + id;
     if (const auto time = named(*body, {"timestampUtc"}); !time.empty()) text += ", at " + time;
     if (const auto message = named(*body, {"message", "Message", "errorMessage", "ExceptionMessage"}); !message.empty())
         text += ": " + message;
-    return {code_of(response.status), std::move(text)};
+    return Error(code_of(response.status), std::move(text)).with_number(response.status);
 }
 
 }  // namespace muster::edge::identityd

@@ -22,7 +22,7 @@ std::optional<TimePoint> date_of(const net::HttpResponse& response);
 bool passing_fault(const net::HttpResponse& response);
 
 // "<what>: HTTP 401, errorCode 401002, trackingId 1b2c, at 2026-...: Unauthorized". Codes: throttled (429), unavailable
-// (5xx), unauthorized (401, 403), conflict (the rest).
+// (5xx), unauthorized (401, 403), conflict (the rest). Its number is the status.
 Error refusal(std::string_view what, const net::HttpResponse& response);
 
 }  // namespace muster::edge::identityd

@@ -1,6 +1,7 @@
 #include "edge/identityd/credential.h"
 
 #include "edge/identityd/shared_key_credential.h"
+#include "edge/identityd/tpm_credential.h"
 #include "edge/identityd/x509_credential.h"
 
 namespace muster::edge::identityd {

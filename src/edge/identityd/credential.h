@@ -1,5 +1,6 @@
-// What this device shows to DPS and the hub. Each way has a file of its own (x509_credential, shared_key_credential);
-// here is what they have in common. Whatever the way, the secret stays where it is: keyd signs.
+// What this device shows to DPS and the hub. Each way has a file of its own (x509_credential,
+// shared_key_credential, tpm_credential); here is what they have in common. Whatever the way, the secret stays where it
+// is: keyd signs, or the TPM.
 #pragma once
 
 #include <memory>
@@ -10,6 +11,7 @@
 #include "edge/certd/client.h"
 #include "edge/identityd/settings.h"
 #include "edge/keyd/client.h"
+#include "edge/tpmd/client.h"
 #include "net/http_client.h"
 
 namespace muster::edge::identityd {
@@ -18,6 +20,7 @@ namespace muster::edge::identityd {
 struct Neighbours {
     keyd::Client keys;
     certd::Client certificates;
+    tpmd::Client tpm;
 };
 
 class Credential {

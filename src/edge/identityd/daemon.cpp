@@ -56,7 +56,8 @@ int run_daemon(const Paths& paths) {
     const auto state = State::open(settings->home);
     if (!state) return daemon_failed(Service::identityd, state.error());
 
-    const Neighbours neighbours{keyd::Client(paths.socket(Service::keyd)), certd::Client(paths.socket(Service::certd))};
+    const Neighbours neighbours{keyd::Client(paths.socket(Service::keyd)), certd::Client(paths.socket(Service::certd)),
+                                tpmd::Client(paths.socket(Service::tpmd))};
     SystemRandom random;
     Provisioner provisioner(*state, neighbours, *settings, random, {});
     Modules modules(*state, provisioner, neighbours);

@@ -43,6 +43,9 @@ void DpsClient::note_wish(const net::HttpResponse& response) {
 Task<Result<net::HttpResponse>> DpsClient::send_register_once() {
     json::object body{{"registrationId", registration_.registration_id}};
     if (registration_.payload) body["payload"] = *registration_.payload;
+    if (registration_.tpm)
+        body["tpm"] = {{"endorsementKey", registration_.tpm->endorsement},
+                       {"storageRootKey", registration_.tpm->storage_root}};
     net::HttpRequest request;
     request.method = "PUT";
     request.target = path("register");
@@ -116,6 +119,19 @@ Error DpsClient::turned_away(const net::HttpResponse& response) const {
         .with_hint(
             "the operator finds the reason in the service's log, under the trackingId; a device is let in with: "
             "muster enrollment create, or muster enrollment-group create");
+}
+
+Task<Result<std::string>> DpsClient::ask_challenge() {
+    MUSTER_CO_TRY(const auto response, co_await send_register());
+    note_wish(response);
+    const auto body = parse_json_object(response.body);
+    auto key = body ? string_or(*body, "authenticationKey") : std::string();
+    if (response.status == 401 && !key.empty()) co_return key;
+    if (response.status == 401 || response.status == 403) co_return fail(turned_away(response));
+    if (response.status == 200 || response.status == 202)
+        co_return fail(Errc::conflict, "DPS gave an answer that cannot be used: it asks for no proof of the TPM");
+    co_return fail(
+        refusal(fmt::format("DPS refused the registration of \"{}\"", registration_.registration_id), response));
 }
 
 Task<Result<Assignment>> DpsClient::run() {

@@ -21,8 +21,9 @@ struct Registration {
     std::string scope_id;
     std::string registration_id;
     std::optional<json::value> payload;
-    unsigned retries = 1;             // of the first request, after a network error
-    std::chrono::seconds bound{300};  // for the whole registration
+    std::optional<tpmd::Client::Keys> tpm;  // to ask for a challenge with
+    unsigned retries = 1;                   // of the first request, after a network error
+    std::chrono::seconds bound{300};        // for the whole registration
 };
 
 // Where a registration's requests go, and what their tokens are for.
@@ -35,6 +36,8 @@ public:
     // Errors: unauthorized (refused), conflict (failed, disabled, or a malformed answer), throttled, unavailable,
     // timeout. Each names status, error code and tracking id as far as there are any.
     Task<Result<Assignment>> run();
+    // The challenge for the TPM that the registration shows: a key wrapped for it, base64. Errors as above.
+    Task<Result<std::string>> ask_challenge();
     // What the service asked to wait before the next registration.
     std::optional<std::chrono::seconds> wait_wish() const { return wish_; }
 

@@ -23,7 +23,9 @@ Reading read_assigned(const json::object& state) {
     auto device = string_or(state, "deviceId");
     if (hub.empty() || device.empty()) return malformed("assigned, without assignedHub or deviceId");
     if (hub.find_first_of("/?#@ ") != std::string::npos) return malformed("assignedHub is not a host name");
-    return {Assignment{std::move(hub), std::move(device)}, {}};
+    const auto tpm = optional_object(state, "tpm");
+    auto key = tpm && *tpm != nullptr ? string_or(**tpm, "authenticationKey") : std::string();
+    return {Assignment{std::move(hub), std::move(device), std::move(key)}, {}};
 }
 
 }  // namespace

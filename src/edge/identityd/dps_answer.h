@@ -12,6 +12,7 @@ namespace muster::edge::identityd {
 struct Assignment {
     std::string hub;  // host[:port]
     std::string device_id;
+    std::string tpm_key;  // base64, for the TPM of a device that attests by it; empty for others
 };
 
 // An assignment, a final refusal (a state of failure, or an answer that cannot be used), or neither: not final yet.

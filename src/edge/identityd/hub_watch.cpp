@@ -38,16 +38,16 @@ Task<> HubWatch::find_hub_again() {
 
 Task<> HubWatch::look() {
     const auto known = co_await modules_.known_to_hub();
-    if (known && *known) {
-        failures_ = 0;
-        co_return;
-    }
-    ++failures_;
-    if (known)
-        log::error("the hub does not know this device or refuses it", {{"hub", provisioner_.identity()->hub}});
-    else
+    // 429 or 5xx: the hub is there and has troubles of its own, which a registration would add to.
+    const bool silent = !known && known.error().number() == 0;
+    silences_ = silent ? silences_ + 1 : 0;
+    failures_ = known && *known ? 0 : failures_ + 1;
+    if (!known)
         log::warn("the hub cannot be asked whether it knows this device", {{"error", line_of(known.error())}});
-    if (known || failures_ >= pace_.patience) co_await find_hub_again();
+    else if (!*known)
+        log::error("the hub does not know this device or refuses it", {{"hub", provisioner_.identity()->hub}});
+    const bool refused = known && !*known;
+    if (refused || silences_ >= pace_.patience) co_await find_hub_again();
 }
 
 Task<> HubWatch::run() {

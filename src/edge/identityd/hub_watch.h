@@ -22,7 +22,7 @@ public:
         std::chrono::milliseconds between_looks{3'600'000};  // Dynamic, all well; half of it to one and a half
         std::chrono::milliseconds first{60'000};             // after a failed look; doubles from there
         std::chrono::milliseconds longest{3'600'000};
-        unsigned patience = 3;  // failed looks in a row before DPS is asked whether there is another hub
+        unsigned patience = 3;  // looks in a row without an answer before DPS is asked whether there is another hub
     };
 
     HubWatch(Provisioner& provisioner, Modules& modules, Random& random, Pace pace)
@@ -44,6 +44,7 @@ private:
     Pace pace_;
     Bell suspicion_;
     unsigned failures_ = 0;  // looks in a row after which not all was well
+    unsigned silences_ = 0;  // those of them that had no answer at all
 };
 
 }  // namespace muster::edge::identityd

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "edge/identityd/dps.h"
 #include "edge/identityd/hub.h"
+#include "edge/identityd/tpm_credential.h"
 #include "edge/service/daemon.h"
 
 namespace muster::edge::identityd {
@@ -13,6 +14,7 @@ namespace {
 std::string fingerprint(const Settings& settings, const std::string& registration_id) {
     auto text = fmt::format("{}\n{}\n{}", settings.dps.global_endpoint, settings.dps.scope_id, registration_id);
     if (std::holds_alternative<SharedKeySettings>(settings.credential)) text += "\nsymmetric_key";
+    if (std::holds_alternative<TpmSettings>(settings.credential)) text += "\ntpm";
     return hex_encode(pki::sha256(as_bytes(text)));
 }
 
@@ -127,12 +129,21 @@ Task<Result<DeviceIdentity>> Provisioner::register_device(CredentialPtr credenti
                                {"scopeId", dps.scope_id},
                                {"registrationId", registration.registration_id}});
     auto led_here = fingerprint(settings_, registration.registration_id);
+    const bool by_tpm = std::holds_alternative<TpmSettings>(settings_.credential);
+    TpmChallenge challenge;
+    if (by_tpm) {
+        auto met = co_await meet_challenge(neighbours_.tpm, dps.global_endpoint, registration, settings_.cloud);
+        if (!met) co_return fail(advise(met.error(), dps));
+        challenge = std::move(*met);
+        credential = challenge.credential;
+    }
     MUSTER_CO_TRY(auto cloud, CloudClient::create(dps_target(dps.global_endpoint, registration), std::move(credential),
                                                   settings_.cloud));
     DpsClient client(std::move(cloud), std::move(registration));
     auto assignment = co_await client.run();
     wish_ = client.wait_wish();
     if (!assignment) co_return fail(advise(assignment.error(), dps));
+    if (by_tpm) MUSTER_CO_CHECK(co_await keep_tpm_key(neighbours_.tpm, *assignment, std::move(challenge)));
     co_return DeviceIdentity{assignment->hub, assignment->hub, assignment->device_id, std::move(led_here)};
 }
 

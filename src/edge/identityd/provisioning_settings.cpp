@@ -5,11 +5,6 @@
 namespace muster::edge::identityd {
 namespace {
 
-std::unexpected<Error> later(std::string_view what) {
-    return fail(Error(Errc::unsupported, fmt::format("{} comes with a later version", what))
-                    .with_hint("correct /etc/aziot/config.toml, then run: iotedge config apply"));
-}
-
 std::unexpected<Error> unknown(std::string_view key, std::string_view value, std::string_view known) {
     return fail(Errc::invalid_argument, "{} is \"{}\"; known: {}", key, printable(value), known);
 }
@@ -104,11 +99,14 @@ Result<> read_attestation(const json::object& provisioning, Settings& out) {
         MUSTER_TRY(out.credential, x509(*attestation, std::move(subject)));
         return {};
     }
-    if (method == "tpm") return later("attestation by TPM (provisioning.attestation.method = \"tpm\")");
-    if (method != "symmetric_key")
+    if (method != "symmetric_key" && method != "tpm")
         return unknown("provisioning.attestation.method", method, "x509, symmetric_key, tpm");
     if (!out.dps.registration_id)
         return fail(Errc::invalid_argument, "provisioning.attestation.registration_id is missing");
+    if (method == "tpm") {
+        out.credential = TpmSettings{};
+        return {};
+    }
     SharedKeySettings key;
     MUSTER_TRY(key.key_id, required_string(*attestation, "symmetric_key"));
     out.credential = std::move(key);

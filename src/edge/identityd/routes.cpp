@@ -142,10 +142,13 @@ Task<Result<Reply>> Api::provisioning(Call call) {
         co_return fail(Errc::forbidden, "user {} has no right to see the provisioning", call.uid);
     if (now->source == Source::none) co_return ok(json::object{{"source", "none"}});
     const bool x509 = std::holds_alternative<X509Settings>(now->credential);
+    const bool tpm = std::holds_alternative<TpmSettings>(now->credential);
     if (now->source == Source::manual)
         co_return ok(json::object{{"source", "manual"}, {"auth", x509 ? "x509" : "sas"}});
     json::object body{{"source", "dps"},
-                      {"auth", x509 ? "x509" : "symmetric_key"},
+                      {"auth", x509  ? "x509"
+                               : tpm ? "tpm"
+                                     : "symmetric_key"},
                       {"endpoint", now->dps.global_endpoint},
                       {"scope_id", now->dps.scope_id}};
     // Without one in the settings it is the certificate's common name, and DPS may have named the device otherwise.

@@ -44,7 +44,10 @@ struct SharedKeySettings {
     std::string key_id = "device-id";
 };
 
-using CredentialSettings = std::variant<X509Settings, SharedKeySettings>;
+// A key in the device's TPM, which DPS puts there.
+struct TpmSettings {};
+
+using CredentialSettings = std::variant<X509Settings, SharedKeySettings, TpmSettings>;
 
 // Registration with DPS.
 struct DpsSettings {
