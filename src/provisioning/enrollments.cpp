@@ -164,6 +164,7 @@ Result<> Enrollments::erase(Tx& tx, EnrollmentKind kind, const std::string& id,
     if (!existing) return fail(no_such(kind, id));
     if (if_match) MUSTER_CHECK(check_if_match(*if_match, existing->etag, fmt::format("{} '{}'", noun(kind), id)));
     MUSTER_CHECK(table(tx, kind).erase(id));
+    if (kind == EnrollmentKind::group) MUSTER_CHECK(tx.group_crls().erase_group(id));
     MUSTER_CHECK(tx.journal().change(by, clock_.now(), journal_type(kind, "deleted"), existing->id,
                                      journal_detail(&*existing, nullptr)));
     if (kind == EnrollmentKind::group) return tx.group_certificates().replace(id, {});

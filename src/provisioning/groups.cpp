@@ -102,6 +102,24 @@ std::string revoked_text(const pki::Certificate& certificate, const pki::Revocat
                        format_utc_seconds(entry.time), pki::to_string(entry.reason), printable(issuer.subject()));
 }
 
+std::string ended_text(const GroupCrl& crl) {
+    return fmt::format("the revocation list of '{}' ended at {}, and the group wants a current one",
+                       printable(crl.issuer.subject()), format_utc_seconds(*crl.list.next_update()));
+}
+
+// A list that has ended.
+void tell_of_end(const GroupCrl& crl, TimePoint now) {
+    constexpr auto pause = std::chrono::hours(1);
+    auto told = crl.told->load();
+    const auto moment = now.time_since_epoch().count();
+    if (moment - told < Micros(pause).count() || !crl.told->compare_exchange_strong(told, moment)) return;
+    log::warn("a revocation list has ended",
+              {{"enrollmentGroupId", crl.group_id},
+               {"issuer", printable(crl.issuer.subject())},
+               {"ended", format_utc_seconds(*crl.list.next_update())},
+               {"effect", crl.must_be_current ? "no device is let in by this issuer" : "it is used on"}});
+}
+
 Result<std::shared_ptr<const GroupIndex>> read_groups(Tx& tx, const GroupIndex& before) {
     constexpr std::size_t page = 500;
     Read read;
@@ -171,9 +189,9 @@ std::optional<std::string> GroupIndex::revocation(const pki::CertificateChain& p
             if (!is_same_issuer(crl.issuer, path[i + 1])) continue;
             if (const auto entry = crl.list.find(path[i].serial_hex()))
                 return revoked_text(path[i], *entry, path[i + 1]);
-            if (crl.must_be_current && crl.list.next_update().value_or(TimePoint::max()) < now)
-                return fmt::format("the revocation list of '{}' ended at {}, and the group wants a current one",
-                                   printable(path[i + 1].subject()), format_utc_seconds(*crl.list.next_update()));
+            if (crl.list.next_update().value_or(TimePoint::max()) >= now) continue;
+            tell_of_end(crl, now);
+            if (crl.must_be_current) return ended_text(crl);
         }
     }
     return std::nullopt;
