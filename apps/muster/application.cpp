@@ -33,9 +33,11 @@ struct Heading {
 
 const std::vector<Heading>& headings() {
     static const std::vector<Heading> all = {
-        {"Provisioning", {"enrollment", "enrollment-group", "ca-certificate", "registration"}},
+        {"Provisioning",
+         {"enrollment", "enrollment-group", "ca-certificate", "crl", "authority", "registration", "hub", "import",
+          "export"}},
         {"Hub", {"device", "module", "twin"}},
-        {"Service", {"status", "connection-string", "trust"}},
+        {"Service", {"status", "events", "audit", "policy", "connection-string", "trust"}},
         {"Tools", {}},
     };
     return all;
@@ -63,11 +65,19 @@ Application::Application(Io io)
     add_enrollment_command(*app_, *context_);
     add_enrollment_group_command(*app_, *context_);
     add_ca_certificate_command(*app_, *context_);
+    add_crl_command(*app_, *context_);
+    add_authority_command(*app_, *context_);
     add_registration_command(*app_, *context_);
+    add_import_command(*app_, *context_);
+    add_export_command(*app_, *context_);
+    add_hub_command(*app_, *context_);
     add_device_command(*app_, *context_);
     add_module_command(*app_, *context_);
     add_twin_command(*app_, *context_);
     add_status_command(*app_, *context_);
+    add_events_command(*app_, *context_);
+    add_audit_command(*app_, *context_);
+    add_policy_command(*app_, *context_);
     add_connection_string_command(*app_, *context_);
     add_trust_command(*app_, *context_);
     add_completion_command(*app_, *context_);

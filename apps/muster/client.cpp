@@ -72,17 +72,6 @@ std::string details(int status, const Refusal& refusal) {
     return text;
 }
 
-Error transport_error(const Error& error, const Target& target, const Call& call) {
-    auto outer = error.wrap(fmt::format("cannot {}: no answer from {}", call.what, target.base_url));
-    if (error.code() == Errc::unauthorized) {
-        return std::move(outer).with_hint(
-            "The service's certificate is not trusted: name its CA with --ca FILE or MUSTER_CA. `muster trust` on the "
-            "server prints it.");
-    }
-    if (error.code() == Errc::unavailable) return std::move(outer).with_hint(target.mend);
-    return outer;
-}
-
 Result<std::vector<json::object>> page_of(const net::HttpResponse& response, const Call& call) {
     auto page = parse_json(response.body);
     if (!page || !page->is_array())
@@ -98,6 +87,17 @@ Result<std::vector<json::object>> page_of(const net::HttpResponse& response, con
 
 }  // namespace
 
+Error transport_error(const Error& error, const Target& target, const Call& call) {
+    auto outer = error.wrap(fmt::format("cannot {}: no answer from {}", call.what, target.base_url));
+    if (error.code() == Errc::unauthorized) {
+        return std::move(outer).with_hint(
+            "The service's certificate is not trusted: name its CA with --ca FILE or MUSTER_CA. `muster trust` on the "
+            "server prints it.");
+    }
+    if (error.code() == Errc::unavailable) return std::move(outer).with_hint(target.mend);
+    return outer;
+}
+
 Error error_of_answer(const net::HttpResponse& response, const Call& call) {
     const auto refusal = read_refusal(response);
     const auto message = refusal.message.empty() ? std::string(net::reason_phrase(response.status)) : refusal.message;
@@ -106,26 +106,23 @@ Error error_of_answer(const net::HttpResponse& response, const Call& call) {
         .with_hint(hint_of_status(response.status, call));
 }
 
-Result<ServiceClient> ServiceClient::create(Target target, TimePoint now) {
+Result<std::shared_ptr<net::HttpClient>> open_connection(const Target& target) {
     auto tls = std::make_shared<net::ClientTls>();
     tls->trust_system_store = target.trust_system_store;
     tls->extra_ca_pem = target.ca_pem;
     net::ClientOptions options;
     options.body_bytes = largest_answer;
     if (!target.connect_to.empty()) options.connect_to = target.connect_to;
-    ServiceClient client(std::move(target), now);
-    MUSTER_TRY(client.http_, net::HttpClient::create(client.target_.base_url, tls, options));
-    return client;
+    return net::HttpClient::create(target.base_url, tls, options);
 }
 
-Result<net::HttpResponse> ServiceClient::send(const Call& call, net::Headers headers) {
+net::HttpRequest make_request(const Call& call, const Target& target, TimePoint now) {
     net::HttpRequest request;
     request.method = call.method;
     request.target =
         fmt::format("{}{}api-version={}", call.path, call.path.contains('?') ? '&' : '?', call.api_version);
-    request.headers = std::move(headers);
     request.headers.set("Authorization",
-                        wire::make_sas(target_.host, target_.key.bytes(), target_.policy, now_ + token_life));
+                        wire::make_sas(target.host, target.key.bytes(), target.policy, now + token_life));
     request.headers.set("Accept", "application/json");
     request.headers.set("User-Agent", fmt::format("muster/{}", version()));
     if (call.body) {
@@ -133,7 +130,24 @@ Result<net::HttpResponse> ServiceClient::send(const Call& call, net::Headers hea
         request.body = json::serialize(*call.body);
     }
     if (!call.if_match.empty()) request.headers.set("If-Match", call.if_match);
+    if (!call.if_none_match.empty()) request.headers.set("If-None-Match", call.if_none_match);
     if (!call.quoted_if_match.empty()) request.headers.set("If-Match", fmt::format("\"{}\"", call.quoted_if_match));
+    return request;
+}
+
+Result<ServiceClient> ServiceClient::create(Target target, TimePoint now) {
+    ServiceClient client(std::move(target), now);
+    MUSTER_TRY(client.http_, open_connection(client.target_));
+    return client;
+}
+
+TimePoint ServiceClient::now() const {
+    return now_ + std::chrono::duration_cast<Micros>(std::chrono::steady_clock::now() - since_);
+}
+
+Result<net::HttpResponse> ServiceClient::send(const Call& call, const net::Headers& headers) {
+    auto request = make_request(call, target_, now());
+    for (const auto& [name, value] : headers) request.headers.set(name, value);
     auto response = http_->send_blocking(std::move(request));
     if (!response) return fail(transport_error(response.error(), target_, call));
     if (response->status >= 300) return fail(error_of_answer(*response, call));
@@ -168,7 +182,7 @@ Result<net::HttpResponse> ServiceClient::send_page(const Listing& listing, const
         net::Headers headers;
         headers.set("x-ms-max-item-count", fmt::format("{}", wanted));
         if (!continuation.empty()) headers.set("x-ms-continuation", continuation);
-        auto response = send(call, std::move(headers));
+        auto response = send(call, headers);
         if (response || response.error().code() != Errc::too_large || wanted == 1) return response;
         wanted /= 2;
     }
@@ -179,7 +193,7 @@ Result<ListingResult> ServiceClient::list(const Listing& listing,
     const auto top = listing.top.value_or(std::numeric_limits<std::size_t>::max());
     auto page_size = listing.page;
     ListingResult result;
-    std::string continuation;
+    auto continuation = listing.continuation;
     for (;;) {
         page_size = std::min(page_size, top - result.items);
         MUSTER_TRY(const auto response, send_page(listing, continuation, page_size));
@@ -190,6 +204,7 @@ Result<ListingResult> ServiceClient::list(const Listing& listing,
             ++result.items;
         }
         const std::string next(response.headers.get("x-ms-continuation"));
+        if (listing.after_page) MUSTER_CHECK(listing.after_page(next));
         if (next.empty()) return result;
         if (result.items == top) return ListingResult{top, true};
         if (next == continuation)

@@ -25,6 +25,7 @@ struct Call {
     std::string api_version = provisioning_api;
     std::optional<json::value> body = std::nullopt;
     std::string if_match = {};         // the ETag as the body of an answer carries it; empty for none
+    std::string if_none_match = {};    // "*": only when there is none yet
     std::string quoted_if_match = {};  // the same for the hub, whose bodies carry it without the quotes
     std::string not_found_hint = {};   // what to do when there is no such thing
 };
@@ -34,6 +35,8 @@ struct Listing {
     std::optional<std::size_t> top = std::nullopt;  // stop after so many; nothing for all
     bool page_as_top = false;                       // the hub's listing takes its page as ?top=
     std::size_t page = 250;                         // items asked for at a time; fewer when they are large
+    std::string continuation = {};                  // where to go on, as after_page was told; empty: from the start
+    std::function<Result<>(const std::string& continuation)> after_page = {};  // empty: it was the last
 };
 
 struct ListingResult {
@@ -57,15 +60,24 @@ public:
 
 private:
     ServiceClient(Target target, TimePoint now) : target_(std::move(target)), now_(now) {}
-    Result<net::HttpResponse> send(const Call& call, net::Headers headers);
+    Result<net::HttpResponse> send(const Call& call, const net::Headers& headers);
     // The next page of at most `wanted` items, by halves when that many are more than one answer may hold.
     Result<net::HttpResponse> send_page(const Listing& listing, const std::string& continuation, std::size_t& wanted);
 
+    // The clock of the command, gone on since.
+    TimePoint now() const;
+
     Target target_;
     TimePoint now_;
+    std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
     std::shared_ptr<net::HttpClient> http_;
 };
 
+// What commands that send many calls at once are made of.
+Result<std::shared_ptr<net::HttpClient>> open_connection(const Target& target);
+net::HttpRequest make_request(const Call& call, const Target& target, TimePoint now);
+// No answer came: why, and what mends it.
+Error transport_error(const Error& error, const Target& target, const Call& call);
 // The error that an answer of status 400 and above is, from the envelope of either plane.
 Error error_of_answer(const net::HttpResponse& response, const Call& call);
 

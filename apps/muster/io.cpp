@@ -26,13 +26,13 @@ std::optional<std::string> environment_variable(const char* name) {
     return std::string(value);
 }
 
-std::optional<std::size_t> terminal_columns() {
+std::optional<std::size_t> terminal_columns(int stream) {
     if (const auto set = environment_variable("COLUMNS")) {
         const auto columns = parse_integer<std::size_t>(*set);
         if (columns && *columns >= narrowest_terminal) return columns;
     }
     winsize size{};
-    if (::isatty(STDOUT_FILENO) == 0 || ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return std::nullopt;
+    if (::isatty(stream) == 0 || ::ioctl(stream, TIOCGWINSZ, &size) != 0) return std::nullopt;
     if (size.ws_col < narrowest_terminal) return std::nullopt;
     return size.ws_col;
 }
@@ -44,7 +44,9 @@ Io process_io() {
         .out = [](std::string_view text) { write_to(stdout, text); },
         .err = [](std::string_view text) { write_to(stderr, text); },
         .environment = environment_variable,
-        .columns = terminal_columns(),
+        .columns = terminal_columns(STDOUT_FILENO),
+        .err_columns = ::isatty(STDERR_FILENO) == 0 ? std::nullopt : terminal_columns(STDERR_FILENO),
+        .flush = [] { (void)std::fflush(stdout); },
         .now = SystemClock().now(),
     };
 }

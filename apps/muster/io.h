@@ -18,6 +18,10 @@ struct Io {
     std::function<std::optional<std::string>(const char* name)> environment;
     // Columns of the terminal that `out` is; nothing when it is a file or pipe: then nothing is cut.
     std::optional<std::size_t> columns;
+    // The same of `err`, which progress is shown on; nothing: no progress is shown.
+    std::optional<std::size_t> err_columns;
+    // Lets what was written be seen now.
+    std::function<void()> flush = [] {};
     TimePoint now;
 };
 

@@ -3,6 +3,7 @@
 #include "muster/command.h"
 #include "muster/commands.h"
 #include "muster/enrollment_view.h"
+#include "muster/registration_test.h"
 
 namespace muster::cli {
 namespace {
@@ -69,6 +70,8 @@ void add_registration_command(CLI::App& app, Context& context) {
     add_registration_id(delete_verb, "ID", *deleted, "registration id");
     delete_verb.add_option("-e,--etag", *etag, "delete it only if this is still its ETag")->type_name("ETAG");
     delete_verb.callback([&context, deleted, etag] { context.finish(remove(context, *deleted, *etag)); });
+
+    add_registration_test_verb(noun, context);
 }
 
 }  // namespace muster::cli
