@@ -139,7 +139,8 @@ protected:
         device.start(Service::certd);
         state.emplace(identityd::State::open(device.paths().root() / "state").value());
         const identityd::Neighbours neighbours{keyd::Client(device.paths().socket(Service::keyd)),
-                                               certd::Client(device.paths().socket(Service::certd))};
+                                               certd::Client(device.paths().socket(Service::certd)),
+                                               tpmd::Client(device.paths().socket(Service::tpmd))};
         auto settings = identityd::Settings::load(device.paths()).value();
         provisioner.emplace(*state, neighbours, std::move(settings), random, identityd::Provisioner::Pace{});
         modules.emplace(*state, *provisioner, neighbours);
@@ -193,6 +194,15 @@ TEST_F(Watching, AHubThatIsTakenAwayIsReplacedByTheOneThatDpsNames) {
     // As a call of the hub that is refused would.
     boost::asio::post(loop.at(0), [this] { watch->suspect(); });
     EXPECT_TRUE(eventually([&] { return known_hub() == cloud.address(); }));
+}
+
+TEST_F(Watching, AHubWithTroublesOfItsOwnIsNotLeft) {
+    begin_watch("Dynamic");
+    cloud.set_hub_status(503);
+    cloud.set_assigned_hub(other.address());
+    std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+    EXPECT_EQ(known_hub(), cloud.address());
+    EXPECT_EQ(cloud.registrations(), 1);
 }
 
 TEST_F(Watching, WithoutAnyNetworkTheIdentityStays) {

@@ -31,7 +31,7 @@ Task<> HubWatch::find_hub_again() {
     if (settings.source != Source::dps) co_return;
     const auto before = provisioner_.identity();
     if (!co_await provisioner_.reprovision() || provisioner_.identity() == before) co_return;
-    failures_ = 0;
+    failures_ = silences_ = 0;
     asio::co_spawn(co_await asio::this_coro::executor, modules_.reconcile(settings.callers.module_names()),
                    asio::detached);
 }
