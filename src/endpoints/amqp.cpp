@@ -48,8 +48,10 @@ public:
 private:
     Task<Result<>> converse() {
         for (;;) {
-            const auto keep_alive = connection_.tick(Monotonic::now()).value_or(Monotonic::time_point::max());
             if (!co_await flush() || over_) co_return std::exchange(ending_, {});
+            // It counts from what was sent last: hence only now.
+            const auto keep_alive = connection_.tick(Monotonic::now()).value_or(Monotonic::time_point::max());
+            if (!co_await flush()) co_return Result<>();
             const auto deadline = this->deadline();
             const auto read = co_await stream_.read_some(deadline + grace, std::min(deadline, keep_alive));
             if (read.end == net::StreamEnd::woken) {

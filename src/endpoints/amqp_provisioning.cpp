@@ -1,6 +1,7 @@
 #include "endpoints/amqp_provisioning.h"
 
 #include <algorithm>
+#include <ranges>
 
 #include "base/bytes.h"
 #include "base/log.h"
@@ -66,14 +67,14 @@ std::optional<RegistrationAddress> parse_registration_address(std::string_view a
     return RegistrationAddress{std::move(*scope), std::move(*registration_id)};
 }
 
+// The id scope is judged with each request: of a refused link the Node SDK says nothing for 45 s, of a rejected message
+// at once.
 Result<RegistrationAddress> AmqpProvisioning::judge(const amqp::Attached& attached) const {
     auto address = parse_registration_address(attached.address);
     if (!address)
         return fail(Error(Errc::invalid_argument,
                           fmt::format("there is nothing at the link address '{}'", printable(attached.address)))
                         .with_hint("attach to {idScope}/registrations/{registrationId}"));
-    if (address->scope != services_.scope)
-        return fail(Errc::not_found, "there is no id scope '{}' here", printable(address->scope));
     if (attached.incoming && !is_api_version(attached.properties.text(api_version)))
         return fail(
             Error(Errc::invalid_argument, fmt::format("the link property {} is missing or no date", api_version))
@@ -93,7 +94,7 @@ void AmqpProvisioning::attach(const amqp::Attached& attached) {
     const auto tracking_id = services_.random.guid();
     log::info("AMQP link refused",
               {{"peer", peer_.address}, {"reason", address.error().chain()}, {"trackingId", tracking_id}});
-    connection_.close(condition_of(failed_device_answer(services_, address.error(), tracking_id)));
+    connection_.refuse(attached.link, condition_of(failed_device_answer(services_, address.error(), tracking_id)));
 }
 
 void AmqpProvisioning::detach(amqp::LinkId link) {
@@ -101,10 +102,11 @@ void AmqpProvisioning::detach(amqp::LinkId link) {
 }
 
 Result<amqp::LinkId> AmqpProvisioning::way_back(const Line& line) const {
-    const auto to_device = std::ranges::find_if(lines_, [&](const Line& other) {
+    const auto newest_first = lines_ | std::views::reverse;
+    const auto to_device = std::ranges::find_if(newest_first, [&](const Line& other) {
         return !other.incoming && equals_ignore_case(other.address.registration_id, line.address.registration_id);
     });
-    if (to_device == lines_.end())
+    if (to_device == newest_first.end())
         return fail(Error(Errc::invalid_argument, "there is no link for the answer")
                         .with_hint("attach a receiver with the same address as its source first"));
     if (!connection_.has_room(to_device->link))

@@ -12,7 +12,7 @@ class Server {
   constructor(dataDir) {
     this.dataDir = dataDir;
     this.config = `${dataDir}.toml`;
-    fs.writeFileSync(this.config, 'host_name = "localhost"\n[listen]\nhttps = "127.0.0.1:0"\nmqtts = "127.0.0.1:0"\n');
+    fs.writeFileSync(this.config, 'host_name = "localhost"\n[listen]\nhttps = "127.0.0.1:0"\nmqtts = "127.0.0.1:0"\namqps = "127.0.0.1:0"\n');
   }
 
   launch() {
