@@ -18,5 +18,7 @@ find_path(PROTON_INCLUDE proton/connection_driver.h REQUIRED)
 add_library(Proton UNKNOWN IMPORTED)
 set_target_properties(Proton PROPERTIES
   IMPORTED_LOCATION ${PROTON_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${PROTON_INCLUDE})
-# The header of PKCS #11 alone; the library that speaks it is the device's.
+# The header of PKCS #11 alone; the library that speaks it is the device's, and p11-kit itself a judge in tests.
 pkg_check_modules(P11KIT REQUIRED IMPORTED_TARGET p11-kit-1)
+add_library(Pkcs11Header INTERFACE IMPORTED)
+set_target_properties(Pkcs11Header PROPERTIES INTERFACE_INCLUDE_DIRECTORIES "${P11KIT_INCLUDE_DIRS}")

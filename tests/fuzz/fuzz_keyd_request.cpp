@@ -36,7 +36,7 @@ struct Daemon {
     Principals principals =
         Principals::from_settings(parse_toml("[[principal]]\nuid = 1000\nkeys = [\"a*\"]\n", "fuzz").value(), "keys")
             .value();
-    keyd::Keys keys{keyd::KeyFiles(home, {}), principals, random};
+    keyd::Keys keys{keyd::KeyStore(keyd::KeyFiles(home, {}), nullptr, random), principals, random};
     net::Reactors worker{1};
     std::unique_ptr<Router> router;
 
@@ -44,7 +44,7 @@ struct Daemon {
         log::set_level(log::Level::error);
         require(keys.start().has_value());
         worker.start();
-        router = keyd::make_router(keys, worker.at(0), {});
+        router = keyd::make_router(keys, {worker.at(0), worker.at(0)}, {});
         static const auto place = home;
         std::atexit([] {
             std::error_code ignored;

@@ -63,12 +63,12 @@ TEST_P(Ecdsa, SignsADigestThatThePublicKeyVerifies) {
 
 TEST_P(Ecdsa, ThePointIsCompressedAndTheCurveIsNamed) {
     const auto key = pki::PrivateKey::generate({pki::KeyAlgorithm::ec, GetParam()}).value();
-    const auto point = base64_decode(key_parameter(key, "ec-point").value()).value();
+    const auto point = base64_decode(key_parameter(key.public_key().value(), "ec-point").value()).value();
     EXPECT_EQ(point.size(), static_cast<std::size_t>(GetParam()) / 8 + 1);
-    const auto oid = base64_decode(key_parameter(key, "ec-curve-oid").value()).value();
+    const auto oid = base64_decode(key_parameter(key.public_key().value(), "ec-curve-oid").value()).value();
     EXPECT_EQ(hex_encode(oid), GetParam() == 256 ? "06082a8648ce3d030107" : "06052b81040022");
-    EXPECT_EQ(key_parameter(key, "algorithm").value(), "ECDSA");
-    EXPECT_FALSE(key_parameter(key, "rsa-modulus"));
+    EXPECT_EQ(key_parameter(key.public_key().value(), "algorithm").value(), "ECDSA");
+    EXPECT_FALSE(key_parameter(key.public_key().value(), "rsa-modulus"));
 }
 
 INSTANTIATE_TEST_SUITE_P(Curves, Ecdsa, ::testing::Values(256, 384));
@@ -84,16 +84,16 @@ TEST(Rsa, BothPaddings) {
     EXPECT_FALSE(rsa_private(key, RsaPadding::none, Bytes(255, 1)));
     EXPECT_FALSE(rsa_private(key, RsaPadding::pkcs1, Bytes(256, 1)));
     EXPECT_FALSE(ecdsa_sign(key, digest));
-    EXPECT_EQ(base64_decode(key_parameter(key, "rsa-modulus").value())->size(), 256U);
-    EXPECT_EQ(key_parameter(key, "rsa-exponent").value(), "AQAB");
+    EXPECT_EQ(base64_decode(key_parameter(key.public_key().value(), "rsa-modulus").value())->size(), 256U);
+    EXPECT_EQ(key_parameter(key.public_key().value(), "rsa-exponent").value(), "AQAB");
 }
 
 TEST(PreferredAlgorithm, TheFirstOfTheList) {
-    EXPECT_EQ(preferred_algorithm("")->text(), "ec:p256");
-    EXPECT_EQ(preferred_algorithm("*")->text(), "ec:p256");
-    EXPECT_EQ(preferred_algorithm("rsa-2048:*")->text(), "rsa:2048");
-    EXPECT_EQ(preferred_algorithm("ec-p256:rsa-4096:*")->text(), "ec:p256");
-    EXPECT_FALSE(preferred_algorithm("ed25519"));
+    EXPECT_EQ(preferred_algorithms("")->front().text(), "ec:p256");
+    EXPECT_EQ(preferred_algorithms("*")->front().text(), "ec:p256");
+    EXPECT_EQ(preferred_algorithms("rsa-2048:*")->front().text(), "rsa:2048");
+    EXPECT_EQ(preferred_algorithms("ec-p256:rsa-4096:*")->front().text(), "ec:p256");
+    EXPECT_FALSE(preferred_algorithms("ed25519"));
 }
 
 }  // namespace

@@ -136,20 +136,5 @@ TEST(KeydPreloaded, KeysOfFilesAreUsedAndNeverTouched) {
     EXPECT_NE(missing.message().find("iotedge config apply"), std::string::npos);
 }
 
-TEST(KeydPreloaded, AHardwareModuleIsRefusedByName) {
-    Device device;
-    device.write_settings(Service::keyd, "[preloaded_keys]\nk = \"pkcs11:token=t;object=o\"\n");
-    const pid_t child = ::fork();
-    if (child == 0) {
-        ::setenv("MUSTER_DEVICE_ROOT", device.paths().root().c_str(), 1);
-        ::execl("/proc/self/exe", "aziot-keyd", nullptr);
-        ::_exit(127);
-    }
-    int status = 0;
-    ::waitpid(child, &status, 0);
-    EXPECT_TRUE(WIFEXITED(status));
-    EXPECT_EQ(WEXITSTATUS(status), 1);
-}
-
 }  // namespace
 }  // namespace muster::edge

@@ -7,6 +7,7 @@
 #include <openssl/objects.h>
 #include <openssl/rsa.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/text.h"
@@ -108,22 +109,30 @@ Result<Bytes> aead_encrypt(const Secret& key, ByteView iv, ByteView aad, ByteVie
     return blob;
 }
 
-Result<Secret> aead_decrypt(const Secret& key, ByteView iv, ByteView aad, ByteView blob) {
+Bytes blob_of(ByteView sealed) {
+    Bytes blob{version_current};
+    blob.insert(blob.end(), sealed.begin(), sealed.end());
+    return blob;
+}
+
+Result<Bytes> sealed_of(ByteView blob) {
     if (blob.size() < 1 + tag_size || (blob[0] != version_current && blob[0] != version_legacy))
         return fail(Errc::invalid_argument, "parameter \"ciphertext\" has an invalid value");
-    const auto size = blob.size() - 1 - tag_size;
-    const bool legacy = blob[0] == version_legacy;
-    const auto sealed = blob.subspan(legacy ? 1 + tag_size : 1, size);
-    Bytes tag(tag_size);
-    std::ranges::copy(blob.subspan(legacy ? 1 : 1 + size, tag_size), tag.begin());
+    Bytes sealed(blob.begin() + 1, blob.end());
+    if (blob[0] == version_legacy) std::ranges::rotate(sealed, sealed.begin() + tag_size);
+    return sealed;
+}
 
+Result<Secret> aead_decrypt(const Secret& key, ByteView iv, ByteView aad, ByteView blob) {
+    MUSTER_TRY(auto sealed, sealed_of(blob));
+    const auto size = sealed.size() - tag_size;
     MUSTER_TRY(const auto context, start_aead(key, iv, aad, false));
     Bytes plaintext(size + 1);  // never empty: OpenSSL wants a place to write to
     int written = 0;
     int rest = 0;
     const bool ok =
         EVP_CipherUpdate(context.get(), plaintext.data(), &written, sealed.data(), static_cast<int>(size)) == 1 &&
-        EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_SET_TAG, tag_size, tag.data()) == 1 &&
+        EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_SET_TAG, tag_size, sealed.data() + size) == 1 &&
         EVP_CipherFinal_ex(context.get(), plaintext.data() + written, &rest) == 1;
     if (!ok) {
         wipe(plaintext.data(), plaintext.size());
@@ -159,7 +168,7 @@ Result<Bytes> rsa_private(const pki::PrivateKey& key, RsaPadding padding, ByteVi
     return output;
 }
 
-Result<std::string> key_parameter(const pki::PrivateKey& key, std::string_view name) {
+Result<std::string> key_parameter(const pki::PublicKey& key, std::string_view name) {
     const bool ec = EVP_PKEY_get_base_id(key.get()) == EVP_PKEY_EC;
     if (name == "algorithm") return std::string(ec ? "ECDSA" : "RSA");
     Result<Bytes> value = fail(Errc::invalid_argument, "parameter \"{}\" is not one of {} key", printable(name, 40),
@@ -172,14 +181,27 @@ Result<std::string> key_parameter(const pki::PrivateKey& key, std::string_view n
     return base64_encode(*value);
 }
 
-Result<pki::KeySpec> preferred_algorithm(std::string_view list) {
-    const auto first = list.empty() ? std::string_view("*") : split(list, ':').front();
-    if (first == "*" || first == "ec-p256") return pki::KeySpec{pki::KeyAlgorithm::ec, 256};
-    if (first == "rsa-2048") return pki::KeySpec{pki::KeyAlgorithm::rsa, 2048};
-    if (first == "rsa-4096") return pki::KeySpec{pki::KeyAlgorithm::rsa, 4096};
-    return fail(Errc::invalid_argument,
-                "parameter \"preferredAlgorithms\" has an invalid value \"{}\"; known: ec-p256, rsa-2048, rsa-4096, *",
-                printable(first, 40));
+Result<std::vector<pki::KeySpec>> preferred_algorithms(std::string_view list) {
+    struct Named {
+        std::string_view name;
+        std::vector<pki::KeySpec> specs;
+    };
+    constexpr auto ec = pki::KeyAlgorithm::ec;
+    constexpr auto rsa = pki::KeyAlgorithm::rsa;
+    static const std::vector<Named> known{{"*", {{ec, 256}, {rsa, 2048}}}, {"ec-p256", {{ec, 256}}},
+                                          {"ec-p384", {{ec, 384}}},        {"rsa-2048", {{rsa, 2048}}},
+                                          {"rsa-3072", {{rsa, 3072}}},     {"rsa-4096", {{rsa, 4096}}}};
+    std::vector<pki::KeySpec> out;
+    for (const auto name : split(list.empty() ? "*" : list, ':')) {
+        const auto at = std::ranges::find(known, name, &Named::name);
+        if (at == known.end())
+            return fail(Errc::invalid_argument,
+                        "parameter \"preferredAlgorithms\" has an invalid value \"{}\"; known: ec-p256, ec-p384, "
+                        "rsa-2048, rsa-3072, rsa-4096, *",
+                        printable(name, 40));
+        out.insert(out.end(), at->specs.begin(), at->specs.end());
+    }
+    return out;
 }
 
 }  // namespace muster::edge::keyd

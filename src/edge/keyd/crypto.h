@@ -16,6 +16,9 @@ Result<Bytes> aead_encrypt(const Secret& key, ByteView iv, ByteView aad, ByteVie
 // Reads that blob and the legacy one (0x01, tag, ciphertext). Errc::invalid_argument when it was not made with this
 // key, iv and aad.
 Result<Secret> aead_decrypt(const Secret& key, ByteView iv, ByteView aad, ByteView blob);
+// Between the blob and what AES-GCM itself gives and takes: the ciphertext, then the tag.
+Bytes blob_of(ByteView sealed);
+Result<Bytes> sealed_of(ByteView blob);
 
 // DER; the digest as it is.
 Result<Bytes> ecdsa_sign(const pki::PrivateKey& key, ByteView digest);
@@ -26,9 +29,10 @@ Result<Bytes> rsa_private(const pki::PrivateKey& key, RsaPadding padding, ByteVi
 
 // "algorithm", "ec-curve-oid" (DER), "ec-point" (compressed), "rsa-modulus", "rsa-exponent" (big endian). The first is
 // a word, the others are bytes in base64.
-Result<std::string> key_parameter(const pki::PrivateKey& key, std::string_view name);
+Result<std::string> key_parameter(const pki::PublicKey& key, std::string_view name);
 
-// The first of a preference list "ec-p256:rsa-2048:*"; the empty text means "*".
-Result<pki::KeySpec> preferred_algorithm(std::string_view list);
+// A preference list "ec-p256:rsa-2048:*", best first; "*", and the empty text, stand for ec-p256 and then rsa-2048.
+// Ours beside the original's: ec-p384, rsa-3072.
+Result<std::vector<pki::KeySpec>> preferred_algorithms(std::string_view list);
 
 }  // namespace muster::edge::keyd

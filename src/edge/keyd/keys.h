@@ -8,16 +8,16 @@
 
 #include "base/random.h"
 #include "edge/keyd/handle.h"
-#include "edge/keyd/key_files.h"
+#include "edge/keyd/key_store.h"
 #include "edge/service/principals.h"
 
 namespace muster::edge::keyd {
 
-// The blocking half of keyd (disk, key generation): all calls but set_principals come from one worker thread, which is
-// what keeps two creations of the same key apart.
+// The blocking half of keyd (disk, key generation, tokens). What makes, moves or removes keys comes from one thread at
+// a time; everything else from any.
 class Keys {
 public:
-    Keys(KeyFiles files, Principals principals, Random& random);
+    Keys(KeyStore store, Principals principals, Random& random);
 
     // Makes or reads the key that signs handles; before anything else.
     Result<> start();
@@ -47,10 +47,12 @@ private:
     Result<> authorize(uid_t uid, const std::string& id) const;
     std::string handle_of(KeyRef key) const;
     Result<KeyRef> open(std::string_view handle, std::optional<KeyRef::Kind> kind = std::nullopt) const;
-    Result<Secret> symmetric(const KeyRef& key) const;
-    Result<pki::PrivateKey> pair(std::string_view handle) const;
+    Result<std::unique_ptr<SymmetricKey>> base_key(const std::string& id) const;
+    Result<Secret> derived(const KeyRef& key) const;
+    Result<std::unique_ptr<SymmetricKey>> symmetric(std::string_view handle) const;
+    Result<std::unique_ptr<KeyPair>> pair(std::string_view handle) const;
 
-    KeyFiles files_;
+    KeyStore store_;
     Random& random_;
     Secret validation_key_;
     mutable std::mutex mutex_;  // guards principals_ alone

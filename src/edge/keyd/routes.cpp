@@ -30,7 +30,7 @@ std::unexpected<Error> unknown_algorithm(std::string_view algorithm, std::string
                 printable(algorithm, 40), known);
 }
 
-// One route's work, run on the worker.
+// One route's work.
 using Operation = Result<Reply> (*)(Keys&, const Call&);
 
 Result<Reply> create_key(Keys& keys, const Call& call) {
@@ -131,19 +131,20 @@ struct Entry {
     std::string_view since;
     std::vector<Member> body;
     Operation operation;
+    bool changes = false;  // makes, moves or removes a key
 };
 
 std::vector<Entry> entries() {
     const Member key_id{"keyId"}, handle{"keyHandle"}, algorithm{"algorithm"};
     const Member parameters{"parameters", Kind::object};
     return {
-        {"POST", "/key", first_version, {key_id, {"keyBytes", Kind::string, false}, {"usage"}}, create_key},
+        {"POST", "/key", first_version, {key_id, {"keyBytes", Kind::string, false}, {"usage"}}, create_key, true},
         {"GET", "/key/{}", first_version, {}, load_key},
-        {"DELETE", "/key", second_version, {handle}, delete_key},
-        {"POST", "/keypair", first_version, {key_id, {"preferredAlgorithms", Kind::string, false}}, create_pair},
+        {"DELETE", "/key", second_version, {handle}, delete_key, true},
+        {"POST", "/keypair", first_version, {key_id, {"preferredAlgorithms", Kind::string, false}}, create_pair, true},
         {"GET", "/keypair/{}", first_version, {}, load_pair},
-        {"POST", "/keypair/{}", second_version, {{"from"}}, move_pair},
-        {"DELETE", "/keypair", second_version, {handle}, delete_pair},
+        {"POST", "/keypair/{}", second_version, {{"from"}}, move_pair, true},
+        {"DELETE", "/keypair", second_version, {handle}, delete_pair, true},
         {"POST", "/parameters/{}", first_version, {handle}, parameter},
         {"POST", "/derivedkey", first_version, {{"baseKeyHandle"}, {"derivationData"}}, derive},
         {"POST", "/derivedkey/export", first_version, {handle}, export_derived},
@@ -159,11 +160,12 @@ std::vector<Entry> entries() {
 
 }  // namespace
 
-std::unique_ptr<Router> make_router(Keys& keys, boost::asio::io_context& worker, Admission::Limits limits) {
+std::unique_ptr<Router> make_router(Keys& keys, Loops loops, Admission::Limits limits) {
     std::vector<Route> routes;
     for (auto& entry : entries()) {
-        auto handler = [&keys, &worker, operation = entry.operation](Call call) -> Task<Result<Reply>> {
-            co_return co_await run_on(worker,
+        auto& loop = entry.changes ? loops.changes : loops.uses;
+        auto handler = [&keys, &loop, operation = entry.operation](Call call) -> Task<Result<Reply>> {
+            co_return co_await run_on(loop,
                                       [&keys, operation, call = std::move(call)] { return operation(keys, call); });
         };
         routes.push_back({entry.method, entry.pattern, entry.since, std::move(entry.body), std::move(handler)});

@@ -10,7 +10,14 @@
 
 namespace muster::edge::keyd {
 
-// `keys` and `worker` outlive the router; every operation runs on `worker`.
-std::unique_ptr<Router> make_router(Keys& keys, boost::asio::io_context& worker, Admission::Limits limits);
+// Where the operations run, since all of them block: what makes, moves or removes keys on `changes`, which has one
+// thread; everything else on `uses`, which may have several. May be the same.
+struct Loops {
+    boost::asio::io_context& changes;
+    boost::asio::io_context& uses;
+};
+
+// `keys` and the loops outlive the router.
+std::unique_ptr<Router> make_router(Keys& keys, Loops loops, Admission::Limits limits);
 
 }  // namespace muster::edge::keyd

@@ -3,29 +3,44 @@
 namespace muster::edge::keyd {
 namespace {
 
-Result<std::filesystem::path> read_home(const json::object& object, const Paths& paths) {
-    MUSTER_TRY(const auto* keys, optional_object(object, "aziot_keys"));
-    if (keys == nullptr) return paths.state_directory(Service::keyd);
-    for (const auto* name : {"pkcs11_lib_path", "pkcs11_base_slot"})
-        if (find_member(*keys, name) != nullptr)
-            return fail(Error(Errc::unsupported, fmt::format("aziot_keys.{}: keys in a hardware module (PKCS#11) come "
-                                                             "with a later version",
-                                                             name))
-                            .with_hint("remove the key to keep keys in files"));
-    warn_unknown(*keys, {"homedir_path"}, "keyd settings, [aziot_keys]");
-    return device_path(paths, string_or(*keys, "homedir_path"), paths.state_directory(Service::keyd));
+std::unexpected<Error> bad_uri(std::string_view key, const Error& error) {
+    return fail(error.wrap(fmt::format("{}: the pkcs11: URI", key)));
 }
 
-Result<std::map<std::string, std::filesystem::path>> read_preloaded(const json::object& object) {
-    std::map<std::string, std::filesystem::path> files;
+Result<> read_library(const json::object& object, const Paths& paths, Settings& settings) {
+    settings.home = paths.state_directory(Service::keyd);
+    MUSTER_TRY(const auto* keys, optional_object(object, "aziot_keys"));
+    if (keys == nullptr) return {};
+    warn_unknown(*keys, {"homedir_path", "pkcs11_lib_path", "pkcs11_base_slot"}, "keyd settings, [aziot_keys]");
+    settings.home = device_path(paths, string_or(*keys, "homedir_path"), settings.home);
+    // The library is the system's, also for a device that lives below a root of its own.
+    settings.tokens.library = string_or(*keys, "pkcs11_lib_path");
+    MUSTER_TRY(const auto base, optional_string(*keys, "pkcs11_base_slot"));
+    if (!base) return {};
+    auto uri = pkcs11::Uri::parse(*base);
+    if (!uri) return bad_uri("aziot_keys.pkcs11_base_slot", uri.error());
+    settings.tokens.base = std::move(*uri);
+    return {};
+}
+
+Result<> read_preloaded(const json::object& object, Settings& settings) {
     MUSTER_TRY(const auto* preloaded, optional_object(object, "preloaded_keys"));
-    if (preloaded == nullptr) return files;
+    if (preloaded == nullptr) return {};
     for (const auto& member : *preloaded) {
         const std::string id(member.key());
-        MUSTER_TRY(const auto uri, required_string(*preloaded, id));
-        MUSTER_TRY(files[id], file_uri_path(uri, fmt::format("preloaded_keys.{}", id)));
+        const auto key = fmt::format("preloaded_keys.{}", id);
+        MUSTER_TRY(const auto text, required_string(*preloaded, id));
+        if (!pkcs11::is_uri(text)) {
+            MUSTER_TRY(settings.preloaded[id], file_uri_path(text, key));
+            continue;
+        }
+        auto uri = pkcs11::Uri::parse(text);
+        if (!uri) return bad_uri(key, uri.error());
+        if (!uri->names_object())
+            return fail(Errc::invalid_argument, "{}: the pkcs11: URI names no object: add object=... or id=...", key);
+        settings.tokens.preloaded.emplace(id, std::move(*uri));
     }
-    return files;
+    return {};
 }
 
 }  // namespace
@@ -38,8 +53,8 @@ Result<Settings> Settings::load(const Paths& paths) {
 Result<Settings> Settings::from(const json::object& object, const Paths& paths) {
     warn_unknown(object, {"aziot_keys", "preloaded_keys", "principal", "max_requests"}, "keyd settings");
     Settings settings;
-    MUSTER_TRY(settings.home, read_home(object, paths));
-    MUSTER_TRY(settings.preloaded, read_preloaded(object));
+    MUSTER_CHECK(read_library(object, paths, settings));
+    MUSTER_CHECK(read_preloaded(object, settings));
     MUSTER_TRY(settings.principals, Principals::from_settings(object, "keys"));
     MUSTER_TRY(const auto most, optional_integer(object, "max_requests"));
     if (most) settings.limits.running = static_cast<std::size_t>(std::clamp<std::int64_t>(*most, 1, 1000));

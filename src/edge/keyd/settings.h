@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include "edge/keyd/token_keys.h"
 #include "edge/service/admission.h"
 #include "edge/service/principals.h"
 #include "edge/service/settings.h"
@@ -14,10 +15,12 @@ namespace muster::edge::keyd {
 struct Settings {
     std::filesystem::path home;  // [aziot_keys] homedir_path
     std::map<std::string, std::filesystem::path> preloaded;
+    TokenSettings tokens;  // the other keys of [aziot_keys], and the preloaded keys with pkcs11: URIs
     Principals principals;
     Admission::Limits limits;  // max_requests
 
-    // Errc::unsupported for keys of a hardware module, which come with a later version.
+    bool uses_tokens() const { return tokens.base || !tokens.preloaded.empty(); }
+
     static Result<Settings> load(const Paths& paths);
     static Result<Settings> from(const json::object& object, const Paths& paths);
 };

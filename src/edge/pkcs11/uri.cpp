@@ -168,6 +168,21 @@ Result<Uri> Uri::parse(std::string_view text) {
     return uri;
 }
 
+Uri Uri::completed_by(const Uri& base) const {
+    auto whole = *this;
+    const bool names_none = !token && !serial && !slot_id;
+    if (names_none) {
+        whole.token = base.token;
+        whole.serial = base.serial;
+        whole.slot_id = base.slot_id;
+    }
+    const bool same = whole.token == base.token && whole.serial == base.serial && whole.slot_id == base.slot_id;
+    if (!same || pin_value || pin_source) return whole;
+    whole.pin_value = base.pin_value;
+    whole.pin_source = base.pin_source;
+    return whole;
+}
+
 std::string Uri::text() const {
     std::vector<std::string> parts;
     const auto add = [&](std::string_view name, const std::optional<std::string>& value) {

@@ -38,6 +38,8 @@ struct Uri {
     // Errc::invalid_argument; the message is the end of a sentence about the URI and never quotes a PIN.
     static Result<Uri> parse(std::string_view text);
 
+    // With what it leaves out taken from the base slot's URI: the token, when it names none, and the PIN of that token.
+    Uri completed_by(const Uri& base) const;
     bool names_object() const { return object.has_value() || id.has_value(); }
     // The token and the object alone, for messages: "token=edge;object=device-id".
     std::string text() const;
