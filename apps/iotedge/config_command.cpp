@@ -48,7 +48,10 @@ void say_recovered(edge::Recovery recovered) {
 int config_apply(const edge::Paths& paths, const std::string& file, bool check_only) {
     const SystemClock clock;
     const edge::ApplyOptions options{file.empty() ? paths.super_config() : std::filesystem::path(file), check_only};
-    const auto outcome = edge::apply(paths, options, {clock});
+    edge::ApplyWorld world{clock};
+    if (auto environment = find_services(paths)->environment("aziot-keyd"))
+        world.keyd_environment = std::move(*environment);
+    const auto outcome = edge::apply(paths, options, world);
     if (!outcome) return report(outcome.error());
     say_recovered(outcome->recovered);
     print_findings(outcome->findings.warnings, "warning: ");

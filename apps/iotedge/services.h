@@ -18,6 +18,8 @@ struct ServiceState {
     bool good() const { return state == "Running" || state == "Ready"; }
 };
 
+using Environment = std::vector<std::pair<std::string, std::string>>;
+
 class Services {
 public:
     virtual ~Services() = default;
@@ -26,6 +28,8 @@ public:
     virtual Result<> stop() = 0;
     // For the services' next start.
     virtual Result<> set_log_level(const std::string& level) = 0;
+    // What the configuration of this service adds to its environment.
+    virtual Result<Environment> environment(const std::string& service) = 0;
     // Prints to standard output. `arguments` are journalctl's.
     virtual Result<> logs(const std::vector<std::string>& arguments) = 0;
 };

@@ -95,6 +95,9 @@ public:
     Result<> stop() override { return client_.stop(); }
     Result<> set_log_level(const std::string& level) override { return client_.set_log_level(level); }
 
+    // They have this process's, or one that nobody can ask for.
+    Result<Environment> environment(const std::string&) override { return Environment{}; }
+
     Result<> logs(const std::vector<std::string>& arguments) override {
         MUSTER_TRY(const auto options, parse_options(arguments));
         MUSTER_TRY(auto page, client_.logs(options.lines, 0, options.since, {}));

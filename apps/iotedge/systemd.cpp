@@ -35,6 +35,27 @@ Result<std::map<std::string, std::string>> properties(const std::string& unit) {
     return out;
 }
 
+// As systemd prints Environment=: A=1 "B=two words" C=\"quoted\".
+std::vector<std::string> split_assignments(std::string_view text) {
+    std::vector<std::string> out;
+    std::string word;
+    bool quoted = false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        if (c == '\\' && i + 1 < text.size()) {
+            word += text[++i];
+        } else if (c == '"') {
+            quoted = !quoted;
+        } else if (c == ' ' && !quoted) {
+            if (!word.empty()) out.push_back(std::exchange(word, {}));
+        } else {
+            word += c;
+        }
+    }
+    if (!word.empty()) out.push_back(std::move(word));
+    return out;
+}
+
 class Systemd final : public Services {
 public:
     Result<std::vector<ServiceState>> status() override {
@@ -65,6 +86,17 @@ public:
                                            fmt::format("[Service]\nEnvironment=AZIOT_LOG={}\n", level), 0644));
         }
         return systemctl({"daemon-reload"}, {});
+    }
+
+    Result<Environment> environment(const std::string& service) override {
+        MUSTER_TRY(const auto shown,
+                   run_program({"systemctl", "show", "--value", "--property=Environment", service + ".service"}));
+        if (shown.exit_code != 0) return fail(Errc::unavailable, "`systemctl show {}` failed", service);
+        Environment out;
+        for (const auto& word : split_assignments(trim(shown.output)))
+            if (const auto equals = word.find('='); equals != std::string::npos)
+                out.emplace_back(word.substr(0, equals), word.substr(equals + 1));
+        return out;
     }
 
     Result<> logs(const std::vector<std::string>& arguments) override {

@@ -148,11 +148,6 @@ INSTANTIATE_TEST_SUITE_P(
     Keys, ComesLater,
     ::testing::Values(
         Later{"tpm", dps_with("method = \"tpm\"\nregistration_id = \"d\"\n")},
-        Later{
-            "pkcs11",
-            dps_with("method = \"x509\"\nidentity_cert = \"file:///c\"\nidentity_pk = \"pkcs11:token=t;object=o\"\n")},
-        Later{"aziot_keys",
-              base_text + "[aziot_keys]\npkcs11_lib_path = \"/l.so\"\npkcs11_base_slot = \"pkcs11:token=t\"\n"},
         Later{"tpm_settings",
               base_text +
                   "[tpm]\ntcti = \"device\"\nauth_key_index = 256\n[tpm.hierarchy_authorization]\nowner = \"x\"\n"},

@@ -162,12 +162,15 @@ Result<Examined> examine(const Paths& paths, const ApplyOptions& options, const 
     MUSTER_TRY(auto keyd, reader(paths, out.users, "aziotks"));
     MUSTER_TRY(auto certd, reader(paths, out.users, "aziotcs"));
     MUSTER_TRY(auto identityd, reader(paths, out.users, "aziotid"));
+    MUSTER_TRY(auto tpmd, reader(paths, out.users, "aziottpm"));
     if (!paths.rooted()) {
         check_groups(certd, out.users, {"aziotks"}, source, out.findings);
         check_groups(identityd, out.users, {"aziotks", "aziotcs"}, source, out.findings);
+        if (out.config.provisioning.method == Provisioning::Method::tpm)
+            check_groups(identityd, out.users, {"aziottpm"}, source, out.findings);
     }
-    CheckInput input{out.config,           source,        std::move(keyd),   std::move(certd),
-                     std::move(identityd), os_hostname(), world.clock.now(), world.resolve};
+    CheckInput input{out.config,      source,        std::move(keyd),   std::move(certd), std::move(identityd),
+                     std::move(tpmd), os_hostname(), world.clock.now(), world.resolve,    world.keyd_environment};
     auto additional = check(input, out.findings);
     if (!out.findings.problems.empty()) return out;
     const auto uid = [&](std::string_view user) { return out.users.find(user)->second.uid; };

@@ -23,6 +23,7 @@ struct ApplyWorld {
     const Clock& clock;
     std::function<Lookup(const std::string& host, const std::string& port)> resolve = resolve_host;
     StepHook before_step = {};
+    std::vector<std::pair<std::string, std::string>> keyd_environment = {};  // as in CheckInput
 };
 
 struct ApplyOutcome {

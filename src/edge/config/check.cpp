@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "edge/config/check_files.h"
 #include "edge/config/check_issuance.h"
+#include "edge/config/check_tokens.h"
 #include "edge/config/values.h"
 #include "net/proxy.h"
 
@@ -69,7 +70,7 @@ void check_preloaded(const CheckInput& in, Notes& notes) {
                     fmt::format("names \"{}\", which is no certificate of this file and will be left out", member));
     }
     for (const auto& [id, key] : in.config.preloaded_keys)
-        if (readable(key, in.keyd, Secrecy::secret, notes)) warn_of_open_key(key, in.keyd, notes);
+        if (!key.in_token() && readable(key, in.keyd, Secrecy::secret, notes)) warn_of_open_key(key, in.keyd, notes);
     for (const auto& [host, file] : in.config.moby.content_trust) check_authorities(file, in.certd, in.now, notes);
 }
 
@@ -118,11 +119,36 @@ void check_key_file(const CheckInput& in, const GivenFile& file, Notes& notes) {
 void check_shared_key(const CheckInput& in, Notes& notes) {
     const auto& key = in.config.provisioning.shared_key;
     if (!key) return;
+    if (key->file && key->file->in_token()) return;  // asked for elsewhere (check_tokens)
     if (key->file) return check_key_file(in, *key->file, notes);
     if (key->value && !usual_key_size(key->value->size()))
         notes.warning(key->key, key->line,
                       fmt::format("the key has {} bytes; a service's keys have {} to {}: is all of it here?",
                                   key->value->size(), least_key_bytes, most_key_bytes));
+}
+
+// The device file of "device" and "device:/dev/tpm0"; nothing for another way to a TPM.
+std::optional<GivenFile> tpm_device(const CheckInput& in) {
+    const auto& tcti = in.config.tpm.tcti;
+    const std::string_view way = tcti ? std::string_view(tcti->value) : "device";
+    const auto line = tcti ? tcti->line : 0;
+    if (way == "device" || way == "device:") return GivenFile{"", "/dev/tpmrm0", "tpm.tcti", line};
+    if (way.starts_with("device:"))
+        return GivenFile{"", way.substr(std::string_view("device:").size()), "tpm.tcti", line};
+    return std::nullopt;
+}
+
+void check_tpm(const CheckInput& in, Notes& notes) {
+    if (in.config.provisioning.method != Provisioning::Method::tpm) return;
+    const auto device = tpm_device(in);
+    if (!device) return;
+    const auto faults = access_faults(device->path, in.tpmd);
+    if (faults.empty()) return;
+    if (faults.front().kind == AccessFault::Kind::missing)
+        return notes.problem(*device,
+                             fmt::format("{} does not exist: this machine shows no TPM 2.0", device->path.string()),
+                             "turn the TPM on in the firmware's settings, or say in tpm.tcti where it is");
+    notes.problem(*device, faults.front().explanation, fmt::format("usermod -aG tss {}", in.tpmd.user));
 }
 
 void check_host(const CheckInput& in, const Given& given, const Endpoint& endpoint, Notes& notes) {
@@ -236,10 +262,13 @@ Lookup resolve_host(const std::string& host, const std::string& port) {
 std::map<std::string, std::string> check(const CheckInput& input, Findings& findings) {
     Notes notes(findings, input.source);
     check_own_hostname(input, notes);
+    // Forks: before the resolver has its threads.
+    check_tokens(input, notes);
     check_called(input, notes);
     check_proxy(input, notes);
     check_device_identity(input, notes);
     check_shared_key(input, notes);
+    check_tpm(input, notes);
     check_edge_ca(input, notes);
     check_issuance(input, notes);
     check_payload(input, notes);

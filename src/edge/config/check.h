@@ -29,9 +29,12 @@ struct CheckInput {
     Identity keyd;       // reads private keys
     Identity certd;      // reads certificates
     Identity identityd;  // reads the payload and the service's authorities
+    Identity tpmd;       // uses the TPM
     std::string os_hostname;
     TimePoint now;
     std::function<Lookup(const std::string& host, const std::string& port)> resolve;
+    // What keyd's unit adds to its environment: where a PKCS #11 library finds its tokens may depend on it.
+    std::vector<std::pair<std::string, std::string>> keyd_environment = {};
 };
 
 // Also reads the additional_info file, which edged's file carries.

@@ -62,7 +62,8 @@ void warn_of_open_key(const GivenFile& file, const Identity& reader, Notes& note
 Pair check_pair_of_files(const CheckInput& in, const GivenFile& certificate, const GivenFile& key, Notes& notes) {
     Pair pair;
     if (readable(certificate, in.certd, Secrecy::open, notes)) pair.chain = read_certificates(certificate, notes);
-    if (readable(key, in.keyd, Secrecy::secret, notes)) {
+    // One in a token is asked for elsewhere (check_tokens).
+    if (!key.in_token() && readable(key, in.keyd, Secrecy::secret, notes)) {
         warn_of_open_key(key, in.keyd, notes);
         pair.key = read_private_key(key, notes);
     }

@@ -7,7 +7,7 @@ namespace muster::edge {
 namespace {
 
 bool has_device_key(const Provisioning& provisioning) {
-    return provisioning.source != Provisioning::Source::none;
+    return provisioning.source != Provisioning::Source::none && provisioning.method != Provisioning::Method::tpm;
 }
 
 // A path as a URI: what has a meaning of its own there is escaped.
@@ -36,6 +36,9 @@ std::string keyd(const GenerateInput& in) {
     if (in.config.max_requests) out.number("max_requests", in.config.max_requests->keyd);
     out.table({"aziot_keys"});
     out.text("homedir_path", "/var/lib/aziot/keyd");
+    const auto& library = in.config.key_library;
+    if (library.path) out.text("pkcs11_lib_path", library.path->value);
+    if (library.base_slot) out.text("pkcs11_base_slot", library.base_slot->value);
 
     std::map<std::string, std::string> preloaded;
     for (const auto& [id, key] : in.config.preloaded_keys) preloaded[id] = key.uri;
@@ -85,6 +88,15 @@ void identityd_subject(TomlText& out, std::string_view key, const std::optional<
     out.verbatim(key, subject_value(subject));
 }
 
+std::string_view attestation_name(Provisioning::Method method) {
+    switch (method) {
+        case Provisioning::Method::x509: return "x509";
+        case Provisioning::Method::symmetric_key: return "symmetric_key";
+        case Provisioning::Method::tpm: break;
+    }
+    return "tpm";
+}
+
 void identityd_dps(TomlText& out, const Provisioning& dps) {
     out.text("source", "dps");
     out.text("global_endpoint", dps.global_endpoint.value);
@@ -92,14 +104,13 @@ void identityd_dps(TomlText& out, const Provisioning& dps) {
     if (dps.authorities) out.text("global_endpoint_ca", dps.authorities->uri);
     if (dps.payload) out.verbatim("payload", fmt::format("{{ uri = {} }}", toml_string(dps.payload->uri)));
 
-    const bool x509 = dps.method == Provisioning::Method::x509;
     out.table({"provisioning", "attestation"});
-    out.text("method", x509 ? "x509" : "symmetric_key");
+    out.text("method", attestation_name(dps.method));
     // DPS compares the certificate's name with the registration id: one stands for the other.
     identityd_subject(out, "registration_id", dps.identity_issue,
                       dps.registration_id ? std::optional(dps.registration_id->value) : std::nullopt);
-    if (x509) return identityd_certificate(out, dps, "attestation");
-    out.text("symmetric_key", device_id);
+    if (dps.method == Provisioning::Method::x509) return identityd_certificate(out, dps, "attestation");
+    if (dps.method == Provisioning::Method::symmetric_key) out.text("symmetric_key", device_id);
 }
 
 void identityd_manual(TomlText& out, const SuperConfig& config) {
@@ -151,7 +162,14 @@ std::string identityd(const GenerateInput& in) {
 
 std::string tpmd(const GenerateInput& in) {
     auto out = begin_file();
+    const auto& tpm = in.config.tpm;
     if (in.config.max_requests) out.number("max_requests", in.config.max_requests->tpmd);
+    if (tpm.tcti) out.text("tcti", tpm.tcti->value);
+    if (tpm.auth_key_index) out.number("auth_key_index", *tpm.auth_key_index);
+    if (!tpm.endorsement_auth && !tpm.owner_auth) return out.str();
+    out.table({"hierarchy_authorization"});
+    if (tpm.endorsement_auth) out.text("endorsement", *tpm.endorsement_auth);
+    if (tpm.owner_auth) out.text("owner", *tpm.owner_auth);
     return out.str();
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "edge/config/values.h"
+#include "edge/pkcs11/uri.h"
 
 namespace muster::edge::readers {
 
@@ -27,11 +28,19 @@ std::optional<GivenFile> file(const ConfigSection& section, std::string_view nam
 }
 
 std::optional<GivenFile> key_file(const ConfigSection& section, std::string_view name) {
-    if (section.kind(name) == ConfigKind::string && starts_with_ignore_case(*section.string(name), "pkcs11:")) {
-        later(section, name, "a key in a hardware module (pkcs11:)");
+    const bool in_token = section.kind(name) == ConfigKind::string && pkcs11::is_uri(*section.string(name));
+    if (!in_token) return file(section, name);
+    auto uri = *section.string(name);
+    const auto parsed = pkcs11::Uri::parse(uri);
+    if (!parsed) {
+        section.problem(name, parsed.error().message(), parsed.error().hint());
         return std::nullopt;
     }
-    return file(section, name);
+    if (!parsed->names_object()) {
+        section.problem(name, "names no object in the token", "add ;object=LABEL or ;id=%XX before the \"?\"");
+        return std::nullopt;
+    }
+    return GivenFile{std::move(uri), {}, section.path(name), section.line(name)};
 }
 
 std::optional<std::uint32_t> number(const ConfigSection& section, std::string_view name) {

@@ -36,7 +36,7 @@ std::optional<Given> required(const ConfigSection& section, std::string_view nam
 
 // A file:// URI.
 std::optional<GivenFile> file(const ConfigSection& section, std::string_view name);
-// A private key: a file:// URI; a pkcs11: URI comes later.
+// A key: a file:// URI, or the pkcs11: URI of one in a token.
 std::optional<GivenFile> key_file(const ConfigSection& section, std::string_view name);
 std::optional<std::uint32_t> number(const ConfigSection& section, std::string_view name);
 // Every member a string, in file order.

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "edge/config/readers.h"
 #include "edge/config/values.h"
+#include "edge/pkcs11/uri.h"
 
 namespace muster::edge {
 namespace {
@@ -62,21 +63,52 @@ void read_localid(const ConfigSection& root) {
     later(root, "localid", "identities local to the device");
 }
 
-void read_key_library(const ConfigSection& root) {
-    const auto table = root.table("aziot_keys");
-    if (!table || table->names().empty()) return;
-    for (const auto* name : {"pkcs11_lib_path", "pkcs11_base_slot"}) (void)table->string(name);
-    later(root, "aziot_keys", "keeping keys in a hardware module (PKCS#11)");
+Complaint check_library_path(std::string_view text) {
+    if (is_placeholder(text)) return fmt::format("is still the template's \"{}\"", text);
+    if (!text.starts_with('/')) return fmt::format("must be an absolute path, not \"{}\"", printable(text));
+    return std::nullopt;
 }
 
-void read_tpm(const ConfigSection& root) {
+void read_key_library(const ConfigSection& root, KeyLibrary& library) {
+    const auto table = root.table("aziot_keys");
+    if (!table) return;
+    library.path = checked(*table, "pkcs11_lib_path", check_library_path);
+    const auto slot = table->string("pkcs11_base_slot");
+    if (!slot) return;
+    const auto uri = pkcs11::Uri::parse(*slot);
+    if (!uri)
+        table->problem("pkcs11_base_slot", uri.error().message(), uri.error().hint());
+    else if (uri->names_object())
+        table->problem("pkcs11_base_slot", "names an object, but a slot holds many", "leave object= and id= out");
+    else
+        library.base_slot = given(*table, "pkcs11_base_slot", *slot);
+}
+
+// TPM2B_AUTH holds no more.
+constexpr std::size_t longest_tpm_auth = 64;
+
+std::optional<std::string> tpm_auth(const ConfigSection& section, std::string_view name) {
+    auto text = section.string(name);
+    if (!text || text->size() <= longest_tpm_auth) return text;
+    section.problem(name, fmt::format("has more than {} bytes, which is all that a TPM takes", longest_tpm_auth));
+    return std::nullopt;
+}
+
+TpmSettings read_tpm(const ConfigSection& root) {
+    TpmSettings out;
     const auto table = root.table("tpm");
-    if (!table || table->names().empty()) return;
-    (void)table->string("tcti");
-    (void)table->integer("auth_key_index", 0, 0x7FFFFF);
-    if (const auto hierarchy = table->table("hierarchy_authorization"))
-        for (const auto* name : {"endorsement", "owner"}) (void)hierarchy->string(name);
-    later(root, "tpm", "the use of a TPM");
+    if (!table) return out;
+    out.tcti = checked(*table, "tcti", [](std::string_view text) -> Complaint {
+        if (!text.empty()) return std::nullopt;
+        return "is empty: \"device\" is the kernel's TPM";
+    });
+    if (const auto index = table->integer("auth_key_index", 0, 0x7FFFFF))
+        out.auth_key_index = static_cast<std::uint32_t>(*index);
+    if (const auto hierarchy = table->table("hierarchy_authorization")) {
+        out.endorsement_auth = tpm_auth(*hierarchy, "endorsement");
+        out.owner_auth = tpm_auth(*hierarchy, "owner");
+    }
+    return out;
 }
 
 void read_service_endpoints(const ConfigSection& root) {
@@ -103,8 +135,8 @@ SuperConfig understand(Config& source) {
     preloaded(root, config);
     cert_issuance(root, config);
     read_localid(root);
-    read_key_library(root);
-    read_tpm(root);
+    read_key_library(root, config.key_library);
+    config.tpm = read_tpm(root);
     read_service_endpoints(root);
     container_runtime(root, config);
     return config;

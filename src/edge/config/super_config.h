@@ -31,6 +31,9 @@ struct GivenFile {
     std::filesystem::path path;
     std::string key;
     std::size_t line = 0;
+
+    // Of a key alone: a "pkcs11:" URI stands in the place of the file's, and there is no path.
+    bool in_token() const { return path.empty(); }
 };
 
 struct AutoRenew {
@@ -99,7 +102,7 @@ struct SharedKey {
 // Where the device's identity comes from, and what it shows for it.
 struct Provisioning {
     enum class Source { none, manual, dps };
-    enum class Method { x509, symmetric_key };
+    enum class Method { x509, symmetric_key, tpm };
     Source source = Source::none;
     Method method = Method::x509;
     std::optional<GivenFile> identity_certificate;  // with x509
@@ -174,17 +177,32 @@ struct Preloaded {
     std::vector<std::string> ids;
 };
 
+// [tpm]: how aziot-tpmd comes to the TPM.
+struct TpmSettings {
+    std::optional<Given> tcti;  // as tpm2-tss names it; absent: "device", the kernel's
+    std::optional<std::uint32_t> auth_key_index;
+    std::optional<std::string> endorsement_auth, owner_auth;  // secrets
+};
+
+// [aziot_keys]: keys in PKCS #11 tokens.
+struct KeyLibrary {
+    std::optional<Given> path;       // pkcs11_lib_path
+    std::optional<Given> base_slot;  // pkcs11_base_slot, a pkcs11: URI with its PIN: where new keys are made
+};
+
 struct SuperConfig {
     std::optional<Given> hostname;         // absent: the operating system's
     std::optional<Given> parent_hostname;  // of a nested device: what stands for the hub, host[:port]
     Provisioning provisioning;
     std::optional<ProxySettings> proxy;
+    TpmSettings tpm;
     std::optional<std::uint64_t> cloud_timeout_sec;
     std::optional<std::uint32_t> cloud_retries;
     std::optional<MaxRequests> max_requests;
     std::optional<bool> prefer_module_identity_cache;
     std::map<std::string, Preloaded> preloaded_certs;
     std::map<std::string, GivenFile> preloaded_keys;
+    KeyLibrary key_library;
     EdgeCa edge_ca;
     std::optional<EstSettings> est;
     std::optional<LocalCa> local_ca;

@@ -1,0 +1,171 @@
+#!/usr/bin/env bash
+# A device whose key is in a PKCS #11 token (SoftHSM 2), against a real musterd in a network and mount namespace of their
+# own: keys that OpenSC made in the token, keys that the device makes there itself, a wrong PIN, a token that goes and
+# comes back. usage: token.sh BIN_DIR; the last line counts; 77: skipped.
+set -uo pipefail
+library=/usr/lib/softhsm/libsofthsm2.so
+if [ "${1:-}" != --inside ]; then
+    for tool in softhsm2-util pkcs11-tool jq curl openssl; do
+        command -v "$tool" >/dev/null || { echo "SKIPPED: $tool is not installed"; exit 77; }
+    done
+    if [ "$(id -u)" != 0 ] || ! unshare --net --mount --pid --fork true 2>/dev/null; then
+        echo "SKIPPED: needs root and namespaces"
+        exit 77
+    fi
+    exec unshare --net --mount --pid --fork --mount-proc "$0" --inside "$1"
+fi
+bin=$(cd "$2" && pwd)
+export PATH=$bin:$PATH
+unset MUSTER_CONNECTION_STRING MUSTER_CA https_proxy HTTPS_PROXY no_proxy NO_PROXY
+ip link set lo up
+work=$(mktemp -d /tmp/muster-token.XXXXXX)
+declare -A pid
+passed=0 failed=0
+ok() { # what, command...
+    local what=$1
+    shift
+    if "$@" >"$work/last" 2>&1; then
+        passed=$((passed + 1))
+        echo "ok: $what"
+    else
+        failed=$((failed + 1))
+        echo "FAILED: $what: $*"
+        sed 's/^/    /' "$work/last" | tail -15
+        [ -z "${root:-}" ] || sed 's/^/    log: /' "$root/log" | tail -12
+    fi
+}
+within() { # seconds, command...
+    local end=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ "$SECONDS" -lt "$end" ] || { "$@"; return; }
+        sleep 0.05
+    done
+}
+fails_with() { # text, command...
+    local text=$1 out
+    shift
+    if out=$("$@" 2>&1); then echo "it succeeded: $out"; return 1; fi
+    grep -qF -- "$text" <<<"$out" || { echo "$out"; return 1; }
+}
+end() {
+    local name
+    for name in "$@"; do
+        [ -n "${pid[$name]:-}" ] || continue
+        kill -TERM "${pid[$name]}" 2>/dev/null
+        wait "${pid[$name]}" 2>/dev/null
+        unset "pid[$name]"
+    done
+}
+finish() {
+    end "${!pid[@]}"
+    rm -rf "$work"
+}
+trap finish EXIT
+
+cd "$work" || exit 1
+mkdir tokens
+printf 'directories.tokendir = %s/tokens\nobjectstore.backend = file\nlog.level = ERROR\n' "$work" >softhsm2.conf
+export SOFTHSM2_CONF=$work/softhsm2.conf
+softhsm2-util --init-token --free --label edge --pin 1234 --so-pin 5678 >/dev/null
+tool() { pkcs11-tool --module $library --login --pin 1234 "$@" 2>&1; }
+
+printf 'host_name = "localhost"\n[listen]\nmetrics = "off"\n' >musterd.toml
+musterd --config musterd.toml --data-dir service >musterd.out 2>&1 </dev/null &
+pid[musterd]=$!
+within 10 curl -s --cacert service/ca.pem https://localhost/ -o /dev/null || { cat musterd.out; exit 1; }
+service() { muster "$@" --data-dir "$work/service"; }
+scope=$(service status --output json | jq -r .idScope)
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj '/CN=Plant CA' -keyout ca.key -out ca.pem 2>/dev/null
+service enrollment-group create plant --certificate-path ca.pem --edge-enabled true >/dev/null
+printf '[usage]\nextendedKeyUsage = clientAuth\n' >usage.cnf
+
+device() {
+    end supervisor
+    root=$work/$1
+    mkdir -p "$root/etc/aziot"
+    export MUSTER_DEVICE_ROOT=$root
+    start_device
+}
+start_device() {
+    aziotd run >>"$root/log" 2>&1 </dev/null &
+    pid[supervisor]=$!
+    within 5 test -S "$root/run/aziot/supervisor.sock"
+}
+configure() { cat >"$root/etc/aziot/config.toml"; }
+daemon() { # name, method, path, body
+    curl -sf --unix-socket "$root/run/aziot/$1.sock" -X "$2" -H 'Content-Type: application/json' ${4:+-d "$4"} "http://d$3?api-version=2021-05-01"
+}
+is_device() {
+    [ "$(curl -sf --unix-socket "$root/run/aziot/identityd.sock" -H 'Content-Type: application/json' -d '{"type":"aziot"}' \
+        'http://d/identities/device?api-version=2020-09-01' | jq -re .spec.deviceId)" = "$1" ]
+}
+in_token() { # key, certificate, more
+    printf '[provisioning]\nsource = "dps"\nglobal_endpoint = "https://localhost"\nid_scope = "%s"\n' "$scope"
+    printf 'global_endpoint_ca = "file://%s/service/ca.pem"\n[provisioning.attestation]\nmethod = "x509"\n' "$work"
+    printf 'identity_cert = "file://%s"\nidentity_pk = "%s"\n[aziot_keys]\npkcs11_lib_path = "%s"\n%s\n' "$2" "$1" "$library" "${3:-}"
+}
+
+echo "== keys that OpenSC made in the token"
+for kind in EC:prime256v1 EC:secp384r1 rsa:2048 rsa:4096; do
+    name=press-${kind//:/-}
+    ok "$kind: a key in the token" tool --keypairgen --key-type "$kind" --label "$name" --id "$(printf %s "$name" | od -An -tx1 -w64 | tr -d " ")"
+    tool --read-object --type pubkey --label "$name" --output-file "$name.pub" >/dev/null
+    openssl pkey -pubin -inform DER -in "$name.pub" -out "$name.pub.pem"
+    openssl x509 -new -subj "/CN=$name" -force_pubkey "$name.pub.pem" -CA ca.pem -CAkey ca.key -days 20 -extfile usage.cnf \
+        -extensions usage -out "$name.pem" 2>/dev/null
+    device "$name"
+    in_token "pkcs11:token=edge;object=$name?pin-value=1234" "$work/$name.pem" | configure
+    ok "$kind: config apply" iotedge config apply
+    ok "$kind: provisioned, with mutual TLS" within 10 is_device "$name"
+    ok "$kind: the service has it" service registration show "$name"
+done
+ok "no key of the device is in a file" [ -z "$(grep -rl "PRIVATE KEY" "$root/var" "$root/etc" 2>/dev/null)" ]
+ok "no PIN in the log" fails_with "" grep -q 1234 "$root/log"
+
+echo "== what is wrong is told before anything is written"
+name=press-EC-prime256v1
+device "$name"
+in_token "pkcs11:token=edge;object=$name?pin-value=4321" "$work/$name.pem" | configure
+ok "a wrong PIN" fails_with CKR_PIN_INCORRECT iotedge config apply
+in_token "pkcs11:token=hedge;object=$name?pin-value=1234" "$work/$name.pem" | configure
+ok "another token" fails_with "the token is missing: no token=hedge" iotedge config apply
+in_token "pkcs11:token=edge;object=press-rsa-2048?pin-value=1234" "$work/$name.pem" | configure
+ok "another key" fails_with "does not belong to the certificate" iotedge config apply
+
+echo "== the token goes and comes back"
+in_token "pkcs11:token=edge;object=$name?pin-value=1234" "$work/$name.pem" | configure
+ok "config apply" iotedge config apply
+ok "provisioned" within 10 is_device "$name"
+mv tokens away
+sleep 2.1
+ok "without it there is no new registration" fails_with "token" iotedge system reprovision
+ok "the identity stays" is_device "$name"
+mv away tokens
+sleep 2.1
+ok "with it there is" iotedge system reprovision
+ok "and the device is there" within 10 is_device "$name"
+
+echo "== the PIN changes behind the device's back"
+ok "another PIN" tool --change-pin --new-pin 987654
+end supervisor && start_device
+ok "the identity stays" within 10 is_device "$name"
+ok "a registration says why not" fails_with CKR_PIN_INCORRECT iotedge system reprovision
+in_token "pkcs11:token=edge;object=$name?pin-value=987654" "$work/$name.pem" | configure
+ok "the new PIN is applied" iotedge config apply
+ok "and registers" within 10 iotedge system reprovision
+pkcs11-tool --module $library --login --pin 987654 --change-pin --new-pin 1234 >/dev/null 2>&1
+
+echo "== keys that the device makes in the token"
+device maker
+in_token "pkcs11:object=$name" "$work/$name.pem" 'pkcs11_base_slot = "pkcs11:token=edge?pin-value=1234"' | configure
+ok "config apply" iotedge config apply
+ok "provisioned" within 10 is_device "$name"
+ok "the edge authority's key is made" daemon keyd POST /keypair '{"keyId":"aziot-edged-ca","preferredAlgorithms":"rsa-2048:*"}'
+ok "in the token" eval 'tool --list-objects --type privkey | grep -q "label: *aziot-edged-ca"'
+ok "the key of the modules' keys, too" eval 'tool --list-objects --type secrkey | grep -q "label: *aziot_identityd_master_id" || daemon keyd POST /key "{\"keyId\":\"aziot_identityd_master_id\",\"usage\":\"derive,sign\"}"'
+ok "a module has keys of it" curl -sf --unix-socket "$root/run/aziot/identityd.sock" -H 'Content-Type: application/json' \
+    -d '{"type":"aziot","moduleId":"m1"}' 'http://d/identities/modules?type=aziot&api-version=2020-09-01'
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
