@@ -251,7 +251,8 @@ HttpClient::HttpClient(std::unique_ptr<State> state) : state_(std::move(state)) 
 HttpClient::~HttpClient() = default;
 
 Result<std::shared_ptr<HttpClient>> HttpClient::create(const std::string& base_url,
-                                                       std::shared_ptr<const ClientTls> tls, ClientOptions options) {
+                                                       const std::shared_ptr<const ClientTls>& tls,
+                                                       ClientOptions options) {
     auto state = std::make_unique<State>();
     MUSTER_TRY(state->target, read_target(base_url, options));
     if (state->target.unix_path.empty()) {

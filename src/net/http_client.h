@@ -40,7 +40,7 @@ class HttpClient {
 public:
     // "https://host[:port]" or "unix:///path/to.sock".
     static Result<std::shared_ptr<HttpClient>> create(const std::string& base_url,
-                                                      std::shared_ptr<const ClientTls> tls = nullptr,
+                                                      const std::shared_ptr<const ClientTls>& tls = nullptr,
                                                       ClientOptions options = {});
     ~HttpClient();
 

@@ -45,7 +45,7 @@ HttpServer::~HttpServer() {
     drain(std::chrono::milliseconds(0));
 }
 
-Result<std::uint16_t> HttpServer::listen_tls(const std::string& address, std::shared_ptr<ServerTls> tls) {
+Result<std::uint16_t> HttpServer::listen_tls(const std::string& address, const std::shared_ptr<ServerTls>& tls) {
     return state_->core.listen_tcp_address(address, tls);
 }
 

@@ -79,7 +79,7 @@ public:
 
     // "0.0.0.0:443", "[::]:443", "127.0.0.1:0" (any free port). One listener per reactor (SO_REUSEPORT). The error says
     // what holds the port and what mends a missing right to bind it.
-    Result<std::uint16_t> listen_tls(const std::string& address, std::shared_ptr<ServerTls> tls);
+    Result<std::uint16_t> listen_tls(const std::string& address, const std::shared_ptr<ServerTls>& tls);
     Result<std::uint16_t> listen_plain(const std::string& address);  // for metrics on loopback
     // Takes over the path when no one answers on it any more; mode as given.
     Result<> listen_unix(const std::filesystem::path& path, mode_t mode);

@@ -35,7 +35,7 @@ public:
     ~StreamServer();
 
     // As HttpServer::listen_tls; returns the port that is really bound.
-    Result<std::uint16_t> listen_tls(const std::string& address, std::shared_ptr<ServerTls> tls);
+    Result<std::uint16_t> listen_tls(const std::string& address, const std::shared_ptr<ServerTls>& tls);
     Result<std::uint16_t> listen_plain(const std::string& address);  // on loopback, for tests
 
     // No new connections; idle ones end at once, busy ones get until `patience`. Blocks; not from a reactor.

@@ -80,8 +80,8 @@ Result<Packet> parse_connect(Reader reader) {
     Connect connect;
     MUSTER_TRY(const auto protocol, reader.text());
     MUSTER_TRY(connect.level, reader.byte());
-    if (protocol != "MQTT" && !(protocol == "MQIsdp" && connect.level == 3))
-        return malformed("the protocol is not MQTT");
+    const bool earlier = protocol == "MQIsdp" && connect.level == 3;
+    if (protocol != "MQTT" && !earlier) return malformed("the protocol is not MQTT");
     if (connect.level != 4) return connect;
     MUSTER_TRY(const auto flag_byte, reader.byte());
     const ConnectFlags flags(flag_byte);
