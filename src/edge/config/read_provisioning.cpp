@@ -25,12 +25,13 @@ void read_attestation(const ConfigSection& section, Provisioning& out) {
     const auto attestation = section.table("attestation");
     if (!attestation) {
         if (!section.has("attestation"))
-            section.problem("attestation", "is missing: a table with method = \"x509\" or \"symmetric_key\"");
+            section.problem("attestation", "is missing: a table with method = \"x509\", \"symmetric_key\" or \"tpm\"");
         return;
     }
     const std::vector<std::string> methods{"x509", "symmetric_key", "tpm"};
     const auto method = attestation->choice("method", methods);
-    if (!attestation->has("method")) attestation->problem("method", "is missing: \"x509\" or \"symmetric_key\"");
+    if (!attestation->has("method"))
+        attestation->problem("method", "is missing: \"x509\", \"symmetric_key\" or \"tpm\"");
     if (method == "x509") return x509(*attestation, out);
     if (!method) {
         for (const auto& name : attestation->names()) (void)attestation->kind(name);
@@ -44,8 +45,8 @@ void read_attestation(const ConfigSection& section, Provisioning& out) {
         out.shared_key = shared_key(*attestation, "symmetric_key");
     }
     if (method != "tpm") return;
+    out.method = Provisioning::Method::tpm;
     only_with(*attestation, {"symmetric_key"}, "method = \"symmetric_key\"");
-    later(*attestation, "method", "attestation by TPM");
 }
 
 void endpoint(const ConfigSection& section, Provisioning& out) {
