@@ -76,13 +76,17 @@ std::vector<pki::CertificateChain> Authority::chains() const {
     return all;
 }
 
-json::object Authority::status() const {
+Task<Result<json::object>> Authority::status() {
+    co_return co_await worker_.run([&]() -> Result<json::object> { return describe(); });
+}
+
+json::object Authority::describe() const {
     const auto ca = issuing();
     json::object out{{"enabled", ca != nullptr}, {"certificateDays", policy_.certificate_life.count()}};
     if (ca == nullptr) return out;
     out["issuing"] = certificate_view(ca->certificate());
     out["root"] = certificate_view(ca->chain.back());
-    out["rootKeyIsHere"] = files_.root_is_here();
+    out["rootKeyIsHere"] = files_.root_is_here(ca->chain.back());
     out["chain"] = pki::to_pem(ca->chain);
     out["crlPath"] = fmt::format("/crl/{}.crl", ca->id());
     if (!policy_.crl_url.empty()) out["crlUrl"] = fmt::format("{}/{}.crl", policy_.crl_url, ca->id());
@@ -103,7 +107,7 @@ Task<Result<json::object>> Authority::adopt(IssuingCa made, std::string_view typ
                                         {"until", format_utc_seconds(ca->certificate().not_after())},
                                         {"certificate", ca->fingerprint}});
     if (tell_) MUSTER_CO_CHECK(co_await tell_());
-    co_return status();
+    co_return co_await status();
 }
 
 Task<Result<json::object>> Authority::create(NewAuthority wanted, bool replace, store::Origin by) {

@@ -49,7 +49,7 @@ public:
     const Policy& policy() const { return policy_; }
 
     // {"enabled", "issuing": {...}, "chain": PEM, ...}.
-    json::object status() const;
+    Task<Result<json::object>> status();
     // Errc::conflict when there is an issuing CA and `replace` does not say that it may go.
     Task<Result<json::object>> create(NewAuthority wanted, bool replace, store::Origin by);
     Task<Result<json::object>> install(std::string chain_pem, Secret key_pem, store::Origin by);
@@ -67,6 +67,7 @@ public:
 
 private:
     Task<Result<json::object>> adopt(IssuingCa made, std::string_view type, store::Origin by);
+    json::object describe() const;
     void show(std::shared_ptr<const IssuingCa> ca, bool active);
     std::vector<pki::CertificateChain> chains() const;
 

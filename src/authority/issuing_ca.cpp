@@ -93,9 +93,20 @@ Result<> IssuingCaFiles::save(const IssuingCa& authority) const {
     return write_key(file(authority.fingerprint), *authority.key);
 }
 
-bool IssuingCaFiles::root_is_here() const {
-    std::error_code ignored;
-    return std::filesystem::exists(file(root_file), ignored);
+bool IssuingCaFiles::root_is_here(const pki::Certificate& root) const {
+    const auto key = read_key(file(root_file));
+    return key && belongs_to(*key, root);
+}
+
+Result<pki::PrivateKey> IssuingCaFiles::find_key(const pki::Certificate& certificate) const {
+    for (const auto& path : {file(certificate.sha256_thumbprint()), file(requested_file)}) {
+        auto key = read_key(path);
+        if (!key && key.error().code() == Errc::not_found) continue;
+        if (!key || belongs_to(*key, certificate)) return key;
+    }
+    return fail(
+        Error(Errc::invalid_argument, fmt::format("there is no key here for '{}'", printable(certificate.subject())))
+            .with_hint("give the key, or begin with a request: `muster authority request`"));
 }
 
 Result<IssuingCa> IssuingCaFiles::find_root(const std::vector<pki::CertificateChain>& chains) const {
@@ -151,15 +162,13 @@ Result<IssuingCa> IssuingCaFiles::install(std::string_view chain_pem, std::strin
     auto chain = pki::parse_chain(chain_pem);
     if (!chain) return fail(chain.error().wrap(Errc::invalid_argument, "the certificate chain"));
     MUSTER_CHECK(check_chain(*chain, clock_.now()));
-    const bool requested = key_pem.empty();
-    auto key = requested ? read_key(file(requested_file)) : pki::PrivateKey::from_pem(key_pem);
-    if (!key && requested && key.error().code() == Errc::not_found)
-        return fail(Error(Errc::invalid_argument, "there is no key for this certificate: none was requested here")
-                        .with_hint("give the key, or begin with a request: `muster authority request`"));
+    auto key = key_pem.empty() ? find_key(chain->front()) : pki::PrivateKey::from_pem(key_pem);
     if (!key) return fail(key.error().wrap(Errc::invalid_argument, "the key"));
-    MUSTER_CHECK(check_key(*key, chain->front(), requested ? "the key of the last request" : "the given key"));
+    MUSTER_CHECK(check_key(*key, chain->front(), key_pem.empty() ? "the key that is here" : "the given key"));
     auto authority = make(std::move(*chain), std::move(*key));
     MUSTER_CHECK(save(authority));
+    // What it was is in its own file by now.
+    if (key_pem.empty()) MUSTER_CHECK(remove_file(file(requested_file)));
     return authority;
 }
 

@@ -42,15 +42,17 @@ public:
     Result<IssuingCa> create(const NewAuthority& wanted, const std::vector<pki::CertificateChain>& chains) const;
     // A new key, kept until its certificate is installed, and the request to have that certificate by (PEM).
     Result<std::string> request(const std::string& common_name, const pki::KeySpec& key) const;
-    // A chain signed elsewhere: issuing CA first, up to its root. Without `key_pem`, the key of the last request. What
-    // is wrong with the chain or the key is Errc::invalid_argument.
+    // A chain signed elsewhere: issuing CA first, up to its root. Without `key_pem`, the key of the last request, or
+    // the one that is here for that CA already. What is wrong with the chain or the key is Errc::invalid_argument.
     Result<IssuingCa> install(std::string_view chain_pem, std::string_view key_pem) const;
     // One that the store knows.
     Result<IssuingCa> load(const store::IssuingAuthorityRecord& record) const;
-    bool root_is_here() const;
+    // Whether the key of that root is here.
+    bool root_is_here(const pki::Certificate& root) const;
 
 private:
     Result<> save(const IssuingCa& authority) const;
+    Result<pki::PrivateKey> find_key(const pki::Certificate& certificate) const;
     Result<IssuingCa> find_root(const std::vector<pki::CertificateChain>& chains) const;
     std::filesystem::path file(std::string_view name) const { return directory_ / fmt::format("{}.key.pem", name); }
 

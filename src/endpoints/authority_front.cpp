@@ -96,7 +96,8 @@ Task<net::HttpResponse> show(const Exchange& exchange) {
     if (!exchange.is("GET")) co_return provisioning_error(exchange, method_not_allowed(exchange, "GET"));
     if (const auto policy = exchange.authorize(Right::enrollment_read); !policy)
         co_return provisioning_error(exchange, policy.error());
-    co_return json_answer(exchange, 200, exchange.services.authority->authority.status());
+    const auto status = co_await exchange.services.authority->authority.status();
+    co_return status ? json_answer(exchange, 200, *status) : provisioning_error(exchange, status.error());
 }
 
 Task<net::HttpResponse> list_certificates(const Exchange& exchange) {

@@ -30,6 +30,11 @@ std::string describe_credential(const DeviceRequest& request) {
 // One sentence for all who are not known here, whatever of it is stored: only what the device itself showed.
 std::unexpected<Error> unknown_device(const DeviceRequest& request, const Verdict& verdict) {
     const auto& why = verdict.usable() ? verdict.group_fault : verdict.fault;
+    if (verdict.issued_here)
+        return fail(
+            unauthorized(
+                fmt::format("the certificate '{}' lets nobody in: {}", printable(request.chain.front().subject()), why))
+                .with_hint("let the device enrol again: with its bootstrap certificate or a one-time password"));
     if (verdict.token || request.chain.empty())
         return fail(
             unauthorized(fmt::format("no enrollment stands for this registration id and key: {}", why))

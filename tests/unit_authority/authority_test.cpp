@@ -23,7 +23,7 @@ protected:
 
 TEST_F(AuthorityTest, IsOffUntilTheOperatorSaysSo) {
     EXPECT_EQ(authority_.issuing(), nullptr);
-    EXPECT_EQ(authority_.status().at("enabled"), false);
+    EXPECT_EQ(run(authority_.status())->at("enabled"), false);
     const auto refused = enrol("dev-1", new_key(), {});
     EXPECT_EQ(code(refused), Errc::unsupported);
     EXPECT_THAT(why(refused), HasSubstr("not switched on"));
@@ -83,7 +83,7 @@ TEST_F(AuthorityTest, TakesAnIssuingCaWhoseRootStaysElsewhere) {
     const auto root = pki_.root("Offline root");
     const auto issuing = pki_.intermediate(root, "Plant issuing");
     const auto chain = issuing.certificate.pem() + root.certificate.pem();
-    EXPECT_THAT(why(run(authority_.install(chain, {}, {}))), HasSubstr("no key for this certificate"));
+    EXPECT_THAT(why(run(authority_.install(chain, {}, {}))), HasSubstr("there is no key here for 'CN=Plant issuing'"));
     EXPECT_THAT(why(run(authority_.install(chain, Secret(pem(root.key)), {}))), HasSubstr("is not the key of"));
     EXPECT_THAT(why(run(authority_.install(issuing.certificate.pem(), Secret(pem(issuing.key)), {}))),
                 HasSubstr("whose issuer 'CN=Offline root' is missing"));
@@ -113,6 +113,15 @@ TEST_F(AuthorityTest, AsksForItsCertificateWithAKeyThatNeverLeavesIt) {
     const auto installed = run(authority_.install(certificate->pem() + root.certificate.pem(), {}, {}));
     ASSERT_TRUE(installed) << why(installed);
     EXPECT_NE(authority_.issuing(), nullptr);
+    EXPECT_EQ(installed->at("rootKeyIsHere"), false);
+    EXPECT_FALSE(std::filesystem::exists(directory_ / "authority" / "requested.key.pem"));
+
+    // There and back: the keys of both are here.
+    const auto other = run(authority_.create({.name = "Own"}, true, {}));
+    ASSERT_TRUE(other) << why(other);
+    EXPECT_EQ(other->at("rootKeyIsHere"), true);
+    const auto back = run(authority_.install(certificate->pem() + root.certificate.pem(), {}, {}));
+    EXPECT_TRUE(back) << why(back);
 }
 
 TEST_F(AuthorityTest, IssuesForClientAuthenticationWithinBounds) {

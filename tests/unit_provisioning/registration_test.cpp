@@ -234,7 +234,7 @@ TEST_F(RegistrationTest, RequestsThatAskForMoreAreToldSo) {
         return run(registrations_.register_device(request("dev1", chain_), object(body)));
     };
     EXPECT_EQ(number(ask(R"({"registrationId":"dev2"})")), code::invalid_body);
-    EXPECT_EQ(number(ask(R"({"csr":"AAAA"})")), code::not_in_this_version);
+    EXPECT_EQ(number(ask(R"({"csr":"AAAA"})")), code::invalid_body);
     EXPECT_TRUE(ask(R"({"registrationId":"DEV1","payload":{"a":1}})"));
     auto foreign = request("dev1", chain_);
     foreign.scope = "0neOther";
