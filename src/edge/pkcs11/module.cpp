@@ -110,12 +110,13 @@ bool Module::restart() {
     if (initialized_) functions_->C_Finalize(nullptr);
     initialized_ = false;
     ++epoch_;
-    if (auto started = initialize(); !started) {
-        log::error("the PKCS #11 library does not start again",
-                   {{"library", path_.string()}, {"error", started.error().chain()}});
-        return false;
-    }
-    return true;
+    auto started = initialize();
+    if (started) return true;
+    log::error("the PKCS #11 library does not start again",
+               {{"library", path_.string()}, {"error", started.error().chain()}});
+    trouble_ = started.error().wrap(
+        fmt::format("the token is missing: the PKCS #11 library {} does not start", path_.string()));
+    return false;
 }
 
 Result<TokenInfo> Module::describe(unsigned long slot) const {
@@ -139,6 +140,7 @@ Result<TokenInfo> Module::describe(unsigned long slot) const {
 
 Result<std::vector<TokenInfo>> Module::tokens() const {
     constexpr unsigned long most = 1024;
+    if (!initialized_) return fail(*trouble_);
     unsigned long count = 0;
     MUSTER_CHECK(check("C_GetSlotList", functions_->C_GetSlotList(CK_TRUE, nullptr, &count)));
     // One may be plugged in between the two calls.

@@ -67,6 +67,7 @@ private:
     const _CK_FUNCTION_LIST* functions_;
     mutable std::shared_mutex mutex_;  // held alone by restart()
     bool initialized_ = false;
+    std::optional<Error> trouble_;  // while not initialized: why
     unsigned epoch_ = 0;
     std::chrono::steady_clock::time_point started_;
 };
