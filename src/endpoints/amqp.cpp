@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "endpoints/amqp_provisioning.h"
+#include "endpoints/amqp_sasl.h"
 
 namespace muster::endpoints {
 namespace {
@@ -10,21 +11,8 @@ namespace {
 namespace amqp = wire::amqp;
 using net::Monotonic;
 
-constexpr std::string_view mechanisms_with_certificate = "PLAIN EXTERNAL ANONYMOUS";
-constexpr std::string_view mechanisms_without = "PLAIN ANONYMOUS";
 // For the last words, after a time is over.
 constexpr std::chrono::seconds grace{10};
-
-// RFC 4616: who to act for (not looked at), who it is, and what proves it, with zero bytes between.
-struct PlainCredential {
-    std::string_view user;
-    std::string_view password;
-};
-std::optional<PlainCredential> parse_plain(std::string_view response) {
-    const auto parts = split(response, '\0');
-    if (parts.size() != 3) return std::nullopt;
-    return PlainCredential{parts[1], parts[2]};
-}
 
 class Session {
 public:
@@ -35,8 +23,8 @@ public:
           stream_(stream),
           peer_(peer),
           share_(std::move(budget)),
-          connection_(amqp::Connection::server(
-              limits.connection, std::string(peer.chain.empty() ? mechanisms_without : mechanisms_with_certificate))),
+          connection_(amqp::Connection::server(limits.connection, AmqpSasl::mechanisms(peer))),
+          sasl_(services, peer),
           front_(services, peer, connection_) {}
 
     Task<> run() {
@@ -97,11 +85,16 @@ private:
     Task<> handle_events() {
         while (auto event = connection_.next_event()) {
             if (auto* init = std::get_if<amqp::SaslInit>(&*event)) {
-                connection_.sasl_outcome(accept_sasl(*init));
-            } else if (std::holds_alternative<amqp::SaslResponse>(*event)) {
-                connection_.sasl_outcome(false);  // no mechanism here has a second step
+                answer_sasl(co_await sasl_.begin(std::move(*init)));
+            } else if (auto* response = std::get_if<amqp::SaslResponse>(&*event)) {
+                answer_sasl(co_await sasl_.go_on(std::move(response->response)));
             } else if (std::holds_alternative<amqp::Opened>(*event)) {
                 opened_ = true;
+                // New sessions go first: those that are open come to their end.
+                if (services_.throttle.refuses_sessions()) {
+                    services_.metrics.throttled(to_string(provisioning::Limit::overload));
+                    finish(Error(Errc::throttled, "the service has more to do than it can"));
+                }
             } else if (const auto* attached = std::get_if<amqp::Attached>(&*event)) {
                 front_.attach(*attached);
             } else if (const auto* detached = std::get_if<amqp::Detached>(&*event)) {
@@ -118,25 +111,10 @@ private:
         }
     }
 
-    bool accept_sasl(amqp::SaslInit& init) {
-        if (equals_ignore_case(init.mechanism, "ANONYMOUS")) return true;
-        if (equals_ignore_case(init.mechanism, "EXTERNAL")) return !peer_.chain.empty() || refuse_sasl(init, "");
-        if (!equals_ignore_case(init.mechanism, "PLAIN")) return refuse_sasl(init, "");
-        const auto credential = parse_plain(init.response.text());
-        if (!credential) return refuse_sasl(init, "");
-        const auto address = parse_registration_address(credential->user);
-        if (!address || address->scope != services_.scope) return refuse_sasl(init, credential->user);
-        front_.use_token(Secret(credential->password));
-        return true;
-    }
-
-    // All that the client hears is a number: its owner finds the reason here.
-    bool refuse_sasl(const amqp::SaslInit& init, std::string_view user) const {
-        log::info("AMQP session refused", {{"peer", peer_.address},
-                                           {"mechanism", printable(init.mechanism)},
-                                           {"userName", printable(user)},
-                                           {"reason", "this is no credential of a device of this id scope"}});
-        return false;
+    void answer_sasl(AmqpSasl::Answer answer) {
+        if (!answer.outcome) return connection_.sasl_challenge(std::move(answer.challenge));
+        front_.use_token(sasl_.take_token());
+        connection_.sasl_outcome(*answer.outcome);
     }
 
     // Our end of the conversation, with the reason for both sides.
@@ -158,6 +136,7 @@ private:
     const net::Peer& peer_;
     net::BudgetShare share_;
     amqp::Connection connection_;
+    AmqpSasl sasl_;
     AmqpProvisioning front_;
     bool opened_ = false;
     bool over_ = false;

@@ -65,7 +65,7 @@ TEST_F(AmqpSasl, OffersItsMechanismsAndHandsUpWhatCame) {
         auto& step = std::get<SaslInit>(event);
         mechanism = step.mechanism;
         credential = step.response.text();
-        server_.sasl_outcome(true);
+        server_.sasl_outcome(SaslOutcome::ok);
     });
     EXPECT_EQ(mechanism, "PLAIN");
     EXPECT_EQ(credential, "\0user\0token"s);
@@ -75,7 +75,7 @@ TEST_F(AmqpSasl, OffersItsMechanismsAndHandsUpWhatCame) {
 TEST_F(AmqpSasl, ARefusalIsAnOutcomeAndTheEnd) {
     std::vector<std::string> conditions;
     const auto output = give(header_ + init("PLAIN", "x"), [&](Event& event) {
-        if (std::holds_alternative<SaslInit>(event)) server_.sasl_outcome(false);
+        if (std::holds_alternative<SaslInit>(event)) server_.sasl_outcome(SaslOutcome::refused);
     });
     EXPECT_THAT(output, HasSubstr(std::string(outcome_refused)));
     bool over = false;
@@ -83,11 +83,18 @@ TEST_F(AmqpSasl, ARefusalIsAnOutcomeAndTheEnd) {
     EXPECT_TRUE(over);
 }
 
+TEST_F(AmqpSasl, OurTroubleIsNotTheClientsFault) {
+    const auto output = give(header_ + init("PLAIN", "x"), [&](Event& event) {
+        if (std::holds_alternative<SaslInit>(event)) server_.sasl_outcome(SaslOutcome::trouble);
+    });
+    EXPECT_THAT(output, HasSubstr("\0\x53\x44\xc0\x03\x01\x50\x04"s));
+}
+
 TEST_F(AmqpSasl, GoesOnWithAmqpInTheSameBytes) {
     Connection client = Connection::client(settings_, "host");
     bool opened = false;
     const auto output = give(header_ + init("ANONYMOUS", "") + client.take_output(), [&](Event& event) {
-        if (std::holds_alternative<SaslInit>(event)) server_.sasl_outcome(true);
+        if (std::holds_alternative<SaslInit>(event)) server_.sasl_outcome(SaslOutcome::ok);
         opened = opened || std::holds_alternative<Opened>(event);
     });
     EXPECT_TRUE(opened);
@@ -113,7 +120,7 @@ TEST_F(AmqpSasl, AsksAndIsAnswered) {
         EXPECT_THAT(output, HasSubstr(next));
     }
     EXPECT_EQ(steps, 3);
-    output = give(response("done"), [&](Event&) { server_.sasl_outcome(true); });
+    output = give(response("done"), [&](Event&) { server_.sasl_outcome(SaslOutcome::ok); });
     EXPECT_THAT(output, HasSubstr(std::string(outcome_ok)));
 }
 
@@ -128,7 +135,7 @@ TEST_F(AmqpSasl, WhoBeginsTwiceIsRefused) {
 }
 
 TEST_F(AmqpSasl, TlsInsideIsNotTakenUp) {
-    give(header_ + init("PLAIN", "x"), [&](Event&) { server_.sasl_outcome(true); });
+    give(header_ + init("PLAIN", "x"), [&](Event&) { server_.sasl_outcome(SaslOutcome::ok); });
     std::string_view hello = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"sv;
     EXPECT_FALSE(server_.take(hello).has_value());
 }

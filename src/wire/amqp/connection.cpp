@@ -384,10 +384,10 @@ void Connection::sasl_challenge(std::string bytes) {
     if (state_->sasl) state_->sasl->challenge(std::move(bytes));
 }
 
-void Connection::sasl_outcome(bool accepted) {
+void Connection::sasl_outcome(SaslOutcome outcome) {
     if (!state_->sasl || state_->sasl->finished()) return;
-    state_->sasl->finish(accepted);
-    if (accepted) state_->framer.expect_amqp();
+    state_->sasl->finish(static_cast<int>(outcome));
+    if (outcome == SaslOutcome::ok) state_->framer.expect_amqp();
 }
 
 LinkId Connection::attach(bool incoming, const std::string& address, const Map& properties) {

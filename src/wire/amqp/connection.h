@@ -28,6 +28,7 @@ inline constexpr const char* limit_exceeded = "amqp:resource-limit-exceeded";
 inline constexpr const char* framing_error = "amqp:connection:framing-error";
 inline constexpr const char* message_too_large = "amqp:link:message-size-exceeded";
 inline constexpr const char* argument_error = "com.microsoft:argument-error";
+inline constexpr const char* precondition_failed = "com.microsoft:precondition-failed";
 inline constexpr const char* throttled = "com.microsoft:device-container-throttled";
 }  // namespace condition
 
@@ -50,6 +51,9 @@ struct Condition {
 };
 
 using LinkId = std::uint32_t;
+
+// The codes of section 5.3.3.6 that are used here. `trouble`: not the fault of the credential; trying again may help.
+enum class SaslOutcome : std::uint8_t { ok = 0, refused = 1, trouble = 4 };
 
 // The first word of the client in the SASL layer; answer with sasl_challenge() or sasl_outcome().
 struct SaslInit {
@@ -122,7 +126,7 @@ public:
     std::optional<std::chrono::steady_clock::time_point> tick(std::chrono::steady_clock::time_point now);
 
     void sasl_challenge(std::string bytes);
-    void sasl_outcome(bool accepted);
+    void sasl_outcome(SaslOutcome outcome);
 
     // One of our own; the peer's answer is an Attached event. On a session that is made with the first.
     LinkId attach(bool incoming, const std::string& address, const Map& properties);

@@ -64,7 +64,7 @@ SaslServer::SaslServer(pn_transport_t* transport, std::string mechanisms)
 void SaslServer::receive(bool first, std::string_view mechanism, std::string_view response) {
     // A client speaks once and then waits for us.
     if (first == begun_ || our_turn_ || finished_) {
-        finish(false);
+        finish(PN_SASL_AUTH);
         return;
     }
     begun_ = our_turn_ = true;
@@ -83,14 +83,14 @@ void SaslServer::challenge(std::string bytes) {
     pnx_sasl_set_desired_state(transport_, SASL_POSTED_CHALLENGE);
 }
 
-void SaslServer::finish(bool accepted) {
+void SaslServer::finish(int outcome) {
     if (std::exchange(finished_, true)) return;
     step_.reset();
     pnx_sasl_set_bytes_out(transport_, pn_bytes(0, nullptr));
-    if (accepted) {
+    if (outcome == PN_SASL_OK) {
         pnx_sasl_set_succeeded(transport_, "", nullptr);
     } else {
-        pnx_sasl_set_failed(transport_);
+        pn_sasl_done(pn_sasl(transport_), static_cast<pn_sasl_outcome_t>(outcome));
     }
     pnx_sasl_set_desired_state(transport_, SASL_POSTED_OUTCOME);
 }

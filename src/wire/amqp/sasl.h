@@ -28,7 +28,7 @@ public:
     std::optional<Step> take_step();
 
     void challenge(std::string bytes);
-    void finish(bool accepted);
+    void finish(int outcome);  // a code of the standard; 0: accepted
     bool finished() const { return finished_; }
 
 private:
