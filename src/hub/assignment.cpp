@@ -38,11 +38,21 @@ void set_twin(IdentityRecord& record, const Assignment& assignment, TimePoint no
     record.reported = assignment.reported;
 }
 
+// A device that its hub kept out stays out wherever it moves.
+bool keep_out(IdentityRecord& record, const Assignment& assignment, TimePoint now) {
+    if (!assignment.disabled || record.status == "disabled") return false;
+    record.status = "disabled";
+    record.status_reason = assignment.status_reason;
+    record.status_updated = now;
+    return true;
+}
+
 Result<> create(store::Tx& tx, const Assignment& assignment, TimePoint now, Random& random) {
     auto record = new_identity(assignment.device_id, "", now, random);
     record.edge = assignment.edge;
     set_credential(record, assignment.credential);
     set_twin(record, assignment, now);
+    keep_out(record, assignment, now);
     if (record.edge) MUSTER_CHECK(add_edge_parts(tx, record, now, random));
     return tx.identities().insert(record);
 }
@@ -64,7 +74,9 @@ Result<> refresh(store::Tx& tx, IdentityRecord record, const Assignment& assignm
             Error(Errc::conflict,
                   fmt::format("the hub knows '{}' as an IoT Edge device, its enrollment does not", record.device_id))
                 .with_hint("set capabilities.iotEdge in the enrollment, or delete the device from the hub"));
-    if (has_credential(record, assignment.credential) && !becomes_edge && !assignment.reset_twin) return {};
+    const bool kept_out = keep_out(record, assignment, now);
+    if (has_credential(record, assignment.credential) && !becomes_edge && !assignment.reset_twin && !kept_out)
+        return {};
 
     set_credential(record, assignment.credential);
     if (becomes_edge) {

@@ -23,7 +23,9 @@ struct Assignment {
     std::string tags;  // initial twin, JSON objects as text; empty for {}
     std::string desired;
     std::string reported = {};  // of an identity that comes from another hub
-    bool reset_twin = false;    // an existing identity gets this twin, too (re-provisioning)
+    bool disabled = false;      // there, and so here
+    std::string status_reason = {};
+    bool reset_twin = false;  // an existing identity gets this twin, too (re-provisioning)
 };
 
 // Creates the device with its first twin (and $edgeAgent and $edgeHub when it is an edge device), or refreshes the

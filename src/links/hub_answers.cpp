@@ -123,7 +123,8 @@ Result<provisioning::TwinCopy> read_twin(std::string_view body) {
     const auto property = [&](std::string_view name) {
         return section_text(properties != nullptr ? object_in(*properties, name) : nullptr);
     };
-    return provisioning::TwinCopy{section_text(object_in(*parsed, "tags")), property("desired"), property("reported")};
+    return provisioning::TwinCopy{section_text(object_in(*parsed, "tags")), property("desired"), property("reported"),
+                                  string_or(*parsed, "status") == "disabled", string_or(*parsed, "statusReason")};
 }
 
 json::object authentication(const hub::DeviceCredential& credential) {
@@ -139,7 +140,9 @@ json::array create_request(const provisioning::RemoteDevice& device) {
     if (!device.twin.reported.empty()) properties["reported"] = section_json(device.twin.reported);
     return {json::object{{"id", device.device_id},
                          {"importMode", "create"},
-                         {"status", "enabled"},
+                         {"status", device.twin.disabled ? "disabled" : "enabled"},
+                         {"statusReason", device.twin.status_reason.empty() ? json::value(nullptr)
+                                                                            : json::value(device.twin.status_reason)},
                          {"authentication", authentication(device.credential)},
                          {"capabilities", {{"iotEdge", device.edge}}},
                          {"tags", section_json(device.twin.tags)},

@@ -76,8 +76,13 @@ Task<Result<net::HttpResponse>> RegistryClient::call(std::string method, std::st
 Task<Result<>> RegistryClient::put_device(const RemoteDevice& device) {
     MUSTER_CO_TRY(const auto answer, co_await call("POST", "/devices", json::serialize(create_request(device))));
     auto created = read_create_answer(answer.status, answer.body);
-    if (created || created.error().code() != Errc::already_exists) co_return created;
-    co_return co_await refresh(device);
+    if (!created && created.error().code() == Errc::already_exists) co_return co_await refresh(device);
+    // Ours takes reported properties along. A hub that takes none from a service still takes the device.
+    const bool without = !created && created.error().code() == Errc::invalid_argument && !device.twin.reported.empty();
+    if (!without) co_return created;
+    auto lighter = device;
+    lighter.twin.reported.clear();
+    co_return co_await put_device(lighter);
 }
 
 // The device is there: of an attempt before whose answer was lost, of a registration before, or made by hand.
@@ -92,7 +97,8 @@ Task<Result<>> RegistryClient::refresh(const RemoteDevice& device) {
             Error(Errc::conflict,
                   fmt::format("the hub knows '{}' as an IoT Edge device, its enrollment does not", device.device_id))
                 .with_hint("set capabilities.iotEdge in the enrollment, or delete the device from the hub"));
-    if (edge != device.edge || !has_credential(held, device.credential))
+    const bool to_keep_out = device.twin.disabled && string_or(held, "status") != "disabled";
+    if (edge != device.edge || to_keep_out || !has_credential(held, device.credential))
         MUSTER_CO_CHECK(co_await update_identity(device, std::move(held)));
     if (!device.replace_twin) co_return Result<>();
     MUSTER_CO_TRY(const auto written, co_await call("PUT", device_path("twins", device.device_id),
@@ -105,6 +111,10 @@ Task<Result<>> RegistryClient::update_identity(const RemoteDevice& device, json:
     const auto etag = string_or(held, "etag", any_etag);
     held["authentication"] = authentication(device.credential);
     held["capabilities"] = {{"iotEdge", device.edge}};
+    if (device.twin.disabled) {
+        held["status"] = "disabled";
+        held["statusReason"] = device.twin.status_reason;
+    }
     MUSTER_CO_TRY(const auto written,
                   co_await call("PUT", device_path("devices", device.device_id), json::serialize(held), etag));
     if (!good(written)) co_return refused(written);

@@ -34,7 +34,10 @@ TwinChange twin_change(const AssignmentOrder& order, const AssignmentEffect& eff
 Result<std::optional<OwnTwin>> read_own_twin(store::Tx& tx, const std::string& device_id) {
     MUSTER_TRY(const auto record, tx.identities().find(device_id));
     if (!record) return std::nullopt;
-    return OwnTwin{{record->tags, record->desired, record->reported}, record->twin_version, record->reported_version};
+    return OwnTwin{
+        {record->tags, record->desired, record->reported, record->status == "disabled", record->status_reason},
+        record->twin_version,
+        record->reported_version};
 }
 
 void log_outcome(const RegistrationRecord& record, std::string_view peer, std::string_view tracking_id) {
@@ -64,27 +67,23 @@ void end_as_failed(RegistrationRecord& record, const Error& error) {
     record.error_message = error.chain();
 }
 
-Result<Wakes> Assigner::begin(RegistrationRecord& record, AssignmentOrder order) {
-    if (order.webhook) {
-        auto queue = webhook_queue(order.webhook->url);
-        return enqueue(record, order, std::move(queue));
-    }
+Result<Wakes> Assigner::begin(RegistrationRecord& record, const AssignmentOrder& order, TimePoint since) {
+    if (order.webhook) return enqueue(record, order, webhook_queue(order.webhook->url), since);
     const auto* target = hubs.find(order.hub);
-    if (target != nullptr && !target->own()) return enqueue(record, order, hub_queue(target->name));
     // "Never" keeps to a hub even when it is not linked any more; nobody else may get there.
     const bool stays = !order.update && same_hub(order.hub, order.from_hub);
     if (target == nullptr && !stays) {
         end_as_failed(record, not_linked(order.hub));
         return clean_up(order);
     }
-    const auto effect = effect_of(order);
-    const auto* from = effect.moved ? hubs.find(order.from_hub) : nullptr;
-    if (effect.twin == TwinEffect::migrate && from != nullptr && !from->own())
-        return enqueue(record, order, hub_queue(from->name));
-    return finish(record, order, std::nullopt);
+    const auto* from = twin_source(order, hubs);
+    if (from != nullptr && !order.fetched) return enqueue(record, order, hub_queue(from->name), since);
+    if (target != nullptr && !target->own()) return enqueue(record, order, hub_queue(target->name), since);
+    return finish(record, order, order.fetched ? order.fetched->twin : std::nullopt);
 }
 
-Result<Wakes> Assigner::enqueue(RegistrationRecord& record, const AssignmentOrder& order, std::string queue) {
+Result<Wakes> Assigner::enqueue(RegistrationRecord& record, const AssignmentOrder& order, std::string queue,
+                                TimePoint since) {
     const auto* hub = hubs.find(hub_of_queue(queue));
     if (hub != nullptr && hub->state->waiting >= max_waiting)
         return fail(Errc::unavailable, "{} devices wait for hub '{}' already", hub->state->waiting.load(), hub->name);
@@ -97,7 +96,7 @@ Result<Wakes> Assigner::enqueue(RegistrationRecord& record, const AssignmentOrde
                                   .body = order.serialize(),
                                   .attempts = 0,
                                   .due = now,
-                                  .created = now}));
+                                  .created = since}));
     return Wakes{std::move(queue)};
 }
 
@@ -113,6 +112,8 @@ Result<Wakes> Assigner::finish(RegistrationRecord& record, const AssignmentOrder
                                          .tags = std::move(change.twin.tags),
                                          .desired = std::move(change.twin.desired),
                                          .reported = std::move(change.twin.reported),
+                                         .disabled = change.twin.disabled,
+                                         .status_reason = std::move(change.twin.status_reason),
                                          .reset_twin = change.replace};
         if (auto done = hub::assign_device(tx, assignment, now, random); !done) {
             if (done.error().code() != Errc::conflict) return std::unexpected(done.error());

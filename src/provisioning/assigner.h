@@ -23,8 +23,8 @@ struct Assigner {
     Random& random;
 
     // Changes `record` to assigned, failed or assigning; the caller stores it. `order` names a hub or has a webhook.
-    // Errc::unavailable when too many wait for that hub already.
-    Result<Wakes> begin(store::RegistrationRecord& record, AssignmentOrder order);
+    // Errc::unavailable when too many wait for that hub already. `since` is when the device began to wait.
+    Result<Wakes> begin(store::RegistrationRecord& record, const AssignmentOrder& order, TimePoint since);
     // After the part that is not ours is done: identities of our own, the record, and what is left to be removed.
     // `copy` is the twin that was read at the hub before, nothing when there was none to read.
     Result<Wakes> finish(store::RegistrationRecord& record, const AssignmentOrder& order,
@@ -33,7 +33,8 @@ struct Assigner {
     Result<Wakes> clean_up(const AssignmentOrder& order);
 
 private:
-    Result<Wakes> enqueue(store::RegistrationRecord& record, const AssignmentOrder& order, std::string queue);
+    Result<Wakes> enqueue(store::RegistrationRecord& record, const AssignmentOrder& order, std::string queue,
+                          TimePoint since);
     Result<Wakes> remove_old_identity(const AssignmentOrder& order);
     Result<Wakes> request_removal(const RemovalOrder& removal);
 };
@@ -56,7 +57,8 @@ struct OwnTwin {
     std::int64_t version = 0;
     std::int64_t reported_version = 0;
     bool operator==(const OwnTwin& other) const {
-        return version == other.version && reported_version == other.reported_version;
+        return version == other.version && reported_version == other.reported_version &&
+               twin.disabled == other.twin.disabled;
     }
 };
 Result<std::optional<OwnTwin>> read_own_twin(store::Tx& tx, const std::string& device_id);

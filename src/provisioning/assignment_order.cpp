@@ -26,6 +26,11 @@ bool flag_of(const json::object& object, std::string_view name) {
     return found != nullptr && found->is_bool() && found->as_bool();
 }
 
+std::int64_t integer_of(const json::object& object, std::string_view name) {
+    const auto* found = find_member(object, name);
+    return found != nullptr && found->is_int64() ? found->as_int64() : 0;
+}
+
 json::object credential_json(const hub::DeviceCredential& credential) {
     return {{"thumbprint", credential.thumbprint},
             {"primaryKey", credential.primary_key},
@@ -38,6 +43,26 @@ std::optional<hub::DeviceCredential> credential_of(const json::object& object) {
     const auto& from = found->as_object();
     return hub::DeviceCredential{string_or(from, "thumbprint"), string_or(from, "primaryKey"),
                                  string_or(from, "secondaryKey")};
+}
+
+json::object twin_json(const TwinCopy& twin) {
+    return {{"tags", twin.tags},
+            {"desired", twin.desired},
+            {"reported", twin.reported},
+            {"disabled", twin.disabled},
+            {"statusReason", twin.status_reason}};
+}
+
+std::optional<FetchedTwin> fetched_of(const json::object& order) {
+    const auto* found = find_member(order, "fetched");
+    if (found == nullptr || !found->is_object()) return std::nullopt;
+    const auto& in = found->as_object();
+    FetchedTwin fetched{.twin = {}, .at = TimePoint(Micros(integer_of(in, "at")))};
+    if (const auto* twin = find_member(in, "twin"); twin != nullptr && twin->is_object())
+        fetched.twin = TwinCopy{string_or(twin->as_object(), "tags"), string_or(twin->as_object(), "desired"),
+                                string_or(twin->as_object(), "reported"), flag_of(twin->as_object(), "disabled"),
+                                string_or(twin->as_object(), "statusReason")};
+    return fetched;
 }
 
 Result<json::object> parse_own(std::string_view text) {
@@ -61,9 +86,13 @@ std::string AssignmentOrder::serialize() const {
                      {"fromDevice", from_device},
                      {"touched", to_array(touched)},
                      {"payload", payload},
+                     {"fetches", fetches},
                      {"peer", peer},
                      {"trackingId", tracking_id}};
     if (webhook) out["webhook"] = {{"url", webhook->url}, {"body", webhook->body}, {"hubs", to_array(webhook->hubs)}};
+    if (fetched)
+        out["fetched"] = {{"at", fetched->at.time_since_epoch().count()},
+                          {"twin", fetched->twin ? json::value(twin_json(*fetched->twin)) : json::value(nullptr)}};
     return json::serialize(out);
 }
 
@@ -82,6 +111,8 @@ Result<AssignmentOrder> AssignmentOrder::parse(std::string_view text) {
                           .touched = texts_of(in, "touched"),
                           .payload = string_or(in, "payload"),
                           .webhook = {},
+                          .fetched = fetched_of(in),
+                          .fetches = integer_of(in, "fetches"),
                           .peer = string_or(in, "peer"),
                           .tracking_id = string_or(in, "trackingId")};
     if (const auto* hook = find_member(in, "webhook"); hook != nullptr && hook->is_object())
@@ -101,6 +132,13 @@ AssignmentEffect effect_of(const AssignmentOrder& order) {
     return {.moved = false,
             .twin = order.migrate ? TwinEffect::keep : TwinEffect::reset,
             .substatus = "reprovisionedToInitialAssignment"};
+}
+
+const LinkedHub* twin_source(const AssignmentOrder& order, const HubList& hubs) {
+    const auto effect = effect_of(order);
+    if (!effect.moved || effect.twin != TwinEffect::migrate) return nullptr;
+    const auto* from = hubs.find(order.from_hub);
+    return from != nullptr && !from->own() ? from : nullptr;
 }
 
 std::string RemovalOrder::serialize() const {

@@ -7,8 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "hub/assignment.h"
+#include "provisioning/outside.h"
 
 namespace muster::provisioning {
 
@@ -17,6 +19,12 @@ struct WebhookOrder {
     std::string url;
     std::string body;               // as it is posted
     std::vector<std::string> hubs;  // it may name one of these
+};
+
+// A twin that was read at the hub before; nothing when there was no such device.
+struct FetchedTwin {
+    std::optional<TwinCopy> twin;
+    TimePoint at{};
 };
 
 struct AssignmentOrder {
@@ -35,7 +43,9 @@ struct AssignmentOrder {
     std::vector<std::string> touched;
     std::string payload;  // for the device, JSON; empty for none
     std::optional<WebhookOrder> webhook;
-    std::string peer;  // of the registration, for the log
+    std::optional<FetchedTwin> fetched;
+    std::int64_t fetches = 0;  // how often it was
+    std::string peer;          // of the registration, for the log
     std::string tracking_id;
 
     std::string serialize() const;
@@ -66,6 +76,9 @@ struct AssignmentEffect {
 //
 // `order.hub` is set. "Never" does not get to another hub: whoever chooses the hub sees to that.
 AssignmentEffect effect_of(const AssignmentOrder& order);
+
+// The linked hub whose twin goes along, when there is one. `order.hub` is set.
+const LinkedHub* twin_source(const AssignmentOrder& order, const HubList& hubs);
 
 // An identity that is to go from a hub that is not our own.
 struct RemovalOrder {

@@ -42,6 +42,13 @@ std::chrono::milliseconds DeliveryQueue::held_for() const {
     return std::chrono::ceil<std::chrono::milliseconds>(held_until_ - Steady::now());
 }
 
+bool DeliveryQueue::looks_for_expired() {
+    const auto now = Steady::now();
+    if (now - looked_ < std::chrono::seconds(1)) return false;
+    looked_ = now;
+    return true;
+}
+
 Result<std::unique_ptr<HubClient>> DeliveryQueue::take_client(Outside& outside, const LinkedHub& hub) {
     if (linked_as_ != hub.etag) kept_.clear();
     linked_as_ = hub.etag;

@@ -42,6 +42,8 @@ public:
     void release();
     bool held() const { return Steady::now() < held_until_; }
     std::chrono::milliseconds held_for() const;
+    // Once a second at most, however often the bell rings.
+    bool looks_for_expired();
 
     // A connection to the hub as it is linked now: a kept one or a new one.
     Result<std::unique_ptr<HubClient>> take_client(Outside& outside, const LinkedHub& hub);
@@ -53,6 +55,7 @@ private:
     bool rung_ = false;
     std::int64_t failures_ = 0;
     Steady::time_point held_until_{};
+    Steady::time_point looked_{};
     std::string linked_as_;  // the etag that the kept connections are of
     std::vector<std::unique_ptr<HubClient>> kept_;
 };

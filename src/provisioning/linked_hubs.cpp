@@ -213,8 +213,9 @@ Task<Result<>> LinkedHubs::refresh() {
 }
 
 json::array LinkedHubs::list() const {
+    const auto hubs = current();
     json::array out;
-    for (const auto& hub : current()->all()) out.push_back(hub_json(hub));
+    for (const auto& hub : hubs->all()) out.push_back(hub_json(hub));
     return out;
 }
 

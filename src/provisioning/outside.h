@@ -12,11 +12,13 @@
 
 namespace muster::provisioning {
 
-// Sections as JSON text; empty for {}.
+// What goes along with a device: its twin, sections as JSON text and empty for {}; and that its hub keeps it out.
 struct TwinCopy {
     std::string tags;
     std::string desired;
     std::string reported;
+    bool disabled = false;
+    std::string status_reason = {};
 };
 
 struct RemoteDevice {

@@ -74,6 +74,8 @@ Result<AssignmentOrder> Registrations::order_for(Tx& tx, const Decision& decisio
         .touched = {},
         .payload = {},
         .webhook = {},
+        .fetched = {},
+        .fetches = 0,
         .peer = asked.request.peer,
         .tracking_id = asked.request.tracking_id};
     if (before == nullptr) return order;
@@ -100,7 +102,7 @@ Result<Wakes> Registrations::assign(Tx& tx, const Decision& decision, const Aske
         record.status = "disabled";
         return assigner.clean_up(order);
     }
-    if (!order.hub.empty()) return assigner.begin(record, std::move(order));
+    if (!order.hub.empty()) return assigner.begin(record, order, record.updated);
     const auto policy = rules.allocation.value_or(list->default_policy());
     // A webhook chooses among the same hubs as any other policy.
     const auto hashed = policy == AllocationPolicy::custom ? AllocationPolicy::hashed : policy;
@@ -115,7 +117,7 @@ Result<Wakes> Registrations::assign(Tx& tx, const Decision& decision, const Aske
     } else {
         order.hub = (*chosen)->name;
     }
-    return assigner.begin(record, std::move(order));
+    return assigner.begin(record, order, record.updated);
 }
 
 WebhookOrder Registrations::webhook_order(const Decision& decision, const Asked& asked, const AssignmentOrder& order,

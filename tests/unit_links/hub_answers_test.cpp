@@ -65,12 +65,13 @@ TEST(HubAnswers, ADeviceIsCreatedWithItsTwinInOneStep) {
                                          .credential = by_certificate,
                                          .edge = true,
                                          .twin = {R"({"a":1})", R"({"x":2})", R"({"seen":true})"}});
-    EXPECT_EQ(json::serialize(request),
-              R"([{"id":"dev","importMode":"create","status":"enabled","authentication":{"type":"selfSigned",)"
-              R"("x509Thumbprint":{"primaryThumbprint":")" +
-                  std::string(64, 'A') +
-                  R"(","secondaryThumbprint":null}},"capabilities":{"iotEdge":true},"tags":{"a":1},)"
-                  R"("properties":{"desired":{"x":2},"reported":{"seen":true}}}])");
+    EXPECT_EQ(
+        json::serialize(request),
+        R"([{"id":"dev","importMode":"create","status":"enabled","statusReason":null,"authentication":{"type":"selfSigned",)"
+        R"("x509Thumbprint":{"primaryThumbprint":")" +
+            std::string(64, 'A') +
+            R"(","secondaryThumbprint":null}},"capabilities":{"iotEdge":true},"tags":{"a":1},)"
+            R"("properties":{"desired":{"x":2},"reported":{"seen":true}}}])");
 }
 
 }  // namespace

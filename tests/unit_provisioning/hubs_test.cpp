@@ -39,10 +39,12 @@ protected:
         deliveries_->start();
         thread_->start();
     }
-    // As after a crash: nothing in memory is left.
+    // As after a crash: what was under way is dropped where it stood.
     void restart() {
         deliveries_->stop();
         thread_->stop();
+        // The store may still answer to that thread.
+        dropped_.push_back(std::move(thread_));
         begin();
     }
 
@@ -109,6 +111,7 @@ protected:
 
     const test::Authority root_ = pki_.root();
     std::map<std::string, test::Authority> leaves_;
+    std::vector<std::unique_ptr<net::Reactors>> dropped_;
     std::unique_ptr<net::Reactors> thread_;
     std::unique_ptr<Deliveries> deliveries_;
 };
@@ -225,6 +228,36 @@ TEST_F(HubsTest, AnUnlinkedHubEndsWhatWaitsForIt) {
               code::invalid_body);
     // The group that named it can still be changed.
     EXPECT_TRUE(group(at("b.example", object(R"({"provisioningStatus":"disabled"})"))));
+}
+
+TEST_F(HubsTest, AnEnrollmentThatIsTakenBackLetsNobodyInWhoStillWaits) {
+    link("b.example");
+    outside_.with("b.example", [](auto& hub) { hub.down = down; });
+    ASSERT_TRUE(group(at("b.example")));
+    const auto first = run(registrations_.register_device(request("dev1", chain("dev1")), {}));
+    const auto second = run(registrations_.register_device(request("dev2", chain("dev2")), {}));
+    // One device is blocked by an enrollment of its own, then all are.
+    ASSERT_TRUE(put_individual("dev1", chain("dev1").front(), object(R"({"provisioningStatus":"disabled"})")));
+    outside_.with("b.example", [](auto& hub) { hub.down.reset(); });
+    EXPECT_EQ(text_at(final_state(first), "/errorCode"), std::to_string(code::unauthorized));
+    EXPECT_EQ(text_at(final_state(second, "dev2"), "/status"), "assigned");
+    EXPECT_FALSE(outside_.has("b.example", "dev1"));
+}
+
+TEST_F(HubsTest, ADisabledDeviceStaysDisabledWhereItMoves) {
+    link("b.example");
+    ASSERT_TRUE(group(at(own)));
+    ASSERT_EQ(text_at(registered(), "/assignedHub"), own);
+    ASSERT_TRUE(run(registry_.put_device(
+        "dev1", object(R"({"deviceId":"dev1","status":"disabled","statusReason":"in repair"})"), "*")));
+    ASSERT_TRUE(group(at("b.example")));
+    ASSERT_EQ(text_at(registered(), "/assignedHub"), "b.example");
+    EXPECT_TRUE(outside_.device("b.example", "dev1").twin.disabled);
+    EXPECT_EQ(outside_.device("b.example", "dev1").twin.status_reason, "in repair");
+    ASSERT_TRUE(group(at(own)));
+    ASSERT_EQ(text_at(registered(), "/assignedHub"), own);
+    EXPECT_EQ(text_at(*run(registry_.get_device("dev1")), "/status"), "disabled");
+    EXPECT_EQ(text_at(*run(registry_.get_device("dev1")), "/statusReason"), "in repair");
 }
 
 TEST_F(HubsTest, ADeletedRegistrationIsNotBroughtBack) {
@@ -350,7 +383,6 @@ TEST_F(HubsTest, AnOldHubThatIsDownHoldsTheMoveButNotTheNewHub) {
     EXPECT_EQ(text_at(registered("dev2"), "/assignedHub"), "c.example");
     EXPECT_EQ(record("/status"), "assigning");
     outside_.with("b.example", [](auto& hub) { hub.down.reset(); });
-    clock_.advance(std::chrono::seconds(60));
     EXPECT_EQ(text_at(final_state(moving), "/substatus"), "deviceDataMigrated");
 }
 
@@ -417,6 +449,48 @@ TEST_F(HubsTest, NeverKeepsToAHubThatIsNotLinkedAnyMore) {
     EXPECT_EQ(text_at(registered(), "/assignedHub"), "b.example");
     EXPECT_FALSE(at_own_hub());
 }
+
+// Whatever happens in between, a device ends at one hub, the one of its record, and its twin has come along.
+class JourneyTest : public HubsTest, public ::testing::WithParamInterface<std::uint64_t> {};
+
+TEST_P(JourneyTest, EndsAtOneHubWithTheTwinThatItHad) {
+    SeededRandom dice(GetParam());
+    const std::vector<std::string> all{own, "b.example", "c.example"};
+    const auto set_down = [&](const std::string& hub, bool away) {
+        outside_.with(hub, [&](auto& at) { at.down = away ? std::optional(down) : std::nullopt; });
+    };
+    link("b.example");
+    link("c.example");
+    ASSERT_TRUE(group(at(own, object(R"({"initialTwin":{"tags":{"born":"here"}}})"))));
+    ASSERT_EQ(text_at(registered(), "/assignedHub"), own);
+    std::string last = own;
+    for (int step = 0; step < 40; ++step) {
+        const auto& hub = all[dice.below(all.size())];
+        switch (dice.below(6)) {
+            case 0:
+            case 1: ASSERT_TRUE(group(at(last = hub, object(R"({"initialTwin":{"tags":{"born":"again"}}})")))); break;
+            case 2:
+            case 3: ASSERT_TRUE(run(registrations_.register_device(request("dev1", chain("dev1")), {}))); break;
+            case 4:
+                if (hub != own) set_down(hub, dice.below(2) == 0);
+                break;
+            default:
+                if (dice.below(3) == 0) restart();
+                std::this_thread::sleep_for(std::chrono::milliseconds(dice.below(15)));
+        }
+    }
+    for (const auto* hub : {"b.example", "c.example"}) set_down(hub, false);
+    clock_.advance(std::chrono::seconds(1));
+    const auto state = registered();
+    ASSERT_EQ(text_at(state, "/status"), "assigned") << json::serialize(state);
+    EXPECT_EQ(text_at(state, "/assignedHub"), last);
+    EXPECT_TRUE(comes_true([&] { return left_in_outbox() == 0; }));
+    EXPECT_EQ(at_own_hub(), last == own);
+    for (const std::string hub : {"b.example", "c.example"}) EXPECT_EQ(outside_.has(hub, "dev1"), last == hub) << hub;
+    const auto tags = last == own ? own_twin("/tags") : outside_.device(last, "dev1").twin.tags;
+    EXPECT_EQ(tags, R"({"born":"here"})");
+}
+INSTANTIATE_TEST_SUITE_P(Dice, JourneyTest, ::testing::Range<std::uint64_t>(1, 13));
 
 // --- custom allocation
 
