@@ -38,11 +38,12 @@ void check_device_identity(const CheckInput& in, Notes& notes) {
     const auto pair = check_pair_of_files(in, *provisioning.identity_certificate, *provisioning.identity_key, notes);
     if (!pair.chain) return;
     const auto& leaf = pair.chain->front();
-    check_identity(leaf, *provisioning.identity_certificate, notes);
-    // A hub that knows the certificate by its thumbprint asks neither for a name nor for a chain.
+    check_client(leaf, *provisioning.identity_certificate, notes);
+    // A hub that knows the certificate by its thumbprint asks neither for a name nor for a chain, and takes what
+    // `openssl req -x509` makes, which is an authority of its own.
     if (provisioning.source != Provisioning::Source::dps) return;
     warn_of_bare_leaf(*pair.chain, *provisioning.identity_certificate, notes);
-    check_registration_name(leaf, *provisioning.identity_certificate, provisioning.registration_id, notes);
+    check_identity(leaf, *provisioning.identity_certificate, provisioning.registration_id, notes);
 }
 
 void check_edge_ca(const CheckInput& in, Notes& notes) {

@@ -147,18 +147,18 @@ void check_pair(const pki::CertificateChain& chain, const GivenFile& certificate
                               certificate.path.string(), key_file.path.string()));
 }
 
-void check_identity(const pki::Certificate& leaf, const GivenFile& file, Notes& notes) {
-    if (leaf.is_ca())
-        notes.problem(file,
-                      fmt::format("{} is an authority (CA:TRUE); a device's identity must be a leaf", leaf.subject()),
-                      "use the certificate that the authority issued to this device");
+void check_client(const pki::Certificate& leaf, const GivenFile& file, Notes& notes) {
     if (!serves_clients(leaf))
         notes.problem(
             file, fmt::format("{} is not for TLS clients: its extended key usage lacks clientAuth", leaf.subject()));
 }
 
-void check_registration_name(const pki::Certificate& leaf, const GivenFile& file,
-                             const std::optional<Given>& registration_id, Notes& notes) {
+void check_identity(const pki::Certificate& leaf, const GivenFile& file, const std::optional<Given>& registration_id,
+                    Notes& notes) {
+    if (leaf.is_ca())
+        notes.problem(file,
+                      fmt::format("{} is an authority (CA:TRUE); a device's identity must be a leaf", leaf.subject()),
+                      "use the certificate that the authority issued to this device");
     const auto& name = leaf.common_name();
     if (!registration_id) {
         if (name.empty())

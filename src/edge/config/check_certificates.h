@@ -43,10 +43,10 @@ void check_dates(const pki::CertificateChain& chain, const GivenFile& file, Time
 void check_chain_order(const pki::CertificateChain& chain, const GivenFile& file, Notes& notes);
 void check_pair(const pki::CertificateChain& chain, const GivenFile& certificate, const pki::PrivateKey& key,
                 const GivenFile& key_file, Notes& notes);
-// The device's certificate: no authority, for clients.
-void check_identity(const pki::Certificate& leaf, const GivenFile& file, Notes& notes);
-// Its common name is the registration id, as DPS wants it.
-void check_registration_name(const pki::Certificate& leaf, const GivenFile& file,
-                             const std::optional<Given>& registration_id, Notes& notes);
+// The device's certificate is for TLS clients.
+void check_client(const pki::Certificate& leaf, const GivenFile& file, Notes& notes);
+// As DPS wants it: no authority, its common name the registration id.
+void check_identity(const pki::Certificate& leaf, const GivenFile& file, const std::optional<Given>& registration_id,
+                    Notes& notes);
 
 }  // namespace muster::edge
