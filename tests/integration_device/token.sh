@@ -181,5 +181,22 @@ ok "the key of the modules' keys, too" eval 'tool --list-objects --type secrkey 
 ok "a module has keys of it" curl -sf -m 20 --unix-socket "$root/run/aziot/identityd.sock" -H 'Content-Type: application/json' \
     -d '{"type":"aziot","moduleId":"m1"}' 'http://d/identities/modules?type=aziot&api-version=2020-09-01'
 
+echo "== an identity that the service issues for a key made in the token"
+service authority create >/dev/null
+password=$(service authority one-time-password press-est --group plant --output json | jq -r .password)
+device press-est
+printf '[provisioning]\nsource = "dps"\nglobal_endpoint = "https://localhost"\nid_scope = "%s"\nglobal_endpoint_ca = "file://%s/trust.pem"
+[provisioning.attestation]\nmethod = "x509"\nregistration_id = "press-est"
+[provisioning.attestation.identity_cert]\nmethod = "est"\ncommon_name = "press-est"\nauto_renew = { rotate_key = true, threshold = "80%%", retry = "4%%" }
+[cert_issuance.est]\ntrusted_certs = ["file://%s/trust.pem"]
+[cert_issuance.est.auth]\nusername = "press-est"\npassword = "%s"
+[cert_issuance.est.urls]\ndefault = "https://localhost/.well-known/est/plant"
+[aziot_keys]\npkcs11_lib_path = "%s"\npkcs11_base_slot = "pkcs11:token=edge?pin-value=987654"\n' \
+    "$scope" "$work" "$work" "$password" "$library" | configure
+ok "config apply" iotedge config apply
+ok "provisioned" within 15 is_device press-est
+ok "its key is in the token" eval 'tool --list-objects --type privkey | grep -q "label: *device-id"'
+ok "and in no file" [ -z "$(grep -rl "PRIVATE KEY" "$root/var")" ]
+
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
