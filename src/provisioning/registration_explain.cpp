@@ -85,6 +85,7 @@ void describe_enrollment(const store::EnrollmentRecord& enrollment, bool of_grou
 // What one look into the store gives.
 struct Registrations::Seen {
     Result<std::optional<Decision>> decided;
+    Verdict verdict;  // completed by what is recorded of a certificate that was issued here
     Checks individual;
     std::optional<store::RegistrationRecord> registration;
 };
@@ -101,18 +102,21 @@ Task<Result<json::object>> Registrations::explain(DeviceRequest request) {
     }
     MUSTER_CO_CHECK(co_await groups_.refresh_if_stale());
     const auto verdict = judge(request, register_patience);
-    check_credential(request, verdict, checks);
     MUSTER_CO_TRY(auto seen, co_await store_.read([&](Tx& tx) -> Result<Seen> {
-        Seen look{.decided = decide(tx, request, verdict), .individual = {}, .registration = {}};
-        MUSTER_CHECK(check_individual(tx, request, verdict, look.individual));
+        Seen look{.decided = decide(tx, request, verdict), .verdict = verdict, .individual = {}, .registration = {}};
+        if (verdict.issued_here) {
+            MUSTER_TRY(look.verdict, look_up_issued(tx, request.chain.front(), verdict));
+        }
+        MUSTER_CHECK(check_individual(tx, request, look.verdict, look.individual));
         MUSTER_TRY(look.registration, tx.registrations().find(request.registration_id));
         return look;
     }));
     const auto& decided = seen.decided;
     if (!decided && decided.error().code() != Errc::unauthorized) co_return std::unexpected(decided.error());
     if (decided && !*decided) co_return fail(Errc::unavailable, "the enrollment group is changing; try again");
+    check_credential(request, seen.verdict, checks);
     checks.add_all(seen.individual);
-    check_group(verdict, checks);
+    check_group(seen.verdict, checks);
     out["outcome"] = "refused";
     if (decided) {
         const auto& decision = **decided;
