@@ -270,6 +270,17 @@ TEST_F(Est, CertdServesOthersWhileAServerTakesItsTime) {
     slow.join();
 }
 
+TEST_F(Est, TwoWhoAskForTheSameShareTheAnswer) {
+    est.allow_password("dev-1", "pw");
+    est.set_delay(300ms);
+    start("username = \"dev-1\"\npassword = \"pw\"");
+    std::thread first([&] { EXPECT_EQ(create().status, 201); });
+    while (est.seen().empty()) std::this_thread::sleep_for(1ms);
+    EXPECT_EQ(create().status, 201);
+    first.join();
+    EXPECT_THAT(est.operations(), ElementsAre("simpleenroll by dev-1"));
+}
+
 TEST_F(Est, AnExpiredEstCertificateIsGotAnewByBootstrap) {
     const auto preloaded = bootstrap("factory");
     est.allow_certificate("factory");

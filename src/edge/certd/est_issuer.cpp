@@ -1,5 +1,9 @@
 #include "edge/certd/est_issuer.h"
 
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -36,6 +40,16 @@ Task<CsrAttributes> wanted_by(EstClient& client) {
 }
 
 }  // namespace
+
+// An enrolment that is under way.
+struct EstIssuer::Flight {
+    Flight(pki::PublicKey of, const boost::asio::any_io_executor& executor)
+        : key(std::move(of)), landed(executor, boost::asio::steady_timer::time_point::max()) {}
+
+    pki::PublicKey key;
+    boost::asio::steady_timer landed;  // ends when there is a result
+    Result<Chain> result = fail(Errc::unavailable, "the enrolment was broken off");
+};
 
 EstIssuer::EstIssuer(keyd::Client keys, const Clock& clock, EstClient::Pace pace)
     : keys_(std::move(keys)), clock_(clock), pace_(pace), one_bootstrap_({1, 16, std::chrono::seconds(45)}) {}
@@ -203,6 +217,22 @@ Task<Result<pki::CertificateChain>> EstIssuer::issue_unhurried(CurrentPtr now, s
 }
 
 Task<Result<pki::CertificateChain>> EstIssuer::issue(CurrentPtr now, std::string id, pki::Csr request) {
+    MUSTER_CO_TRY(auto key, request.public_key());
+    const auto running = flights_.find(id);
+    if (running != flights_.end() && running->second->key == key) {
+        const auto flight = running->second;
+        co_await flight->landed.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+        co_return flight->result;
+    }
+    const auto flight = std::make_shared<Flight>(std::move(key), co_await boost::asio::this_coro::executor);
+    flights_[id] = flight;
+    flight->result = co_await issue_first(std::move(now), id, request);
+    if (const auto own = flights_.find(id); own != flights_.end() && own->second == flight) flights_.erase(own);
+    flight->landed.cancel();
+    co_return flight->result;
+}
+
+Task<Result<pki::CertificateChain>> EstIssuer::issue_first(CurrentPtr now, std::string id, const pki::Csr& request) {
     if (const auto at = asked_to_wait_.find(id); at != asked_to_wait_.end()) {
         const auto left = std::chrono::ceil<std::chrono::seconds>(at->second - Steady::now());
         if (left.count() > 0)

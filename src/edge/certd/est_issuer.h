@@ -6,6 +6,8 @@
 // has ended), the bootstrap certificate, which is used once, to get the EST certificate.
 #pragma once
 
+#include <boost/asio/steady_timer.hpp>
+
 #include <map>
 
 #include "edge/certd/current.h"
@@ -22,7 +24,8 @@ public:
     EstIssuer(keyd::Client keys, const Clock& clock, EstClient::Pace pace = {});
 
     // The chain, leaf first; not stored. Errors name the certificate, the server and the step. Errc::throttled: the
-    // server has not decided yet, and is not asked again before it wants to be.
+    // server has not decided yet, and is not asked again before it wants to be. Who asks for what is being issued, with
+    // the same key, shares the answer: passwords may be good for once.
     Task<Result<pki::CertificateChain>> issue(CurrentPtr now, std::string id, pki::Csr request);
 
     // How an EST certificate renews itself: by simplereenroll, or by bootstrap; it has worked when the server takes it
@@ -43,6 +46,8 @@ private:
     };
     using Chain = pki::CertificateChain;
 
+    struct Flight;
+    Task<Result<Chain>> issue_first(CurrentPtr now, std::string id, const pki::Csr& request);
     Task<Result<Chain>> issue_unhurried(CurrentPtr now, std::string id, const pki::Csr& request);
     Task<Result<Chain>> enroll(CurrentPtr now, std::string url, Access access, const pki::Csr& request);
     Task<Result<Chain>> enroll_with(EstClient& client, const Access& access, const pki::Csr& request);
@@ -61,8 +66,10 @@ private:
     keyd::Client keys_;
     const Clock& clock_;
     EstClient::Pace pace_;
-    Admission one_bootstrap_;                                                     // at a time
-    std::map<std::string, std::chrono::steady_clock::time_point> asked_to_wait_;  // by certificate id
+    Admission one_bootstrap_;  // at a time
+    // By certificate id:
+    std::map<std::string, std::chrono::steady_clock::time_point> asked_to_wait_;
+    std::map<std::string, std::shared_ptr<Flight>> flights_;
     std::optional<std::chrono::seconds> wish_;
     std::function<void()> on_new_identity_;
 };

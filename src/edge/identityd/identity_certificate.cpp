@@ -13,6 +13,7 @@
 namespace muster::edge::identityd {
 namespace {
 
+constexpr Micros pause_before_first = std::chrono::minutes(1);
 constexpr std::string_view key_preference = "rsa-2048:*";  // facts/device.md 4.3
 
 // The pair, kept by certd and keyd.
@@ -128,10 +129,21 @@ Task<Result<>> IdentityKeeper::prove(pki::CertificateChain chain, std::string ke
     co_return co_await provisioner_.prove(std::move(credential));
 }
 
+// DPS asks for the certificate by itself; with an identity made by hand perhaps nobody does for a long time.
+Task<> IdentityKeeper::get_first(X509Settings settings) {
+    while (provisioner_.settings().source == Source::manual) {
+        const auto chain = co_await ensure_identity(neighbours_, settings);
+        if (chain) co_return;
+        log::error("there is no identity certificate yet", {{"error", line_of(chain.error())}});
+        co_await timer_->wait(pause_before_first);
+    }
+}
+
 Task<> IdentityKeeper::run() {
     // With other ids it is another life: they change with a restart.
     const auto settings = issued();
     if (!settings) co_return;
+    co_await get_first(*settings);
     Store store(neighbours_);
     const SystemClock wall;
     renewal::Surroundings around{wall,

@@ -35,6 +35,7 @@ private:
     IdentityKeeper(Provisioner& provisioner, Neighbours neighbours, Random& random, boost::asio::io_context& cloud,
                    std::unique_ptr<WallTimer> timer, std::function<void()> renewed);
     std::optional<X509Settings> issued() const;
+    Task<> get_first(X509Settings settings);
     Task<Result<pki::CertificateChain>> issue(std::string certificate, std::string key, pki::CertificateChain old);
     Task<Result<>> prove(pki::CertificateChain chain, std::string key);
 

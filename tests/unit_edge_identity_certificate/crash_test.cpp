@@ -1,0 +1,43 @@
+// kill -9 of each daemon at random instants of renewals that never end: the device always provisions.
+#include <random>
+
+#include "issued_device.h"
+
+namespace muster::edge::testing {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int rounds = 20;
+
+TEST_F(IssuedDevice, ProvisionsAfterEveryKill) {
+    // A renewal every second, which is the least pause, and one soon after each start.
+    est.set_life(20s);
+    cloud.set_at_once(true);
+    write_settings(renewing("1%", "1%"));
+    start_all();
+    ASSERT_TRUE(eventually([&] { return provisioned(); })) << log();
+    std::mt19937 random(20261126);
+    const std::vector victims{Service::identityd, Service::certd, Service::keyd};
+    int halfway = 0;
+    int renewals = 0;
+    auto last = certificate()->der();
+    for (int round = 0; round < rounds; ++round) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(200 + random() % 1000));
+        const auto victim = victims[random() % victims.size()];
+        device.stop(victim, SIGKILL);
+        if (victim != Service::identityd) device.stop(Service::identityd, SIGKILL);
+        halfway += std::filesystem::exists(key_file("device-id-temp")) || !whole() ? 1 : 0;
+        if (victim != Service::identityd) device.start(victim);
+        device.start(Service::identityd);
+        ASSERT_TRUE(eventually([&] { return provision(); })) << "round " << round << log();
+        renewals += certificate()->der() != last ? 1 : 0;
+        last = certificate()->der();
+    }
+    EXPECT_GT(halfway, 0) << "the kills came at the wrong times to prove anything";
+    EXPECT_GT(renewals, 0);
+    EXPECT_TRUE(eventually([&] { return whole(); }));
+}
+
+}  // namespace
+}  // namespace muster::edge::testing
