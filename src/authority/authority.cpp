@@ -25,6 +25,19 @@ json::object certificate_view(const pki::Certificate& certificate) {
             {"notAfterUtc", format_utc(certificate.not_after())}};
 }
 
+store::JournalEntry issued_event(const Signed& made) {
+    json::object detail{{"serialNumber", made.record.serial},
+                        {"notAfterUtc", format_utc(made.record.not_after)},
+                        {"by", made.subject.by}};
+    if (!made.record.group_id.empty()) detail["enrollmentGroupId"] = made.record.group_id;
+    return {.time = made.record.issued,
+            .type = "certificate.issued",
+            .subject = made.record.registration_id,
+            .peer = made.subject.peer,
+            .tracking_id = made.subject.tracking_id,
+            .detail = json::serialize(detail)};
+}
+
 }  // namespace
 
 Error authority_is_off() {
@@ -159,13 +172,13 @@ Task<Result<Signed>> Authority::sign(const CertificateRequest& request, Subject 
                                           .fingerprint = certificate.sha256_thumbprint(),
                                           .authority = ca->fingerprint,
                                           .subject = certificate.subject(),
-                                          .registration_id = std::move(subject.registration_id),
-                                          .group_id = std::move(subject.group_id),
-                                          .origin = std::move(subject.origin),
+                                          .registration_id = subject.registration_id,
+                                          .group_id = subject.group_id,
+                                          .origin = subject.origin,
                                           .certificate = certificate.der(),
                                           .issued = now,
                                           .not_after = certificate.not_after()};
-    co_return Signed{std::move(certificate), ca->chain, std::move(record)};
+    co_return Signed{std::move(certificate), ca->chain, std::move(record), std::move(subject)};
 }
 
 Result<> Authority::record(Tx& tx, const Signed& made) const {
@@ -175,7 +188,18 @@ Result<> Authority::record(Tx& tx, const Signed& made) const {
         return fail(Error(Errc::throttled, fmt::format("'{}' was given {} certificates in the last {} hours", id, count,
                                                        counted_time.count()))
                         .with_hint("find out why the device asks so often; it may go on tomorrow"));
-    return tx.issued_certificates().insert(made.record);
+    MUSTER_CHECK(tx.issued_certificates().insert(made.record));
+    return tx.journal().append(issued_event(made));
+}
+
+void log_issued(const Signed& made) {
+    log::info("certificate issued", {{"registrationId", made.record.registration_id},
+                                     {"group", made.record.group_id},
+                                     {"serial", made.record.serial},
+                                     {"until", format_utc_seconds(made.record.not_after)},
+                                     {"by", made.subject.by},
+                                     {"peer", made.subject.peer},
+                                     {"trackingId", made.subject.tracking_id}});
 }
 
 }  // namespace muster::authority

@@ -22,6 +22,9 @@ struct Subject {
     std::string registration_id;  // as the caller spells it; the common name of the request, but for case
     std::string group_id;         // empty for an individual enrollment
     std::string origin;           // est, registration
+    std::string by;               // what proved it, for the log and the journal: "one-time password"
+    std::string peer;
+    std::string tracking_id;
 };
 
 // A certificate that is signed and nobody's yet: it counts once its record is durable, and leaves this process only
@@ -30,7 +33,11 @@ struct Signed {
     pki::Certificate certificate;
     pki::CertificateChain issuers;  // issuing CA first, root last
     store::IssuedCertificateRecord record;
+    Subject subject;
 };
+
+// Once its record is durable.
+void log_issued(const Signed& made);
 
 class Authority {
 public:
@@ -58,8 +65,8 @@ public:
 
     // Client authentication, digitalSignature, the request's own subject and key. Errc::unsupported while it is off.
     Task<Result<Signed>> sign(const CertificateRequest& request, Subject subject);
-    // Inside the transaction that the certificate belongs to. Errc::throttled when the device was given too many
-    // of late.
+    // Inside the transaction that the certificate belongs to; it is in the journal, too. Errc::throttled when the
+    // device was given too many of late.
     Result<> record(store::Tx& tx, const Signed& made) const;
 
     // For the revocation list's signature.

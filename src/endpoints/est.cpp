@@ -87,7 +87,18 @@ bool is_pkcs10(const Exchange& exchange) {
     return equals_ignore_case(trim(type.substr(0, type.find(';'))), "application/pkcs10");
 }
 
+net::HttpResponse throttled_answer(const Exchange& exchange, const provisioning::Refusal& why) {
+    exchange.services.metrics.throttled(to_string(why.limit));
+    auto response = refusal(exchange, throttled(why));
+    response.headers.set("Retry-After", fmt::format("{}", why.retry_after.count()));
+    return response;
+}
+
 Task<net::HttpResponse> enrol(const Exchange& exchange, const Path& path) {
+    // As a registration: before anything is parsed or verified.
+    if (const auto why = exchange.services.throttle.admit_registration(exchange.peer.address))
+        co_return throttled_answer(exchange, *why);
+    const provisioning::Throttle::Flight flight(exchange.services.throttle);
     if (!is_pkcs10(exchange))
         co_return text_answer(exchange, unsupported_media_type,
                               "the request's Content-Type must be application/pkcs10");

@@ -62,31 +62,6 @@ void log_refusal(const EnrolmentRequest& request, const Error& error) {
                {"trackingId", request.tracking_id}});
 }
 
-store::JournalEntry issued_event(const EnrolmentRequest& request, const store::IssuedCertificateRecord& record,
-                                 std::string_view by) {
-    const json::object detail{{"enrollmentGroupId", record.group_id},
-                              {"serialNumber", record.serial},
-                              {"notAfterUtc", format_utc(record.not_after)},
-                              {"by", by}};
-    return {.time = record.issued,
-            .type = "certificate.issued",
-            .subject = record.registration_id,
-            .peer = request.peer,
-            .tracking_id = request.tracking_id,
-            .detail = json::serialize(detail)};
-}
-
-void log_issue(const EnrolmentRequest& request, const store::IssuedCertificateRecord& record, std::string_view by) {
-    log::info("certificate issued", {{"registrationId", record.registration_id},
-                                     {"group", record.group_id},
-                                     {"serial", record.serial},
-                                     {"until", format_utc_seconds(record.not_after)},
-                                     {"by", by},
-                                     {"renewal", request.renews ? "yes" : "no"},
-                                     {"peer", request.peer},
-                                     {"trackingId", request.tracking_id}});
-}
-
 }  // namespace
 
 Result<> CertificateEnrolment::check_name(Tx& tx, const pki::Certificate& leaf, const Verdict& verdict,
@@ -191,20 +166,25 @@ Task<Result<std::optional<pki::Certificate>>> CertificateEnrolment::attempt(cons
     MUSTER_CO_TRY(auto admission, co_await store_.read([&](Tx& tx) { return admit(tx, request, csr, verdict); }));
     if (admission.again) co_return std::move(admission.again);
     if (admission.changed) co_return std::nullopt;
-    MUSTER_CO_TRY(const auto made, co_await authority_.sign(csr, {csr.common_name, admission.group_id, "est"}));
+    authority::Subject subject{.registration_id = csr.common_name,
+                               .group_id = admission.group_id,
+                               .origin = "est",
+                               .by = std::string(admission.by),
+                               .peer = request.peer,
+                               .tracking_id = request.tracking_id};
+    MUSTER_CO_TRY(const auto made, co_await authority_.sign(csr, std::move(subject)));
     MUSTER_CO_TRY(auto outcome, co_await store_.transact([&](Tx& tx) -> Result<std::optional<pki::Certificate>> {
         MUSTER_TRY(auto now, admit(tx, request, csr, verdict));
         if (now.again) return std::move(now.again);
         if (now.changed || now.group_id != admission.group_id) return std::nullopt;
         MUSTER_CHECK(authority_.record(tx, made));
-        MUSTER_CHECK(tx.journal().append(issued_event(request, made.record, admission.by)));
         if (now.password) {
             now.password->used_for = made.record.serial;
             MUSTER_CHECK(tx.one_time_passwords().put(*now.password));
         }
         return made.certificate;
     }));
-    if (outcome && outcome->serial_hex() == made.record.serial) log_issue(request, made.record, admission.by);
+    if (outcome && outcome->serial_hex() == made.record.serial) authority::log_issued(made);
     co_return outcome;
 }
 

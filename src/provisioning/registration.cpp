@@ -172,7 +172,12 @@ Task<Result<std::optional<authority::Signed>>> Registrations::sign_requested(con
                   co_await store_.read([&](Tx& tx) { return decide(tx, asked.request, verdict); }));
     if (!decision || !decision->rules.enabled) co_return std::nullopt;
     MUSTER_CO_CHECK(check_issuing_policy(decision->enrollment));
-    authority::Subject subject{id, decision->group ? decision->enrollment.id : std::string(), "registration"};
+    authority::Subject subject{.registration_id = id,
+                               .group_id = decision->group ? decision->enrollment.id : std::string(),
+                               .origin = "registration",
+                               .by = "registration",
+                               .peer = asked.request.peer,
+                               .tracking_id = asked.request.tracking_id};
     co_return co_await authority_->sign(*asked.csr, std::move(subject));
 }
 
@@ -188,7 +193,10 @@ Task<Result<std::optional<Registrations::Settlement>>> Registrations::settle_adm
     MUSTER_CO_TRY(const auto certificate, co_await sign_requested(asked, verdict));
     auto with_certificate = asked;
     if (certificate) with_certificate.certificate = &*certificate;
-    co_return co_await store_.transact([&](Tx& tx) { return settle(tx, with_certificate, verdict); });
+    auto settled = co_await store_.transact([&](Tx& tx) { return settle(tx, with_certificate, verdict); });
+    if (certificate && settled && *settled && !(*settled)->record.issued_serial.empty())
+        authority::log_issued(*certificate);
+    co_return settled;
 }
 
 Task<Result<json::object>> Registrations::register_device(DeviceRequest request, json::object body) {
