@@ -177,6 +177,8 @@ Result<Endpoints> read_endpoints(const std::filesystem::path& data_dir) {
     endpoints.host_name = string_or(*document, "hostName");
     endpoints.id_scope = string_or(*document, "idScope");
     endpoints.https = string_or(*document, "https");
+    endpoints.mqtts = string_or(*document, "mqtts");
+    endpoints.amqps = string_or(*document, "amqps");
     MUSTER_TRY(const auto pid, optional_integer(*document, "pid"));
     endpoints.pid = pid.value_or(0);
     if (endpoints.https.empty() || endpoints.https == "off") {

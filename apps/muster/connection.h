@@ -50,7 +50,9 @@ struct Endpoints {
     std::int64_t pid = 0;
     std::string host_name;
     std::string id_scope;
-    std::string https;  // "127.0.0.1:443"
+    std::string https;       // "127.0.0.1:443"
+    std::string mqtts = {};  // empty when off
+    std::string amqps = {};
 };
 // Errc::unavailable when musterd is not running there.
 Result<Endpoints> read_endpoints(const std::filesystem::path& data_dir);

@@ -10,7 +10,6 @@
 #include <cstring>
 
 #include "net/address.h"
-#include "net/answer_reader.h"
 #include "net/client_tls.h"
 #include "net/tls_error.h"
 
@@ -109,31 +108,19 @@ Task<Result<>> DeviceClient::shake_hands(const DeviceIdentity& identity) {
     }
 }
 
-Task<Result<net::HttpResponse>> DeviceClient::request(const char* method, const std::string& target,
-                                                      const std::string& body) {
-    auto text = fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\nAccept: application/json\r\n", method, target,
-                            destination_.host_header);
-    if (!body.empty()) {
-        text += fmt::format("Content-Type: application/json; charset=utf-8\r\nContent-Length: {}\r\n", body.size());
-    }
-    text.append("\r\n").append(body);
-    if (!co_await stream_->write_all(text)) co_return fail(failure("request"));
-    net::AnswerReader reader(method, 1024 * 1024);
+Task<Result<>> DeviceClient::write(std::string_view bytes) {
+    if (!co_await stream_->write_all(bytes)) co_return fail(failure("request"));
+    co_return Result<>();
+}
+
+Task<Result<std::string>> DeviceClient::read() {
     std::array<char, 4096> buffer{};
-    for (auto state = net::ParseState::need_more; state != net::ParseState::done;) {
+    for (;;) {
         const auto step = stream_->try_read(buffer);
-        if (step.state == net::Io::want_read || step.state == net::Io::want_write) {
-            if (co_await stream_->wait(step.state)) continue;
-            co_return fail(failure("answer"));
-        }
-        if (step.state != net::Io::done) co_return fail(failure("answer"));
-        state = reader.put({buffer.data(), step.bytes});
-        if (state == net::ParseState::failed) co_return fail(reader.error(destination_.host_header));
+        if (step.state == net::Io::done) co_return std::string(buffer.data(), step.bytes);
+        const bool waits = step.state == net::Io::want_read || step.state == net::Io::want_write;
+        if (!waits || !co_await stream_->wait(step.state)) co_return fail(failure("answer"));
     }
-    const bool keep = reader.leaves_connection_usable();
-    auto response = reader.take_response();
-    response.close = !keep;
-    co_return response;
 }
 
 void DeviceClient::close() {

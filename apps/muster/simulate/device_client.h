@@ -1,4 +1,4 @@
-// One simulated device: a fresh TCP connection, a full mutual TLS handshake, a few requests, the end.
+// One simulated device's connection: fresh TCP, a full mutual TLS handshake, bytes both ways, the end.
 #pragma once
 
 #include <openssl/types.h>
@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/task.h"
 #include "muster/simulate/fleet.h"
-#include "net/http.h"
+#include "muster/simulate/pipe.h"
 #include "net/stream.h"
 
 namespace muster::cli::simulate {
@@ -29,14 +29,16 @@ struct Destination {
 Result<Destination> make_destination(const std::string& host, std::uint16_t port, const std::string& connect_to,
                                      const std::string& ca_pem);
 
-class DeviceClient {
+class DeviceClient final : public Pipe {
 public:
     DeviceClient(const boost::asio::any_io_executor& executor, const Destination& destination)
         : executor_(executor), destination_(destination) {}
 
     // TCP and TLS. Any earlier connection is closed.
     Task<Result<>> connect(const DeviceIdentity& identity);
-    Task<Result<net::HttpResponse>> request(const char* method, const std::string& target, const std::string& body);
+    Task<Result<std::string>> read() override;
+    Task<Result<>> write(std::string_view bytes) override;
+    const std::string& host_header() const override { return destination_.host_header; }
     void close();
     // Ends what is being waited for; the step then fails with Errc::timeout.
     void give_up();

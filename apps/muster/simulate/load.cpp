@@ -18,7 +18,6 @@ using Clock = std::chrono::steady_clock;
 
 // Identities are made in batches while the clock stands still: memory stays bounded and the measure clean.
 constexpr std::size_t batch_size = 10'000;
-constexpr const char* api_version = "2019-03-31";
 
 double cpu_seconds() {
     rusage usage{};
@@ -52,7 +51,7 @@ private:
     Task<> simulate(const DeviceIdentity& identity);
     Task<Result<std::string>> live(DeviceClient& client, const DeviceIdentity& identity, Clock::time_point start);
     Task<Result<std::string>> registration(DeviceClient& client, const DeviceIdentity& identity);
-    Task<> rest(const net::HttpResponse& response);
+    Task<> rest(const Reply& reply);
 
     const Destination& destination_;
     const LoadOptions& options_;
@@ -109,22 +108,18 @@ Task<Result<std::string>> Load::live(DeviceClient& client, const DeviceIdentity&
     MUSTER_CO_CHECK(co_await client.connect(identity));
     result_.handshake.push_back(micros_since(start));
     if (!options_.handshake_only) co_return co_await registration(client, identity);
-    MUSTER_CO_TRY(const auto answer, co_await client.request("GET", "/", ""));
+    MUSTER_CO_TRY(const auto answer, co_await http_request(client, "GET", "/", ""));
     ++result_.requests;
     co_return fmt::format("status {}", answer.status);
 }
 
-std::string path_of(const std::string& scope, const std::string& name) {
-    return fmt::format("/{}/registrations/{}", percent_encode(scope), percent_encode(name));
-}
-
 // What an answer says: "assigned", "assigning", or what went wrong with its tracking id left out, so that equal
 // failures count together.
-std::string state_of(const net::HttpResponse& response, json::object& body) {
-    auto parsed = parse_json_object(response.body);
-    if (!parsed) return fmt::format("status {} without a JSON body", response.status);
+std::string state_of(const Reply& reply, json::object& body) {
+    auto parsed = parse_json_object(reply.body);
+    if (!parsed) return fmt::format("status {} without a JSON body", reply.status);
     body = std::move(*parsed);
-    if (response.status >= 300) return fmt::format("status {}: {}", response.status, string_or(body, "message"));
+    if (reply.status >= 300) return fmt::format("status {}: {}", reply.status, string_or(body, "message"));
     auto state = string_or(body, "status", "without status");
     const auto* registration = body.if_contains("registrationState");
     if (state == "failed" && registration && registration->is_object()) {
@@ -133,32 +128,35 @@ std::string state_of(const net::HttpResponse& response, json::object& body) {
     return state;
 }
 
-Task<> Load::rest(const net::HttpResponse& response) {
-    const auto advised = std::chrono::seconds(parse_integer<unsigned>(response.headers.get("Retry-After")).value_or(2));
-    const auto pause = options_.poll_after.value_or(advised);
+Task<> Load::rest(const Reply& reply) {
+    const auto pause = options_.poll_after.value_or(reply.retry_after.value_or(std::chrono::seconds(2)));
     if (pause.count() == 0) co_return;
     asio::steady_timer timer(loop_, pause);
     co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
 }
 
 Task<Result<std::string>> Load::registration(DeviceClient& client, const DeviceIdentity& identity) {
-    const auto path = path_of(options_.scope, identity.name);
     const auto start = Clock::now();
-    const auto body = json::serialize(json::object{{"registrationId", identity.name}});
-    auto answer = co_await client.request("PUT", fmt::format("{}/register?api-version={}", path, api_version), body);
+    auto dialogue = make_dialogue(options_.transport, client, options_.scope, identity.name);
+    MUSTER_CO_CHECK(co_await dialogue->begin());
+    auto reply = co_await dialogue->register_device();
     for (bool first = true;; first = false) {
-        if (!answer) co_return std::unexpected(std::move(answer).error());
+        if (!reply) co_return std::unexpected(std::move(reply).error());
         ++result_.requests;
         if (first) result_.registration.push_back(micros_since(start));
         json::object said;
-        const auto state = state_of(*answer, said);
+        const auto state = state_of(*reply, said);
+        const bool final = state != "assigning" && state != "unassigned";
+        if (final || options_.reconnect_to_poll) co_await dialogue->end();
         if (state == "assigned" || state == "disabled") co_return state;
-        if (state != "assigning" && state != "unassigned") co_return fail(Errc::forbidden, "{}", state);
-        co_await rest(*answer);
-        if (options_.reconnect_to_poll || answer->close) MUSTER_CO_CHECK(co_await client.connect(identity));
-        const auto operation = percent_encode(string_or(said, "operationId"));
-        answer = co_await client.request(
-            "GET", fmt::format("{}/operations/{}?api-version={}", path, operation, api_version), "");
+        if (final) co_return fail(Errc::forbidden, "{}", state);
+        co_await rest(*reply);
+        if (options_.reconnect_to_poll || !dialogue->usable()) {
+            MUSTER_CO_CHECK(co_await client.connect(identity));
+            dialogue = make_dialogue(options_.transport, client, options_.scope, identity.name);
+            MUSTER_CO_CHECK(co_await dialogue->begin());
+        }
+        reply = co_await dialogue->operation_status(string_or(said, "operationId"));
     }
 }
 

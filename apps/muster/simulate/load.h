@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "muster/simulate/device_client.h"
+#include "muster/simulate/dialogue.h"
 #include "muster/simulate/fleet.h"
 
 namespace muster::cli::simulate {
@@ -18,6 +19,7 @@ struct LoadOptions {
     std::size_t concurrency = 16;
     std::size_t first = 1;  // number of the first device
     std::string scope;
+    Transport transport = Transport::https;
     bool handshake_only = false;     // one GET / and no registration: for servers that are not ours
     bool reconnect_to_poll = false;  // a connection of its own for each poll, as some devices do
     std::optional<std::chrono::milliseconds> poll_after;  // instead of what Retry-After says

@@ -26,6 +26,7 @@ struct Options {
     std::string issuer_chain;
     std::string issuer_key;
     std::string output = "table";
+    std::string transport = "https";
     int poll_after = -1;
     int patience = 60;
     bool from_files = false;
@@ -35,12 +36,24 @@ struct Options {
 constexpr const char* examples =
     "  muster simulate --devices 100                       # against the musterd of this machine\n"
     "  muster simulate --devices 5000 --concurrency 64 --poll-after 0\n"
+    "  muster simulate --devices 100 --transport amqp-ws\n"
     "  muster simulate --host dps.plant.example --scope 0ne12345678 --ca muster-ca.pem --devices 10\n"
     "  muster simulate --host localhost:8443 --handshake-only --ca ca.pem --devices 5000   # any HTTPS server\n"
     "\n"
     "The devices' certificates are made in memory by the intermediate that `muster cert intermediate` wrote below "
     "--dir;\n"
     "an enrollment group must know it: muster enrollment-group create.\n";
+
+// Where this machine's musterd listens for it.
+Result<std::string> address_of(const Endpoints& endpoints, Transport transport) {
+    const bool mqtt = transport == Transport::mqtt;
+    if (!mqtt && transport != Transport::amqp) return endpoints.https;
+    const auto& address = mqtt ? endpoints.mqtts : endpoints.amqps;
+    if (!address.empty()) return address;
+    return fail(Error(Errc::unavailable, fmt::format("musterd does not listen for {}", mqtt ? "MQTT" : "AMQP"))
+                    .with_hint(fmt::format("set {} in [listen] of its configuration, or try --transport {}-ws",
+                                           mqtt ? "mqtts" : "amqps", mqtt ? "mqtt" : "amqp")));
+}
 
 // What the command line leaves open comes from the data directory of this machine's musterd.
 Result<Destination> find_destination(Options& options) {
@@ -49,14 +62,16 @@ Result<Destination> find_destination(Options& options) {
         const std::filesystem::path data_dir = options.data_dir.empty() ? default_data_dir : options.data_dir;
         MUSTER_TRY(const auto endpoints, read_endpoints(data_dir));
         options.host = public_host(endpoints);
-        if (options.connect_to.empty()) options.connect_to = endpoints.https;
+        if (options.connect_to.empty()) {
+            MUSTER_TRY(options.connect_to, address_of(endpoints, options.load.transport));
+        }
         if (options.load.scope.empty()) options.load.scope = endpoints.id_scope;
         MUSTER_TRY(ca_pem, read_data_file(data_dir, server_ca_file));
     }
     if (!options.ca_file.empty()) {
         MUSTER_TRY(ca_pem, read_file(options.ca_file));
     }
-    MUSTER_TRY(const auto where, net::parse_host_port(options.host, 443));
+    MUSTER_TRY(const auto where, net::parse_host_port(options.host, usual_port(options.load.transport)));
     if (options.load.scope.empty() && !options.load.handshake_only) {
         return std::unexpected(Error(Errc::invalid_argument, "the id scope is not known")
                                    .with_hint("give --scope; `muster status` on the server shows it"));
@@ -81,6 +96,9 @@ Result<Fleet> find_fleet(const Options& options) {
 Result<int> run(Options& options, const Io& io) {
     if (options.poll_after >= 0) options.load.poll_after = std::chrono::milliseconds(options.poll_after);
     options.load.patience = std::chrono::seconds(options.patience);
+    options.load.transport = *parse_transport(options.transport);
+    if (options.load.handshake_only && options.load.transport != Transport::https)
+        return fail(Errc::invalid_argument, "--handshake-only asks an HTTPS server: it goes with no other --transport");
     MUSTER_TRY(auto fleet, find_fleet(options));
     if (options.scatter) fleet.scatter();
     MUSTER_TRY(const auto destination, find_destination(options));
@@ -121,6 +139,8 @@ void add_target_options(CLI::App& verb, Options& options) {
 }
 
 void add_course_options(CLI::App& verb, Options& options) {
+    add_choice(verb, "-t,--transport", options.transport, {"https", "mqtt", "mqtt-ws", "amqp", "amqp-ws"},
+               "the protocol: https (the default), mqtt, mqtt-ws, amqp, amqp-ws");
     verb.add_option("--poll-after", options.poll_after, "milliseconds before a poll, instead of what Retry-After says")
         ->check(CLI::Range(0, 3'600'000));
     verb.add_flag("--reconnect", options.load.reconnect_to_poll, "poll over a connection of its own");
