@@ -61,7 +61,8 @@ int system_stop(const edge::Paths& paths) {
 
 int system_reprovision(const edge::Paths& paths) {
     const auto socket = paths.socket(edge::Service::identityd);
-    edge::LocalService identityd{"aziot-identityd", socket, "2020-09-01"};
+    // A registration may take identityd five minutes.
+    edge::LocalService identityd{"aziot-identityd", socket, "2020-09-01", std::chrono::minutes(6)};
     const auto answer = net::run_blocking(
         edge::call_local(std::move(identityd), "POST", "/identities/device/reprovision", {{"type", "aziot"}}));
     if (!answer) return report(answer.error().wrap("the device could not be provisioned again"));

@@ -1,6 +1,7 @@
 // A call to another daemon of this device over its unix socket.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <string>
 
@@ -13,6 +14,7 @@ struct LocalService {
     std::string name;  // "aziot-keyd"
     std::filesystem::path socket;
     std::string api_version;
+    std::chrono::seconds patience{60};  // generating an RSA key takes a small board a while
 };
 
 // The answer's body (empty for 204). `body` is sent when the verb is not GET. An error answer becomes an Error with
