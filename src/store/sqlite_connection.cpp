@@ -49,8 +49,9 @@ int bind_value(sqlite3_stmt* statement, int index, const Value& value) {
         case Value::Kind::null: return sqlite3_bind_null(statement, index);
         case Value::Kind::integer: return sqlite3_bind_int64(statement, index, value.number());
         case Value::Kind::text:
-            return sqlite3_bind_text64(statement, index, value.view().data(), value.view().size(), SQLITE_STATIC,
-                                       SQLITE_UTF8);
+            // A null pointer would bind NULL here, too: a default string_view is the empty text.
+            return sqlite3_bind_text64(statement, index, value.view().empty() ? "" : value.view().data(),
+                                       value.view().size(), SQLITE_STATIC, SQLITE_UTF8);
         case Value::Kind::bytes:
             // A null pointer would bind NULL; the empty blob is not NULL.
             return value.view().empty()

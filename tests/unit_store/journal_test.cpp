@@ -1,0 +1,92 @@
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "net/reactor.h"
+#include "store/sqlite_driver.h"
+#include "store/store.h"
+
+namespace muster::store {
+namespace {
+
+class JournalTest : public ::testing::Test {
+protected:
+    JournalTest() {
+        std::string pattern = (std::filesystem::temp_directory_path() / "muster-journal-XXXXXX").string();
+        directory_ = ::mkdtemp(pattern.data());
+        store_ = Store::open(SqliteDriver::open(directory_ / "muster.db").value()).value();
+    }
+    ~JournalTest() override {
+        store_.reset();
+        std::filesystem::remove_all(directory_);
+    }
+    static TimePoint at(std::int64_t seconds) { return TimePoint(std::chrono::seconds(seconds)); }
+    template <class Fn>
+    auto transact(Fn fn) {
+        return net::run_blocking(store_->transact(std::move(fn)));
+    }
+    void append(std::int64_t seconds, std::string actor = "") {
+        ASSERT_TRUE(transact(
+            [&](Tx& tx) { return tx.journal().append({.time = at(seconds), .type = "a.b", .actor = actor}); }));
+    }
+
+    std::filesystem::path directory_;
+    std::unique_ptr<Store> store_;
+};
+
+TEST_F(JournalTest, AnEntryGoesWithItsTransaction) {
+    int told = 0;
+    store_->on_journal([&] { ++told; });
+    EXPECT_FALSE(transact([&](Tx& tx) -> Result<> {
+        MUSTER_CHECK(tx.journal().append({.time = at(1), .type = "a.b"}));
+        return fail(Errc::conflict, "not after all");
+    }));
+    EXPECT_EQ(told, 0);
+    EXPECT_EQ(transact([](Tx& tx) { return tx.journal().newest(); }).value(), 0);
+    append(2);
+    EXPECT_EQ(told, 1);
+    ASSERT_TRUE(transact([](Tx& tx) { return tx.marks().put("m", 1); }));
+    EXPECT_EQ(told, 1) << "nothing was appended";
+}
+
+TEST_F(JournalTest, FindsTheFirstSinceAMomentAlsoAcrossGaps) {
+    for (int i = 1; i <= 100; ++i) append(i * 10, i % 3 == 0 ? "owner" : "");
+    const auto first_since = [&](std::int64_t seconds) {
+        return transact([&](Tx& tx) { return tx.journal().first_since(at(seconds)); }).value().value_or(-1);
+    };
+    EXPECT_EQ(first_since(0), 1);
+    EXPECT_EQ(first_since(10), 1);
+    EXPECT_EQ(first_since(11), 2);
+    EXPECT_EQ(first_since(1'000), 100);
+    EXPECT_EQ(first_since(1'001), -1);
+    EXPECT_EQ(transact([](Tx& tx) { return tx.journal().erase_before(50, false, 10); }).value(), 10);
+    EXPECT_EQ(transact([](Tx& tx) { return tx.journal().erase_before(50, false, 1'000); }).value(), 23);
+    // Below 50 only every third is left.
+    EXPECT_EQ(first_since(10), 3);
+    EXPECT_EQ(first_since(470), 48);
+    EXPECT_EQ(first_since(480), 48);
+    EXPECT_EQ(first_since(490), 50);
+    EXPECT_EQ(first_since(510), 51);
+}
+
+TEST_F(JournalTest, ChangesAreReadBackwards) {
+    for (int i = 1; i <= 10; ++i) append(i, i % 2 == 0 ? "owner" : "");
+    const auto changes = transact([](Tx& tx) { return tx.journal().changes_before(9, 3); }).value();
+    ASSERT_EQ(changes.size(), 3u);
+    EXPECT_EQ(changes[0].id, 8);
+    EXPECT_EQ(changes[2].id, 4);
+}
+
+TEST_F(JournalTest, ADefaultViewIsTheEmptyText) {
+    ASSERT_TRUE(transact([](Tx& tx) { return tx.marks().put(std::string_view(), 7); }));
+    EXPECT_EQ(transact([](Tx& tx) { return tx.marks().find(""); }).value(), 7);
+}
+
+TEST_F(JournalTest, MarksAreKept) {
+    EXPECT_EQ(transact([](Tx& tx) { return tx.marks().find("m"); }).value(), std::nullopt);
+    ASSERT_TRUE(transact([](Tx& tx) { return tx.marks().put("m", 1); }));
+    ASSERT_TRUE(transact([](Tx& tx) { return tx.marks().put("m", 2); }));
+    EXPECT_EQ(transact([](Tx& tx) { return tx.marks().find("m"); }).value(), 2);
+}
+
+}  // namespace
+}  // namespace muster::store
