@@ -37,7 +37,7 @@ struct Look {
 std::optional<days> due_warning(TimePoint end, TimePoint known_since, const Look& look) {
     for (const auto before : warnings) {
         if (end - before > look.now) continue;
-        const bool is_news = end - before > look.last || known_since > look.last;
+        const bool is_news = end - before > look.last || known_since >= look.last;
         return is_news ? std::optional(before) : std::nullopt;
     }
     return std::nullopt;

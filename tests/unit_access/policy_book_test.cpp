@@ -1,0 +1,102 @@
+#include "access/policy_book.h"
+
+#include <gtest/gtest.h>
+
+#include "net/reactor.h"
+#include "wire/sas.h"
+
+namespace muster::access {
+namespace {
+
+class PolicyBookTest : public ::testing::Test {
+protected:
+    Result<> change(PolicyBook::Edit edit) { return net::run_blocking(book_.change(std::move(edit))); }
+    static PolicyBook::Edit remove(std::string name) {
+        return [name = std::move(name)](Policies& policies) -> Result<> {
+            if (!policies.erase(name)) return fail(Errc::not_found, "no {}", name);
+            return {};
+        };
+    }
+    bool lets_in(const std::string& name, const Secret& key) {
+        const auto now = SystemClock().now();
+        const auto token = wire::make_sas("h", key.bytes(), name, now + std::chrono::hours(1));
+        return book_.current()->authenticate(token, {"h"}, now).has_value();
+    }
+
+    SeededRandom random_{1};
+    std::string saved_;
+    bool disk_is_full_ = false;
+    PolicyBook book_{Policies::generate(random_), [this](const Policies& policies) -> Result<> {
+                         if (disk_is_full_) return fail(Errc::io, "the disk is full");
+                         saved_ = policies.serialize();
+                         return {};
+                     }};
+};
+
+TEST_F(PolicyBookTest, AChangeIsInForceAtOnceAndWritten) {
+    const auto key = book_.current()->find("registryRead")->primary_key.clone();
+    ASSERT_TRUE(lets_in("registryRead", key));
+    ASSERT_TRUE(change(remove("registryRead")));
+    EXPECT_FALSE(lets_in("registryRead", key));
+    const auto written = Policies::parse(saved_);
+    ASSERT_TRUE(written);
+    EXPECT_EQ(written->find("registryRead"), nullptr);
+    EXPECT_NE(written->find("owner"), nullptr);
+}
+
+TEST_F(PolicyBookTest, WhatCannotBeWrittenIsNotInForce) {
+    disk_is_full_ = true;
+    EXPECT_FALSE(change(remove("registryRead")));
+    EXPECT_NE(book_.current()->find("registryRead"), nullptr);
+}
+
+TEST_F(PolicyBookTest, TheLastThatMayChangePoliciesStays) {
+    ASSERT_TRUE(change(remove("provisioningserviceowner")));
+    const auto last = change(remove("owner"));
+    ASSERT_FALSE(last);
+    EXPECT_EQ(last.error().code(), Errc::conflict);
+    const auto reduced = change([](Policies& policies) -> Result<> {
+        policies.find("owner")->rights = static_cast<unsigned>(Right::enrollment_read);
+        return {};
+    });
+    EXPECT_FALSE(reduced);
+    EXPECT_TRUE(book_.current()->find("owner")->may(Right::service_config));
+}
+
+TEST_F(PolicyBookTest, WhoHoldsAStateKeepsIt) {
+    const auto before = book_.current();
+    const auto* policy = before->find("service");
+    ASSERT_TRUE(change(remove("service")));
+    EXPECT_EQ(policy->name, "service");
+    EXPECT_EQ(book_.current()->find("service"), nullptr);
+}
+
+TEST_F(PolicyBookTest, ChangesFollowOneAnother) {
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 4; ++t)
+        threads.emplace_back([this, t] {
+            for (int i = 0; i < 25; ++i)
+                EXPECT_TRUE(change([&](Policies& policies) -> Result<> {
+                    policies.put({fmt::format("p-{}-{}", t, i), new_policy_key(random_), new_policy_key(random_), 1});
+                    return {};
+                }));
+        });
+    for (auto& thread : threads) thread.join();
+    EXPECT_EQ(book_.current()->all().size(), 8u + 100u);
+    EXPECT_EQ(Policies::parse(saved_)->all().size(), 108u);
+}
+
+TEST(Policies, NamesAndRightsAreChecked) {
+    EXPECT_TRUE(check_policy_name("help-desk_2.x"));
+    EXPECT_FALSE(check_policy_name(""));
+    EXPECT_FALSE(check_policy_name("a/b"));
+    EXPECT_FALSE(check_policy_name(std::string(65, 'a')));
+    EXPECT_EQ(rights_from_json(nullptr).has_value(), false);
+    const json::value known{"EnrollmentRead", "ServiceConfig"};
+    EXPECT_EQ(rights_to_json(*rights_from_json(&known)), (json::array{"ServiceConfig", "EnrollmentRead"}));
+    const json::value unknown{"EnrollmentReed"};
+    EXPECT_FALSE(rights_from_json(&unknown));
+}
+
+}  // namespace
+}  // namespace muster::access
