@@ -1,0 +1,121 @@
+// `muster authority` and `muster crl`: what they ask for, and what they print.
+#include <gmock/gmock.h>
+
+#include "base/json.h"
+#include "fixture.h"
+
+namespace muster::cli {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr const char* version = "api-version=2026-11-01";
+
+TEST(AuthorityCommand, SaysHowToSwitchItOn) {
+    const ScriptedService service([](const net::HttpRequest&) { return json_answer(200, R"({"enabled":false})"); });
+    const auto ran = service.run({"authority", "show"});
+    EXPECT_EQ(ran.code, 0);
+    EXPECT_THAT(ran.out, HasSubstr("muster authority create"));
+    EXPECT_EQ(service.run({"authority", "show", "--chain"}).code, 1);
+}
+
+TEST(AuthorityCommand, CreatesWithWhatIsGiven) {
+    const ScriptedService service([](const net::HttpRequest&) {
+        return json_answer(200, R"({"enabled":true,"rootKeyIsHere":true,"certificateDays":90,)"
+                                R"("issuing":{"subject":"CN=Plant issuing CA","notAfterUtc":"2031-11-25T00:00:00Z"}})");
+    });
+    const auto ran = service.run({"authority", "create", "--name", "Plant", "--key-type", "EC:P384", "--replace"});
+    EXPECT_EQ(ran.code, 0) << ran.err;
+    EXPECT_THAT(ran.out, HasSubstr("Issuing CA  CN=Plant issuing CA, until 2031-11-25"));
+    const auto request = service.requests().at(0);
+    EXPECT_EQ(request.method, "POST");
+    EXPECT_EQ(request.target, std::string("/muster/authority/create?") + version);
+    EXPECT_EQ(
+        parse_json_object(request.body).value(),
+        parse_json_object(R"({"keySpec":"ec:p384","rootDays":7300,"issuingDays":1825,"replace":true,"name":"Plant"})")
+            .value());
+}
+
+TEST(AuthorityCommand, InstallsAChainAndNeverPrintsTheKey) {
+    const TemporaryDirectory directory;
+    const auto chain = directory.write("chain.pem", "the chain");
+    const auto key = directory.write("key.pem", "the key");
+    const ScriptedService service(
+        [](const net::HttpRequest&) { return json_answer(400, R"({"errorCode":400004,"message":"no good"})"); });
+    const auto ran = service.run({"authority", "install", "--certificate-path", chain, "--key-path", key});
+    EXPECT_EQ(ran.code, 1);
+    EXPECT_THAT(ran.out + ran.err, Not(HasSubstr("the key\n")));
+    const auto body = parse_json_object(service.requests().at(0).body).value();
+    EXPECT_EQ(body.at("chain"), "the chain");
+    EXPECT_EQ(body.at("key"), "the key");
+}
+
+TEST(AuthorityCommand, PrintsAPasswordAloneOnStandardOutput) {
+    const ScriptedService service([](const net::HttpRequest&) {
+        return json_answer(200, R"({"registrationId":"press-1","enrollmentGroupId":"plant","password":"secret",)"
+                                R"("expiresUtc":"2026-12-01T00:00:00.0000000Z"})");
+    });
+    const auto ran = service.run({"authority", "one-time-password", "press-1", "--group", "plant", "--valid", "7d"});
+    EXPECT_EQ(ran.code, 0) << ran.err;
+    EXPECT_EQ(ran.out, "secret\n");
+    EXPECT_THAT(ran.err, HasSubstr("https://localhost/.well-known/est/plant"));
+    const auto request = service.requests().at(0);
+    EXPECT_EQ(request.method, "PUT");
+    EXPECT_EQ(request.target, std::string("/muster/authority/oneTimePasswords/press-1?") + version);
+    EXPECT_EQ(parse_json_object(request.body).value().at("lifeSeconds"), 7 * 86'400);
+    EXPECT_EQ(service.run({"authority", "one-time-password", "press-1"}).code, 2);
+    EXPECT_EQ(service.run({"authority", "one-time-password", "press-1", "--group", "g", "--valid", "soon"}).code, 2);
+}
+
+TEST(AuthorityCommand, ListsByWhatIsAskedFor) {
+    const ScriptedService service([](const net::HttpRequest&) {
+        return json_answer(200, R"([{"serialNumber":"0A","registrationId":"press-1","enrollmentGroupId":"plant",)"
+                                R"("status":"revoked","notAfterUtc":"2027-02-24T00:00:00Z",)"
+                                R"("issuedUtc":"2026-11-24T06:59:00Z","reason":"superseded"}])");
+    });
+    const auto ran = service.run({"authority", "list", "--group", "plant", "--revoked"});
+    EXPECT_EQ(ran.code, 0) << ran.err;
+    EXPECT_THAT(ran.out, HasSubstr("press-1  plant  revoked  2027-02-24"));
+    EXPECT_EQ(service.requests().at(0).target,
+              std::string("/muster/authority/certificates?revoked=true&enrollmentGroupId=plant&") + version);
+}
+
+TEST(AuthorityCommand, RevokesWithAReason) {
+    const ScriptedService service(
+        [](const net::HttpRequest&) { return json_answer(200, R"({"serialNumber":"0A","status":"revoked"})"); });
+    EXPECT_EQ(service.run({"authority", "revoke", "0A", "--reason", "KEYCOMPROMISE"}).code, 0);
+    const auto request = service.requests().at(0);
+    EXPECT_EQ(request.target, std::string("/muster/authority/certificates/0A/revoke?") + version);
+    EXPECT_EQ(request.body, R"({"reason":"keyCompromise"})");
+    EXPECT_EQ(service.run({"authority", "revoke", "0A", "--reason", "because"}).code, 2);
+}
+
+TEST(CrlCommand, SendsPemAsItIsAndDerInBase64) {
+    const TemporaryDirectory directory;
+    const auto pem = directory.write("list.pem", "-----BEGIN X509 CRL-----\nAA==\n-----END X509 CRL-----\n");
+    const auto der = directory.write("list.der", "\x30\x01");
+    const ScriptedService service([](const net::HttpRequest&) {
+        return json_answer(200, R"({"enrollmentGroupId":"plant","issuer":"CN=Root","entries":3,"ended":false})");
+    });
+    ASSERT_EQ(service.run({"crl", "set", "plant", "--path", pem, "--must-be-current"}).code, 0);
+    ASSERT_EQ(service.run({"crl", "set", "plant", "--path", der}).code, 0);
+    const auto first = parse_json_object(service.requests().at(0).body).value();
+    EXPECT_THAT(std::string(first.at("crl").as_string()), HasSubstr("BEGIN X509 CRL"));
+    EXPECT_EQ(first.at("mustBeCurrent"), true);
+    EXPECT_EQ(parse_json_object(service.requests().at(1).body).value().at("crl"), "MAE=");
+    EXPECT_EQ(service.requests().at(0).target, "/enrollmentGroups/plant/revocationLists?api-version=2021-10-01");
+}
+
+TEST(CrlCommand, ShowsWhatHasEnded) {
+    const ScriptedService service([](const net::HttpRequest&) {
+        return json_answer(200, R"({"value":[{"issuer":"CN=Root","entries":3,"ended":true,"mustBeCurrent":false,)"
+                                R"("nextUpdateUtc":"2026-11-01T00:00:00Z","issuerThumbprint":"AB"}]})");
+    });
+    const auto ran = service.run({"crl", "list", "plant"});
+    EXPECT_EQ(ran.code, 0) << ran.err;
+    EXPECT_THAT(ran.out, HasSubstr("yes, used on"));
+}
+
+}  // namespace
+}  // namespace muster::cli
