@@ -47,7 +47,6 @@ struct Deliveries::State : std::enable_shared_from_this<Deliveries::State> {
     std::map<std::string, std::unique_ptr<DeliveryQueue>> queues;
     std::set<std::string> busy;  // keys and subjects of the entries that are worked on
     std::map<std::string, std::unique_ptr<asio::steady_timer>> watches;
-    std::map<std::string, std::chrono::steady_clock::time_point> counted;
 
     explicit State(DeliveryTools given)
         : tools(std::move(given)), work(tools, [this](const Wakes& wakes) { wake_all(wakes); }) {}
@@ -72,7 +71,9 @@ struct Deliveries::State : std::enable_shared_from_this<Deliveries::State> {
     Task<Result<std::vector<OutboxRecord>>> fetch(DeliveryQueue& queue);
     std::size_t begin(DeliveryQueue& queue, std::vector<OutboxRecord> batch);
     Task<std::optional<std::chrono::milliseconds>> until_next(DeliveryQueue& queue);
+    Task<> look_around(DeliveryQueue& queue);
     Task<> expire(DeliveryQueue& queue);
+    Error no_answer(const DeliveryQueue& queue) const;
     bool expired(const OutboxRecord& task) const;
 
     Task<> deliver(DeliveryQueue& queue, OutboxRecord task);
@@ -119,12 +120,12 @@ Task<> Deliveries::State::take_up() {
 Task<> Deliveries::State::pump(DeliveryQueue& queue) {
     while (!stopped) {
         queue.listen();
+        if (queue.looks_around()) co_await look_around(queue);
         if (queue.running >= tools.limits.calls_at_once) {
             co_await queue.wait(tools.limits.longest_wait);
             continue;
         }
         if (queue.held()) {
-            if (queue.looks_for_expired()) co_await expire(queue);
             co_await queue.wait(std::max(queue.held_for(), std::chrono::milliseconds(1)));
             continue;
         }
@@ -146,20 +147,10 @@ Task<> Deliveries::State::pump(DeliveryQueue& queue) {
 }
 
 Task<Result<std::vector<OutboxRecord>>> Deliveries::State::fetch(DeliveryQueue& queue) {
-    const auto state = state_of(queue);
-    const auto steady = std::chrono::steady_clock::now();
-    auto& last = counted[queue.name()];
-    const bool counts = state != nullptr && steady - last > tools.limits.first_wait;
-    if (counts) last = steady;
     // Those that are worked on are still in the outbox.
     const auto limit = tools.limits.calls_at_once + queue.running;
-    co_return co_await tools.store.read([&](Tx& tx) -> Result<std::vector<OutboxRecord>> {
-        if (counts) {
-            MUSTER_TRY(const auto waiting, tx.outbox().count(queue.name(), most_counted));
-            state->waiting = waiting;
-        }
-        return tx.outbox().due(queue.name(), tools.clock.now(), limit);
-    });
+    co_return co_await tools.store.read(
+        [&](Tx& tx) { return tx.outbox().due(queue.name(), tools.clock.now(), limit); });
 }
 
 // How many were begun.
@@ -204,21 +195,36 @@ bool Deliveries::State::expired(const OutboxRecord& task) const {
     return tools.clock.now() - task.created > patience;
 }
 
+Task<> Deliveries::State::look_around(DeliveryQueue& queue) {
+    if (const auto state = state_of(queue)) {
+        const auto waiting =
+            co_await tools.store.read([&](Tx& tx) { return tx.outbox().count(queue.name(), most_counted); });
+        if (waiting) state->waiting = *waiting;
+    }
+    if (queue.failing()) co_await expire(queue);
+}
+
 // While the peer takes no calls, devices are not left waiting beyond their patience.
 Task<> Deliveries::State::expire(DeliveryQueue& queue) {
-    const auto due = co_await tools.store.read(
-        [&](Tx& tx) { return tx.outbox().due(queue.name(), tools.clock.now(), expired_at_once); });
-    if (!due) co_return;
-    for (const auto& task : *due) {
-        if (!expired(task) || !is_assignment_key(task.key) || busy.contains(task.key)) continue;
-        const auto state = state_of(queue);
-        co_await work.settle_as_failed(
-            task, Error(Errc::unavailable,
-                        fmt::format("hub '{}' did not answer for {} s: {}", hub_of_queue(queue.name()),
-                                    std::chrono::duration_cast<std::chrono::seconds>(tools.limits.patience).count(),
-                                    state != nullptr ? state->health().problem : "it is not linked"))
-                      .with_number(code::hub_unavailable));
+    for (std::size_t ended = expired_at_once; ended > 0 && !stopped;) {
+        const auto due = co_await tools.store.read(
+            [&](Tx& tx) { return tx.outbox().due(queue.name(), tools.clock.now(), expired_at_once); });
+        if (!due) co_return;
+        ended = 0;
+        for (const auto& task : *due) {
+            if (!expired(task) || !is_assignment_key(task.key) || busy.contains(task.key)) continue;
+            if (co_await work.settle_as_failed(task, no_answer(queue))) ++ended;
+        }
     }
+}
+
+Error Deliveries::State::no_answer(const DeliveryQueue& queue) const {
+    const auto patience = std::chrono::duration_cast<std::chrono::seconds>(tools.limits.patience);
+    const auto state = state_of(queue);
+    return Error(Errc::unavailable,
+                 fmt::format("hub '{}' did not answer for {} s: {}", hub_of_queue(queue.name()), patience.count(),
+                             state != nullptr ? state->health().problem : "it is not linked"))
+        .with_number(code::hub_unavailable);
 }
 
 Task<> Deliveries::State::deliver(DeliveryQueue& queue, OutboxRecord task) {

@@ -42,7 +42,7 @@ std::chrono::milliseconds DeliveryQueue::held_for() const {
     return std::chrono::ceil<std::chrono::milliseconds>(held_until_ - Steady::now());
 }
 
-bool DeliveryQueue::looks_for_expired() {
+bool DeliveryQueue::looks_around() {
     const auto now = Steady::now();
     if (now - looked_ < std::chrono::seconds(1)) return false;
     looked_ = now;

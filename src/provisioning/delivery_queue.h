@@ -40,10 +40,11 @@ public:
     // The peer takes no calls: nothing is begun for a while.
     void hold(Random& random, std::chrono::milliseconds first, std::chrono::milliseconds longest);
     void release();
+    bool failing() const { return failures_ > 0; }  // since it last took a call
     bool held() const { return Steady::now() < held_until_; }
     std::chrono::milliseconds held_for() const;
-    // Once a second at most, however often the bell rings.
-    bool looks_for_expired();
+    // That it is time to count who waits: once a second at most, however often the bell rings.
+    bool looks_around();
 
     // A connection to the hub as it is linked now: a kept one or a new one.
     Result<std::unique_ptr<HubClient>> take_client(Outside& outside, const LinkedHub& hub);
