@@ -1,4 +1,4 @@
-// Hubs and webhooks, reached over HTTPS. For one thread.
+// Hubs and webhooks, reached over HTTPS. Connecting to a hub is for any thread, asking webhooks for one.
 #pragma once
 
 #include <map>

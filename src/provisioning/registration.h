@@ -89,6 +89,9 @@ private:
     Result<AssignmentOrder> order_for(store::Tx& tx, const Decision& decision, const Asked& asked,
                                       const store::RegistrationRecord& record, const store::RegistrationRecord* before);
     static Result<std::vector<std::string>> replace_waiting(store::Tx& tx, const store::RegistrationRecord& before);
+    // Where a registration would send the device now, in a sentence; why it would not.
+    Result<std::string> destination(const Decision& decision, const DeviceRequest& request,
+                                    const store::RegistrationRecord* before) const;
     static WebhookOrder webhook_order(const Decision& decision, const Asked& asked, const AssignmentOrder& order,
                                       std::vector<std::string> hubs);
     std::shared_ptr<const HubList> hubs() const;

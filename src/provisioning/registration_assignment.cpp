@@ -120,6 +120,23 @@ Result<Wakes> Registrations::assign(Tx& tx, const Decision& decision, const Aske
     return assigner.begin(record, order, record.updated);
 }
 
+Result<std::string> Registrations::destination(const Decision& decision, const DeviceRequest& request,
+                                               const RegistrationRecord* before) const {
+    const auto& rules = decision.rules;
+    const std::string_view current = before != nullptr ? std::string_view(before->assigned_hub) : "";
+    if (!current.empty() && !rules.update_hub_assignment)
+        return fmt::format("it stays at '{}': its enrollment never provisions it to another hub", current);
+    const auto list = hubs();
+    const auto policy = rules.allocation.value_or(list->default_policy());
+    if (policy == AllocationPolicy::custom)
+        return fmt::format("the webhook is asked, which may choose among: {}",
+                           join(names_of(list->candidates(rules.hubs)), ", "));
+    MUSTER_TRY(const auto* hub, allocate(*list, policy, rules.hubs, {request.registration_id, request.peer, current}));
+    const auto health = hub->own() ? HubState::Health{} : hub->state->health();
+    return fmt::format("{} chooses '{}'{}", to_string(policy), hub->name,
+                       health.problem.empty() ? "" : fmt::format(", which does not work now: {}", health.problem));
+}
+
 WebhookOrder Registrations::webhook_order(const Decision& decision, const Asked& asked, const AssignmentOrder& order,
                                           std::vector<std::string> hubs) {
     const auto question = webhook_request({.kind = decision.group ? EnrollmentKind::group : EnrollmentKind::individual,

@@ -126,6 +126,11 @@ Task<Result<json::object>> Registrations::explain(DeviceRequest request) {
         } else {
             checks.failed("provisioning status", "the enrollment is disabled");
         }
+        if (const auto hub = destination(decision, request, seen.registration ? &*seen.registration : nullptr)) {
+            checks.passed("hub", *hub);
+        } else {
+            checks.failed("hub", hub.error());
+        }
         out["deviceId"] = decision.rules.device_id.empty() ? request.registration_id : decision.rules.device_id;
         out["iotEdge"] = decision.rules.edge;
         if (asked) out["outcome"] = decision.rules.enabled ? "registered" : "disabled";

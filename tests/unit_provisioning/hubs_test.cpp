@@ -450,6 +450,23 @@ TEST_F(HubsTest, NeverKeepsToAHubThatIsNotLinkedAnyMore) {
     EXPECT_FALSE(at_own_hub());
 }
 
+TEST_F(HubsTest, AnOperatorIsToldWhereADeviceWouldGo) {
+    link("b.example");
+    const auto told = [&] {
+        const auto explained = run(registrations_.explain(request("dev1", chain("dev1"))));
+        return explained ? json::serialize(*explained) : why(explained);
+    };
+    ASSERT_TRUE(group(at("b.example", object(R"({"allocationPolicy":"static"})"))));
+    EXPECT_NE(told().find("static chooses 'b.example'"), std::string::npos) << told();
+    ASSERT_EQ(text_at(registered(), "/assignedHub"), "b.example");
+    ASSERT_TRUE(group(policy(at(own), false, false)));
+    EXPECT_NE(told().find("it stays at 'b.example'"), std::string::npos) << told();
+    ASSERT_TRUE(run(linked_.remove("b.example", std::nullopt)));
+    ASSERT_TRUE(run(linked_.put(own, object(R"({"applyAllocationPolicy":false})"), std::nullopt, true)));
+    ASSERT_TRUE(group({}));
+    EXPECT_NE(told().find("no linked hub takes part"), std::string::npos) << told();
+}
+
 // Whatever happens in between, a device ends at one hub, the one of its record, and its twin has come along.
 class JourneyTest : public HubsTest, public ::testing::WithParamInterface<std::uint64_t> {};
 

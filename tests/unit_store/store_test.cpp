@@ -217,6 +217,53 @@ TEST(Store, ADeviceTakesItsModulesWithIt) {
     }));
 }
 
+TEST(Store, TheOutboxGivesWhatIsDueOldestFirst) {
+    const TemporaryDirectory dir;
+    auto store = open_store(dir / "muster.db");
+    const auto at = [](int seconds) { return TimePoint(std::chrono::seconds(seconds)); };
+    const auto put = [&](std::string key, std::string queue, int due) {
+        return net::run_blocking(store->transact([&](Tx& tx) {
+            return tx.outbox().put({.key = key, .id = "1", .queue = queue, .body = "{}", .due = at(due)});
+        }));
+    };
+    ASSERT_TRUE(put("a", "hub/x", 30));
+    ASSERT_TRUE(put("b", "hub/x", 10));
+    ASSERT_TRUE(put("c", "hub/y", 20));
+    ASSERT_TRUE(put("d", "hub/x", 99));
+    ASSERT_TRUE(put("b", "hub/x", 40));  // takes the place of the former
+    const auto seen = net::run_blocking(store->read([&](Tx& tx) -> Result<std::vector<std::string>> {
+        std::vector<std::string> keys;
+        MUSTER_TRY(const auto due, tx.outbox().due("hub/x", at(50), 10));
+        for (const auto& record : due) keys.push_back(record.key);
+        MUSTER_TRY(const auto queues, tx.outbox().queues());
+        keys.insert(keys.end(), queues.begin(), queues.end());
+        MUSTER_TRY(const auto count, tx.outbox().count("hub/x", 2));
+        MUSTER_TRY(const auto next, tx.outbox().next_due("hub/y"));
+        keys.push_back(fmt::format("{} {}", count, next == at(20)));
+        return keys;
+    }));
+    ASSERT_TRUE(seen) << seen.error().chain();
+    EXPECT_EQ(*seen, (std::vector<std::string>{"a", "b", "hub/x", "hub/y", "2 true"}));
+    EXPECT_TRUE(*net::run_blocking(store->transact([](Tx& tx) { return tx.outbox().erase("c"); })));
+    EXPECT_FALSE(*net::run_blocking(store->transact([](Tx& tx) { return tx.outbox().erase("c"); })));
+}
+
+TEST(Store, HubsAreKeptByNameWithoutCase) {
+    const TemporaryDirectory dir;
+    auto store = open_store(dir / "muster.db");
+    const auto found = net::run_blocking(store->transact([](Tx& tx) -> Result<std::optional<LinkedHubRecord>> {
+        MUSTER_CHECK(tx.linked_hubs().put({.name = "B.example", .etag = "1", .key = "AAAA", .weight = 3}));
+        MUSTER_CHECK(tx.linked_hubs().put({.name = "b.EXAMPLE", .etag = "2", .key = "AAAA", .weight = 5}));
+        MUSTER_CHECK(tx.linked_hubs().put({.name = "", .etag = "3", .allocates = false}));
+        MUSTER_TRY(const auto all, tx.linked_hubs().list());
+        if (all.size() != 2 || !all[0].name.empty() || all[0].allocates) return fail(Errc::internal, "another list");
+        return tx.linked_hubs().find("b.example");
+    }));
+    ASSERT_TRUE(found && *found) << found.error().chain();
+    EXPECT_EQ((*found)->weight, 5);
+    EXPECT_TRUE((*found)->allocates);
+}
+
 TEST(Store, RefusesADatabaseOfALaterVersion) {
     const TemporaryDirectory dir;
     open_store(dir / "muster.db").reset();
