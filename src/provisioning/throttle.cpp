@@ -90,6 +90,8 @@ seconds Throttle::place_in_queue(Monotonic::time_point& queue_end, double per_se
 std::optional<seconds> Throttle::take(TokenBucket& bucket, double per_minute, Monotonic::time_point now) {
     const double missing = missing_now(bucket, per_minute, now);
     bucket.filled = now;
+    // Those who wait would have come for the tokens: a bucket that is full again has no queue any more.
+    if (missing == 0) bucket.queue_end = now;
     if (missing + 1 <= capacity_of(per_minute)) {
         bucket.missing = static_cast<float>(missing + 1);
         return std::nullopt;

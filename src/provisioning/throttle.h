@@ -7,7 +7,8 @@
 //
 // When a device comes back: it gets the next place in a queue that moves at the limit's rate. The k-th device refused
 // waits about k/rate seconds, plus up to a quarter of that by chance; the queue is at most 300 s long, which is what
-// clients take (facts/dps.md 4.3), and whoever comes after its end gets a time between 150 and 300 s by chance.
+// clients take (facts/dps.md 4.3), and whoever comes after its end gets a time between 150 and 300 s by chance. Those
+// who do not come back are noticed: when the bucket has filled up, the queue begins anew.
 #pragma once
 
 #include <array>

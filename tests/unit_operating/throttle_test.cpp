@@ -57,6 +57,16 @@ TEST_F(ThrottleTest, TheKthThatIsRefusedWaitsForItsPlace) {
     }
 }
 
+TEST_F(ThrottleTest, AQueueThatNobodyComesBackFromIsForgotten) {
+    Throttle throttle({.registrations = 600}, random_);
+    taken(throttle, 2'000, now_);
+    const auto later = now_ + seconds(11);
+    EXPECT_EQ(taken(throttle, 100, later), 100u);
+    const auto refusal = throttle.admit_registration(address_, later);
+    ASSERT_TRUE(refusal);
+    EXPECT_LE(refusal->retry_after, seconds(2));
+}
+
 TEST_F(ThrottleTest, WhoComesBehindTheEndOfTheQueueIsSpread) {
     Throttle throttle({.registrations = 60}, random_);
     taken(throttle, 310, now_);
