@@ -134,6 +134,19 @@ TEST_F(AmqpSasl, WhoBeginsTwiceIsRefused) {
     EXPECT_THAT(output, HasSubstr(std::string(outcome_refused)));
 }
 
+TEST_F(AmqpSasl, ItsFramesOutsideOfItEndTheConnection) {
+    Connection client = Connection::client(settings_, "host");
+    const auto bytes = client.take_output() + init("PLAIN", "late");
+    std::string_view rest = bytes;
+    bool asked = false;
+    while (!rest.empty()) {
+        if (!server_.take(rest)) break;
+        while (auto event = server_.next_event()) asked = asked || std::holds_alternative<SaslInit>(*event);
+    }
+    EXPECT_FALSE(asked);
+    EXPECT_THAT(server_.take_output(), HasSubstr("outside of it"));
+}
+
 TEST_F(AmqpSasl, TlsInsideIsNotTakenUp) {
     give(header_ + init("PLAIN", "x"), [&](Event&) { server_.sasl_outcome(SaslOutcome::ok); });
     std::string_view hello = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"sv;

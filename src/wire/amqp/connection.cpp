@@ -325,7 +325,12 @@ Result<> Connection::take(std::string_view& bytes) {
             s.close({condition::framing_error, piece.error().message(), {}});
             return std::unexpected(piece.error());
         }
+        if (s.sasl) s.sasl->allow(s.framer.in_sasl());
         s.feed(*piece);
+        if (s.sasl && s.sasl->out_of_place()) {
+            s.close({condition::framing_error, "a frame of the SASL layer outside of it", {}});
+            return fail(Errc::invalid_argument, "a frame of the SASL layer outside of it");
+        }
     }
     return {};
 }

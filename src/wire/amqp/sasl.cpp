@@ -3,6 +3,7 @@
 #include <proton/sasl.h>
 #include <proton/sasl_plugin.h>
 
+#include <cstdlib>
 #include <utility>
 
 namespace muster::wire::amqp {
@@ -20,6 +21,7 @@ struct SaslCallbacks {
     }
     static void prepare_write(pn_transport_t*) {}
     static void process_init(pn_transport_t* transport, const char* mechanism, const pn_bytes_t* response) {
+        self(transport).forget_earlier_name();
         self(transport).receive(true, view(mechanism), view(*response));
     }
     static void process_response(pn_transport_t* transport, const pn_bytes_t* response) {
@@ -61,7 +63,18 @@ SaslServer::SaslServer(pn_transport_t* transport, std::string mechanisms)
     pnx_sasl_set_implementation(transport, &SaslCallbacks::all, this);
 }
 
+// Proton keeps the name of the mechanism that was chosen, and loses the one before when a client chooses again.
+void SaslServer::forget_earlier_name() {
+    const auto* name = pnx_sasl_get_selected_mechanism(transport_);
+    if (named_ != nullptr && named_ != name) std::free(const_cast<char*>(named_));
+    named_ = name;
+}
+
 void SaslServer::receive(bool first, std::string_view mechanism, std::string_view response) {
+    if (!allowed_) {
+        out_of_place_ = true;
+        return;
+    }
     // A client speaks once and then waits for us.
     if (first == begun_ || our_turn_ || finished_) {
         finish(PN_SASL_AUTH);
