@@ -91,6 +91,9 @@ void read_authority(const ConfigSection& root, Settings& settings) {
     auto& policy = settings.authority;
     if (const auto n = section->integer("certificate_days", 1, 3650)) policy.certificate_life = std::chrono::days(*n);
     if (const auto n = section->integer("crl_days", 1, 365)) policy.crl_life = std::chrono::days(*n);
+    if (const auto key = section->choice("key", {"ec:p256", "ec:p384", "rsa:2048", "rsa:3072", "rsa:4096"})) {
+        if (const auto spec = pki::KeySpec::parse(*key)) policy.key = *spec;
+    }
     policy.shared_bootstrap = section->boolean("shared_bootstrap").value_or(false);
     const auto url = section->string("crl_url");
     if (!url) return;

@@ -146,9 +146,20 @@ Task<Result<json::object>> Authority::request(std::string common_name, pki::KeyS
     co_return json::object{{"csr", csr}};
 }
 
+Result<> Authority::check_key(const pki::PublicKey& key) const {
+    if (!policy_.key) return {};
+    const auto given = key.spec();
+    if (given.algorithm == policy_.key->algorithm && given.bits == policy_.key->bits) return {};
+    return fail(Error(Errc::invalid_argument, fmt::format("the certificate request has a key of the kind {}, and this "
+                                                          "authority takes {} alone",
+                                                          given.text(), policy_.key->text()))
+                    .with_hint("make the request with a key of that kind"));
+}
+
 Task<Result<Signed>> Authority::sign(const CertificateRequest& request, Subject subject) {
     const auto ca = issuing();
     if (ca == nullptr) co_return fail(authority_is_off());
+    MUSTER_CO_CHECK(check_key(request.key));
     const auto now = clock_.now();
     const pki::IssueRequest wanted{
         .profile = pki::Profile::client,

@@ -73,6 +73,7 @@ public:
     Worker& worker() { return worker_; }
 
 private:
+    Result<> check_key(const pki::PublicKey& key) const;
     Task<Result<json::object>> adopt(IssuingCa made, std::string_view type, store::Origin by);
     json::object describe() const;
     void show(std::shared_ptr<const IssuingCa> ca, bool active);

@@ -2,12 +2,16 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
+
+#include "pki/key.h"
 
 namespace muster::authority {
 
 struct Policy {
     std::chrono::days certificate_life{90};  // of what it issues; cut to the issuing CA's own end
+    std::optional<pki::KeySpec> key;  // the one kind of device key that is taken; absent: any that is strong enough
     // Where the revocation lists can be had, as certificates name it: "{crl_url}/{id}.crl". Empty: they name none.
     std::string crl_url;
     std::chrono::days crl_life{7};  // from thisUpdate to nextUpdate; made anew when half of it is gone

@@ -1,5 +1,6 @@
 #include "endpoints/est.h"
 
+#include "authority/csr_attributes.h"
 #include "base/text.h"
 #include "pki/pkcs7.h"
 #include "provisioning/certificate_enrolment.h"
@@ -8,16 +9,11 @@
 namespace muster::endpoints {
 namespace {
 
+constexpr int no_content = 204;
 constexpr int not_found = 404;
 constexpr int method_not_allowed_status = 405;
 constexpr int unsupported_media_type = 415;
 constexpr int not_implemented = 501;
-
-// DER of what a request should look like (RFC 7030 4.5.2): an EC key on P-256 and a signature with SHA-256.
-//   SEQUENCE { SEQUENCE { OID ecPublicKey, SET { OID prime256v1 } }, OID ecdsa-with-SHA256 }
-constexpr std::uint8_t csr_attributes[] = {0x30, 0x21, 0x30, 0x15, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02,
-                                           0x01, 0x31, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01,
-                                           0x07, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02};
 
 net::HttpResponse text_answer(const Exchange& exchange, int status, std::string text) {
     auto response = empty_answer(exchange, status);
@@ -122,6 +118,13 @@ net::HttpResponse ca_certificates(const Exchange& exchange) {
     return certificates_answer(exchange, issuing->chain);
 }
 
+// 204 when any request will do that is strong enough (RFC 7030 4.5.2).
+net::HttpResponse csr_attributes(const Exchange& exchange) {
+    const auto& key = exchange.services.authority->authority.policy().key;
+    if (!key) return empty_answer(exchange, no_content);
+    return base64_answer(exchange, "application/csrattrs", authority::csr_attributes(*key));
+}
+
 }  // namespace
 
 bool is_est(const Exchange& exchange) {
@@ -147,7 +150,7 @@ Task<net::HttpResponse> est(const Exchange& exchange) {
     }
     if (enrols) co_return co_await enrol(exchange, path);
     if (path.operation == "cacerts") co_return ca_certificates(exchange);
-    co_return base64_answer(exchange, "application/csrattrs", csr_attributes);
+    co_return csr_attributes(exchange);
 }
 
 }  // namespace muster::endpoints

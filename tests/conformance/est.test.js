@@ -104,11 +104,8 @@ describe('curl and openssl', () => {
     fs.writeFileSync(work('issuing.pem'), chain[0]);
     pki.openssl('verify', '-CAfile', work('root.pem'), work('issuing.pem'));
   });
-  it('csrattrs names a key and a signature that will do', () => {
-    const answer = curl(`${est}/plant/csrattrs`);
-    assert.match(answer.head, /^Content-Type: application\/csrattrs/mi);
-    const run = spawnSync('openssl', ['asn1parse', '-inform', 'DER'], { input: Buffer.from(answer.body, 'base64'), encoding: 'utf8' });
-    assert.match(run.stdout, /id-ecPublicKey[^]*prime256v1[^]*ecdsa-with-SHA256/);
+  it('csrattrs: nothing in particular, any strong key will do', () => {
+    assert.equal(curl(`${est}/plant/csrattrs`).status, 204);
   });
   it('simpleenroll by one-time password: the certificate verifies, is a client\'s, and registers', async () => {
     const d = await enrolled('est-1');

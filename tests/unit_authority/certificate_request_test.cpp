@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 
+#include "authority/csr_attributes.h"
 #include "pki/issue.h"
 
 namespace muster::authority {
@@ -47,6 +48,24 @@ TEST(CertificateRequest, WeakKeysAreRefusedWithTheReason) {
     EXPECT_THAT(refusal(request(rsa, {{"CN", "dev-1"}})), HasSubstr("RSA key of 1024 bits; 2048 are needed"));
     const pki::PrivateKey curve(pki::EvpKey(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "secp256k1")));
     EXPECT_THAT(refusal(request(curve, {{"CN", "dev-1"}})), HasSubstr("curve secp256k1"));
+}
+
+TEST(CsrAttributes, AreTheDerOfTheRfc) {
+    EXPECT_EQ(hex_encode(csr_attributes({pki::KeyAlgorithm::ec, 256})),
+              "30173015"
+              "06072a8648ce3d0201"
+              "310a"
+              "06082a8648ce3d030107");
+    EXPECT_EQ(hex_encode(csr_attributes({pki::KeyAlgorithm::ec, 384})),
+              "30143012"
+              "06072a8648ce3d0201"
+              "3107"
+              "06052b81040022");
+    EXPECT_EQ(hex_encode(csr_attributes({pki::KeyAlgorithm::rsa, 3072})),
+              "30133011"
+              "06092a864886f70d010101"
+              "3104"
+              "02020c00");
 }
 
 TEST(CertificateRequest, MustBeSignedWithItsOwnKey) {

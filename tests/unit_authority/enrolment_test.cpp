@@ -160,6 +160,17 @@ TEST_F(EnrolmentTest, IssuingIsInTheJournal) {
     EXPECT_THAT(types, ::testing::ElementsAre("authority.created", "certificate.issued", "certificate.revoked"));
 }
 
+class OneKindOfKeyTest : public EnrolmentTest {
+protected:
+    OneKindOfKeyTest() : EnrolmentTest({.key = pki::KeySpec{pki::KeyAlgorithm::ec, 384}}) {}
+};
+
+TEST_F(OneKindOfKeyTest, OthersAreRefused) {
+    const auto bootstrap = pki_.leaf(&factory_, "dev-1");
+    EXPECT_THAT(why(enrol("dev-1", new_key(), {bootstrap.certificate})), HasSubstr("kind ec:p256, and this authority"));
+    EXPECT_TRUE(enrol("dev-1", new_key({pki::KeyAlgorithm::ec, 384}), {bootstrap.certificate}));
+}
+
 class SharedBootstrapTest : public EnrolmentTest {
 protected:
     SharedBootstrapTest() : EnrolmentTest({.shared_bootstrap = true}) {}
