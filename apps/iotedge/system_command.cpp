@@ -66,8 +66,9 @@ int system_reprovision(const edge::Paths& paths) {
     const auto answer = net::run_blocking(
         edge::call_local(std::move(identityd), "POST", "/identities/device/reprovision", {{"type", "aziot"}}));
     if (!answer) return report(answer.error().wrap("the device could not be provisioned again"));
+    // identityd has the new identity in hand; the others have no part in it.
     fmt::print("Successfully reprovisioned with IoT Hub.\n");
-    return system_restart(paths);
+    return done;
 }
 
 int system_set_log_level(const edge::Paths& paths, const std::string& level) {

@@ -37,7 +37,9 @@ void read_as_refusal(std::string_view body) {
     response.status = 401;
     response.body = std::string(body);
     response.headers.add("Retry-After", std::string(body.substr(0, 10)));
+    response.headers.add("Date", std::string(body.substr(0, 40)));
     require_presentable(refusal("DPS refused", response).message());
+    if (const auto date = date_of(response)) require(date->time_since_epoch().count() > 0);
     if (const auto wait = retry_after(response)) require(wait->count() >= 1 && wait->count() <= 300);
 }
 

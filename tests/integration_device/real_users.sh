@@ -17,13 +17,14 @@ mount -t tmpfs tmpfs "$scratch"
 trap 'cd /; umount -l "$scratch" && rmdir "$scratch"' EXIT
 cp -a /etc "$scratch/etc"
 rm -rf "$scratch/etc/aziot"
-mkdir -p "$scratch/etc/aziot" "$scratch/var-lib" "$scratch/run" "$scratch/log" "$scratch/files/certs" "$scratch/files/secrets"
+mkdir -p "$scratch/etc/aziot" "$scratch/var-lib" "$scratch/run" "$scratch/log" "$scratch/secrets" "$scratch/files/certs" "$scratch/files/secrets"
 chmod 755 "$scratch" "$scratch/files"
 mount --bind "$scratch/etc" /etc
-mkdir -p /var/lib/aziot /run/aziot /var/log/aziot
+mkdir -p /var/lib/aziot /run/aziot /var/log/aziot /var/secrets
 mount --bind "$scratch/var-lib" /var/lib/aziot
 mount --bind "$scratch/run" /run/aziot
 mount --bind "$scratch/log" /var/log/aziot
+mount --bind "$scratch/secrets" /var/secrets
 unset MUSTER_DEVICE_ROOT https_proxy HTTPS_PROXY
 
 failures=0
@@ -106,6 +107,30 @@ for service in keyd:aziotks certd:aziotcs identityd:aziotid; do
     stat -c '%U %G %a' "/run/aziot/${service%:*}.sock" >"$scratch/out"
     expect "socket of ${service%:*}" "^${service#*:} ${service#*:} 660$" "$scratch/out"
 done
+
+echo "== a symmetric key, which keyd alone reads"
+cat >/etc/aziot/config.toml <<END
+hostname = "press-7"
+[provisioning]
+source = "dps"
+global_endpoint = "https://127.0.0.1:9"
+id_scope = "0ne00ABCDEF"
+[provisioning.attestation]
+method = "symmetric_key"
+registration_id = "with-a-key"
+symmetric_key = { value = "YXppb3QtaWRlbnRpdHktc2VydmljZXxrZXk=" }
+END
+says config apply; is 0
+expect "where the key is" "the symmetric key is in /var/secrets/aziot/keyd/device-id" "$scratch/out"
+stat -c '%U %G %a' /var/secrets/aziot/keyd /var/secrets/aziot/keyd/device-id >"$scratch/out"
+expect "its directory" "^aziotks aziotks 700$" "$scratch/out"
+expect "its file" "^aziotks aziotks 600$" "$scratch/out"
+for _ in $(seq 100); do
+    says system logs
+    grep -q "registrationId=with-a-key" "$scratch/out" && break
+    sleep 0.1
+done
+expect "identityd has keyd sign, and tries the service" "provisioning .*registrationId=with-a-key" "$scratch/out"
 says system stop; is 0
 kill -TERM "$supervisor"
 if wait "$supervisor"; then

@@ -10,7 +10,7 @@ script "and the device is what it was" 'configured successfully' 'systemctl is-a
 eventually "the device has its identity" 'provisioned|stored identity' journalctl -q --no-pager -b -n 20 -u aziot-identityd
 script "purges" 'Purging configuration files for muster-edge' 'iotedge system set-log-level debug >/dev/null; apt-get purge -y -q muster-edge muster-server muster-cli'
 refuses "no daemon is left" '^$' pgrep -l 'aziot|musterd'
-for path in /etc/aziot /var/lib/aziot /run/aziot /etc/muster /var/lib/muster; do
+for path in /etc/aziot /var/lib/aziot /var/secrets/aziot /run/aziot /etc/muster /var/lib/muster; do
   refuses "$path is gone" 'No such file' ls -d "$path"
 done
 script "no user, no group" '^0$' "cat /etc/passwd /etc/group /etc/shadow | grep -cE 'aziot|iotedge|muster|edgeagent|edgehub' || true"
