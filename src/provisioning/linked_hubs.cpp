@@ -284,10 +284,9 @@ Task<Result<json::object>> LinkedHubs::put(std::string name, json::object body, 
         MUSTER_TRY(const auto now, find(tx));
         if (now.has_value() != before.has_value() || (now && now->etag != before->etag))
             return fail(Errc::unavailable, "the link of '{}' was changed at the same time; try again", name);
-        if (if_match && !(is_own(name) && !now)) {
-            if (!now) return no_such_hub(name);
-            MUSTER_CHECK(check_if_match(*if_match, now->etag, fmt::format("the link of '{}'", name)));
-        }
+        // The own hub is there, whether it has a record yet or not.
+        if (if_match && !now && !is_own(name)) return no_such_hub(name);
+        if (if_match && now) MUSTER_CHECK(check_if_match(*if_match, now->etag, fmt::format("the link of '{}'", name)));
         MUSTER_TRY(const auto all, tx.linked_hubs().list());
         if (!now && all.size() >= max_linked_hubs)
             return fail(Error(Errc::conflict, fmt::format("{} hubs are linked, which is the limit", all.size())));
