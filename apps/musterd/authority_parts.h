@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "endpoints/services.h"
+#include "hub/revocation.h"
 
 namespace muster::musterd {
 
@@ -17,6 +18,12 @@ struct AuthorityParts {
           group_crls(store, groups, clock) {
         // Devices are judged by the groups in memory, which know the issuing CAs, too.
         authority.on_change([&groups] { return groups.refresh(); });
+        // The own hub does not go on taking what was revoked.
+        certificates.on_revocation([&random](store::Tx& tx, const store::IssuedCertificateRecord& record) -> Result<> {
+            MUSTER_TRY(const auto registration, tx.registrations().find(record.registration_id));
+            if (!registration) return {};
+            return hub::drop_thumbprint(tx, registration->device_id, record.fingerprint, random);
+        });
     }
 
     authority::Authority authority;

@@ -115,6 +115,7 @@ Task<Result<json::object>> Certificates::revoke(std::string serial, pki::Revocat
         MUSTER_CHECK(tx.issued_certificates().revoke(serial, *found->revoked, found->reason));
         MUSTER_CHECK(tx.journal().change(by, *found->revoked, "certificate.revoked", found->registration_id,
                                          {{"serialNumber", serial}, {"reason", found->reason}}));
+        if (also_) MUSTER_CHECK(also_(tx, *found));
         return std::move(*found);
     }));
     if (const auto ca = authority_.find(record.authority.substr(0, 16)); ca != nullptr) co_await renew(ca);

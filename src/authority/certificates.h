@@ -1,6 +1,7 @@
 // What the authority issued: looked up, listed, revoked; and the revocation lists that follow.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -35,6 +36,10 @@ public:
     Certificates(store::Store& store, Authority& authority, const Clock& clock)
         : store_(store), authority_(authority), clock_(clock) {}
 
+    // What else ends with a certificate, in the transaction of its revocation. Before the first request.
+    using OnRevocation = std::function<Result<>(store::Tx&, const store::IssuedCertificateRecord&)>;
+    void on_revocation(OnRevocation also) { also_ = std::move(also); }
+
     // Errc::not_found when no such certificate was issued here. `serial` is hexadecimal, with or without colons.
     Task<Result<json::object>> get(std::string serial);
     // By serial; with several members of the filter set, only what fits all.
@@ -59,6 +64,7 @@ private:
     store::Store& store_;
     Authority& authority_;
     const Clock& clock_;
+    OnRevocation also_;
     std::mutex mutex_;
     std::map<std::string, Slot> slots_;  // one for each CA
 };

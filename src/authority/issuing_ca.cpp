@@ -82,6 +82,17 @@ Result<> check_chain(const pki::CertificateChain& chain, TimePoint now) {
                 chain.size(), path.path.size());
 }
 
+// One issuing CA after another has a name of its own: a name with two keys is a riddle to those who verify.
+std::string issuing_name(const std::string& name, const std::vector<pki::CertificateChain>& chains) {
+    const auto first = name + " issuing CA";
+    auto chosen = first;
+    for (int number = 2;; ++number) {
+        const auto taken = [&](const pki::CertificateChain& chain) { return chain.front().common_name() == chosen; };
+        if (std::ranges::none_of(chains, taken)) return chosen;
+        chosen = fmt::format("{} {}", first, number);
+    }
+}
+
 }  // namespace
 
 std::string IssuingCa::id() const {
@@ -137,7 +148,7 @@ Result<IssuingCa> IssuingCaFiles::create(const NewAuthority& wanted,
     MUSTER_TRY(const auto public_key, key.public_key());
     const pki::Issuer issuer{root->certificate(), *root->key};
     MUSTER_TRY(auto certificate, pki::issue({.profile = pki::Profile::intermediate_ca,
-                                             .common_name = wanted.name + " issuing CA",
+                                             .common_name = issuing_name(wanted.name, chains),
                                              .path_length = 0,
                                              .not_before = now - clock_skew,
                                              .not_after = now + wanted.issuing_life},

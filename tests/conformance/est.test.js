@@ -152,7 +152,11 @@ describe('curl and openssl', () => {
   it('a revoked certificate neither renews nor registers, and is in the list that openssl checks by', async () => {
     const d = await enrolled('est-4');
     const kept = await enrolled('est-5');
+    assert.equal((await register(d)).state.status, 'assigned');
+    const hub = () => muster.request('GET', '/devices/est-4/modules?api-version=2021-04-12', { cert: d.chain, key: d.key });
+    assert.equal((await hub()).status, 200);
     await revoke(d.serial);
+    assert.equal((await hub()).status, 401, 'the hub does not take it any more');
     const refused = enrol('plant/simplereenroll', request('est-4'), ...tls(d));
     assert.equal(refused.status, 401);
     assert.match(refused.body, /was revoked at .*keyCompromise/);

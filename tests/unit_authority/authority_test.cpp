@@ -64,8 +64,9 @@ TEST_F(AuthorityTest, ANewIssuingCaKeepsTheRootAndWhatTheOldOneIssued) {
     const auto first = enrol_by_password("dev-1", key, "dev-1", password("dev-1", "plant"));
     ASSERT_TRUE(first) << why(first);
 
-    ASSERT_TRUE(run(authority_.create({.name = "Next"}, true, {})));
+    ASSERT_TRUE(run(authority_.create({.name = "Test"}, true, {})));
     const auto after = authority_.issuing();
+    EXPECT_EQ(after->certificate().common_name(), "Test issuing CA 2");
     EXPECT_NE(after->fingerprint, before->fingerprint);
     EXPECT_EQ(after->chain.back().der(), before->chain.back().der());
 
