@@ -56,7 +56,7 @@ struct Deliveries::State : std::enable_shared_from_this<Deliveries::State> {
         asio::co_spawn(
             tools.executor,
             [self = shared_from_this(), job = std::move(job)]() mutable -> Task<> { co_await job(*self); },
-            [](std::exception_ptr problem) {
+            [](const std::exception_ptr& problem) {
                 if (problem) std::rethrow_exception(problem);
             });
     }
