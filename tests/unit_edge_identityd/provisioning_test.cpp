@@ -85,6 +85,16 @@ TEST_F(Provisioning, RefusalsSayWhyInTheLogAndInTheApiAndAreTriedAgain) {
     EXPECT_EQ(wait_for_identity(), "dev-1") << log();
 }
 
+TEST_F(Provisioning, AThrottlingServiceIsLeftAloneAsLongAsItAsks) {
+    cloud.script_register({json_answer(429, json::object{{"errorCode", 429001}, {"message", "slow down"}}, "6")});
+    begin();
+    ASSERT_TRUE(logged("HTTP 429, errorCode 429001: slow down")) << log();
+    EXPECT_TRUE(logged("provisioning again later seconds=6.")) << log();
+    // Whoever cannot wait may ask at once.
+    EXPECT_EQ(identityd("POST", "/identities/device/reprovision", {{"type", "aziot"}}).status, 204);
+    EXPECT_EQ(wait_for_identity(std::chrono::seconds(1)), "dev-1");
+}
+
 TEST_F(Provisioning, FailedDisabledAndNonsenseHaveASentenceEach) {
     cloud.script_poll({operation("failed", {{"errorCode", 400208}, {"errorMessage", "no hub"}}), operation("disabled"),
                        operation("nonsense"), operation("assigned", {{"deviceId", "d"}})});

@@ -173,7 +173,10 @@ Task<Result<>> Provisioner::attempt_contained(CredentialPtr credential) {
 
 Task<Result<>> Provisioner::reprovision() {
     if (settings_.source == Source::none) co_return fail(Error(Errc::not_found, trouble()));
-    if (settings_.source == Source::manual) co_return state_.save_identity(manual_identity(settings_));
+    if (settings_.source == Source::manual) {
+        adopt(manual_identity(settings_));
+        co_return state_.save_identity(manual_identity(settings_));
+    }
     if (running_) {
         while (running_) co_await attempt_ended_.wait(std::chrono::hours(1));
         co_return *last_result_;
