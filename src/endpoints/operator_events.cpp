@@ -16,6 +16,9 @@ struct Audience {
     Right right;
 };
 constexpr std::array audiences{
+    Audience{"twin", Right::registry_read},
+    Audience{"oneTimePassword", Right::enrollment_read},
+    Audience{"revocationList", Right::enrollment_read},
     Audience{"registration", Right::registration_status_read},
     Audience{"enrollment", Right::enrollment_read},
     Audience{"enrollmentGroup", Right::enrollment_read},

@@ -78,6 +78,13 @@ Result<Warnings> warn_of_authorities(Tx& tx, const Look& look) {
     Warnings out;
     MUSTER_TRY(const auto authorities, tx.ca_certificates().list());
     for (const auto& ca : authorities) warn_of({"caCertificate", ca.name, {}, ca.updated}, ca.certificate, look, out);
+    MUSTER_TRY(const auto own, tx.issuing_authorities().list());
+    for (const auto& ca : own) {
+        if (!ca.active) continue;
+        const auto certificate = pki::Certificate::from_pem(ca.chain);
+        if (certificate)
+            warn_of({"authority", certificate->common_name(), {}, ca.created}, certificate->der(), look, out);
+    }
     return out;
 }
 

@@ -29,7 +29,7 @@ public:
     Task<Result<>> forget_old_entries();
     // "certificate.expiring" 30 days, 7 days and 1 day before the end, and "certificate.expired": each once for each
     // certificate; the nearest alone for one that is new here. CA certificates, those of groups and of individual
-    // enrollments, and the server's own.
+    // enrollments, the authority's issuing CA, and the server's own.
     Task<Result<>> tell_of_expiring_certificates();
 
 private:
