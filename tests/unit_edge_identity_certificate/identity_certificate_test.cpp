@@ -25,6 +25,15 @@ TEST_F(IssuedDevice, GetsItsCertificateAndRegistersWithIt) {
     EXPECT_EQ(est.operations().size(), 1U) << "what is there is used";
 }
 
+TEST_F(IssuedDevice, MakesTheKeyThatTheServerAsksFor) {
+    // SEQUENCE { SEQUENCE { id-ecPublicKey, SET { prime256v1 } } }
+    est.set_csr_attributes("MBcwFQYHKoZIzj0CATEKBggqhkjOPQMBBw==");
+    write_settings(renewing("80%", "4%"));
+    start_all();
+    ASSERT_TRUE(eventually([&] { return provisioned(); })) << log();
+    EXPECT_EQ(certificate()->public_key()->spec().text(), "ec:p256");
+}
+
 TEST_F(IssuedDevice, WaitsForAnIssuerThatIsAway) {
     net::HttpResponse busy;
     busy.status = 503;

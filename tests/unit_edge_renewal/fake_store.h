@@ -60,6 +60,7 @@ public:
     // The power goes before (even) or after (odd) the change of this half-step; -1: it stays.
     int cut_at = -1;
     int half_steps = 0;
+    std::function<void(const std::string& id)> before_key;  // someone else's work, between two looks
 
     void set_key(const std::string& id, const pki::PrivateKey& key) { keys[id] = pki::share(key.get()); }
 
@@ -69,6 +70,7 @@ public:
         co_return std::optional(found->second);
     }
     Task<Result<std::optional<pki::PublicKey>>> key(std::string id) override {
+        if (before_key) before_key(id);
         const auto found = keys.find(id);
         if (found == keys.end()) co_return std::optional<pki::PublicKey>();
         co_return std::optional(public_half(pki::PrivateKey(pki::share(found->second.get()))));

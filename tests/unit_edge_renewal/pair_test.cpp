@@ -123,6 +123,34 @@ TEST_F(Renewal, AStrangersKeyIsNoPair) {
     EXPECT_FALSE(run(settle(store, ids)).value());
 }
 
+// Two look at the same interrupted change; one is done while the other is between its looks at the two keys.
+TEST_F(Renewal, AChangeThatHappensBetweenTwoLooksIsSeen) {
+    for (const auto* when : {"device-id", "device-id-temp"}) {
+        const auto fresh = new_key();
+        store.set_key(ids.next_key(), fresh);
+        store.certificates[ids.certificate] = certificate_of(fresh, "new", at(80), at(180));
+        store.before_key = [&](const std::string& id) {
+            if (id != when || !store.keys.contains(ids.next_key())) return;
+            store.keys[ids.key] = std::move(store.keys.at(ids.next_key()));
+            store.keys.erase(ids.next_key());
+        };
+        const auto found = run(settle(store, ids));
+        store.before_key = nullptr;
+        ASSERT_TRUE(found) << found.error().chain();
+        EXPECT_TRUE(found->has_value()) << "or a new certificate would be asked for";
+    }
+}
+
+TEST_F(Renewal, ARenewalThatIsDoneBetweenTwoLooksIsSeen) {
+    store.before_key = [&](const std::string& id) {
+        if (id != ids.key || name_in_place() != "old") return;
+        const auto fresh = new_key();
+        store.set_key(ids.key, fresh);
+        store.certificates[ids.certificate] = certificate_of(fresh, "new", at(80), at(180));
+    };
+    EXPECT_EQ(run(settle(store, ids)).value()->front().common_name(), "new");
+}
+
 class PowerCuts : public Renewal, public ::testing::WithParamInterface<bool> {};
 
 // Every half-step of a renewal in turn, and of what comes after: a start that settles, and the next renewal.

@@ -28,6 +28,12 @@ Task<Result<std::optional<std::string>>> Client::find(std::string id) const {
     co_return std::optional(std::move(*pem));
 }
 
+Task<Result<std::string>> Client::preferred_algorithms(std::string id) const {
+    MUSTER_CO_TRY(const auto answer,
+                  co_await call_local(service_at(socket_), "GET", path_of(id) + "/preferredAlgorithms", {}));
+    co_return required_string(answer, "preferredAlgorithms");
+}
+
 Task<Result<std::string>> Client::create(std::string id, std::string csr_pem) const {
     json::object body{{"certId", std::move(id)}, {"csr", std::move(csr_pem)}};
     MUSTER_CO_TRY(const auto answer,

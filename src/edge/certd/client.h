@@ -17,6 +17,8 @@ public:
 
     Task<Result<std::string>> load(std::string id) const;                 // the PEM chain
     Task<Result<std::optional<std::string>>> find(std::string id) const;  // nothing: there is none
+    // What the issuer of this certificate wants of the key, as a list for keyd; empty when it does not say.
+    Task<Result<std::string>> preferred_algorithms(std::string id) const;
     Task<Result<std::string>> create(std::string id, std::string csr_pem) const;
     Task<Result<>> import(std::string id, std::string pem) const;
     Task<Result<>> remove(std::string id) const;

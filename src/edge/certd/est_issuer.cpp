@@ -97,7 +97,7 @@ Task<Result<pki::CertificateChain>> EstIssuer::enroll_with(EstClient& client, co
     }
     const auto wanted = co_await wanted_by(client);
     const auto lacks = lacking(wanted, request);
-    if (!lacks.empty()) log::warn("the EST server wants in a request what this one has not", {{"wants", lacks}});
+    if (!lacks.empty()) log::info("the EST server asks for more than is in this request", {{"wants", lacks}});
     auto issued = co_await client.enroll(access.operation, request.der());
     if (!issued && !lacks.empty() && issued.error().code() == Errc::conflict)
         co_return fail(issued.error().wrap(fmt::format("the server wants {} in the request", lacks)));
@@ -247,6 +247,16 @@ Task<Result<pki::CertificateChain>> EstIssuer::issue_first(CurrentPtr now, std::
     if (chain.error().code() == Errc::throttled && wish_ && asked_to_wait_.size() < 64)
         asked_to_wait_[id] = Steady::now() + *wish_;
     co_return fail(chain.error().wrap(fmt::format("certificate \"{}\" could not be issued", printable(id))));
+}
+
+Task<std::string> EstIssuer::preferred_key(CurrentPtr now, std::string id) {
+    const auto target = est_target(now->settings, id);
+    if (!target) co_return std::string();
+    const auto client = client_for(*now, target->url, {});
+    if (!client) co_return std::string();
+    const auto wanted = co_await wanted_by(**client);
+    const auto first = edge::certd::preferred_key(wanted);
+    co_return first ? fmt::format("{}:*", *first) : std::string();
 }
 
 // With the EST certificate itself, or, where the server will not have that, with the bootstrap certificate once more.

@@ -28,6 +28,10 @@ public:
     // the same key, shares the answer: passwords may be good for once.
     Task<Result<pki::CertificateChain>> issue(CurrentPtr now, std::string id, pki::Csr request);
 
+    // The kinds of key that the server asks for in requests (csrattrs), as a preference list for keyd; empty when it
+    // does not say, or cannot be asked without signing in.
+    Task<std::string> preferred_key(CurrentPtr now, std::string id);
+
     // How an EST certificate renews itself: by simplereenroll, or by bootstrap; it has worked when the server takes it
     // in a handshake.
     renewal::Ways ways_to_renew(CurrentSource current, renewal::PairIds ids);

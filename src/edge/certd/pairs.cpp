@@ -1,6 +1,7 @@
 #include "edge/certd/pairs.h"
 
 #include "edge/keyd/remote_key.h"
+#include "edge/service/local_call.h"
 
 namespace muster::edge::certd {
 
@@ -16,8 +17,11 @@ Task<Result<std::optional<pki::CertificateChain>>> Pairs::certificate(std::strin
 Task<Result<std::optional<pki::PublicKey>>> Pairs::key(std::string id) {
     MUSTER_CO_TRY(const auto handle, co_await keys_.find_pair(std::move(id)));
     if (!handle) co_return std::optional<pki::PublicKey>();
-    MUSTER_CO_TRY(const auto key, keyd::remote_key(keys_, *handle));
-    MUSTER_CO_TRY(auto half, key.public_key());
+    const auto key = keyd::remote_key(keys_, *handle);
+    // It may have been moved meanwhile.
+    if (!key && says_not_found(key.error())) co_return std::optional<pki::PublicKey>();
+    if (!key) co_return fail(key.error());
+    MUSTER_CO_TRY(auto half, key->public_key());
     co_return std::optional(std::move(half));
 }
 

@@ -131,6 +131,16 @@ Task<Result<std::string>> Certificates::create(Call call) {
     co_return pem;
 }
 
+Task<Result<std::string>> Certificates::preferred_algorithms(Call call) {
+    const auto now = current();
+    const auto& id = call.ids[0];
+    MUSTER_CO_CHECK(check_id(id));
+    MUSTER_CO_CHECK(now->settings.principals.check(call.uid, id, "issue the certificate"));
+    const auto* issuance = now->settings.issuance_of(id);
+    if (issuance == nullptr || issuance->method != Method::est) co_return std::string();
+    co_return co_await est_.preferred_key(now, id);
+}
+
 Result<std::string> Certificates::import(uid_t uid, const std::string& id, const std::string& pem) const {
     const auto now = current();
     MUSTER_CHECK(check_id(id));
@@ -168,6 +178,11 @@ std::unique_ptr<Router> make_router(Certificates& certificates, Loops loops, Adm
     const auto create = [&certificates, &issuing = loops.issuing](Call call) -> Task<Result<Reply>> {
         co_return reply_with(co_await continue_on(issuing, certificates.create(std::move(call))), created);
     };
+    const auto preferred = [&certificates, &issuing = loops.issuing](Call call) -> Task<Result<Reply>> {
+        co_return reply_with(
+            co_await continue_on(issuing, certificates.preferred_algorithms(std::move(call))),
+            [](std::string list) { return Reply{200, json::object{{"preferredAlgorithms", std::move(list)}}}; });
+    };
     const auto import = [](Certificates& all, const Call& call) -> Result<Reply> {
         return reply_with(all.import(call.uid, call.ids[0], call.text("pem")), created);
     };
@@ -182,6 +197,8 @@ std::unique_ptr<Router> make_router(Certificates& certificates, Loops loops, Adm
         {"POST", "/certificates", api_version, request, create},
         {"PUT", "/certificates/{}", api_version, {{"pem"}}, blocking(import)},
         {"GET", "/certificates/{}", api_version, {}, blocking(load)},
+        // Ours: what kind of key the issuer wants to see in a request.
+        {"GET", "/certificates/{}/preferredAlgorithms", api_version, {}, preferred},
         {"DELETE", "/certificates/{}", api_version, {}, blocking(remove)},
     };
     return std::make_unique<Router>(std::vector{api_version}, std::move(routes), usual_status, limits);

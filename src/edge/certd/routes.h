@@ -26,7 +26,8 @@ public:
     // Renews what is certd's own from now on.
     void start() { keepers_.look(); }
 
-    Task<Result<std::string>> create(Call call);  // on `issuing`
+    Task<Result<std::string>> create(Call call);                // on `issuing`
+    Task<Result<std::string>> preferred_algorithms(Call call);  // on `issuing`
     Result<std::string> import(uid_t uid, const std::string& id, const std::string& pem) const;
     Result<std::string> load(const std::string& id) const;
     Result<> remove(uid_t uid, const std::string& id) const;

@@ -8,13 +8,14 @@
 #include "edge/keyd/remote_key.h"
 #include "edge/renewal/keep.h"
 #include "edge/service/daemon.h"
+#include "edge/service/local_call.h"
 #include "pki/subject.h"
 
 namespace muster::edge::identityd {
 namespace {
 
 constexpr Micros pause_before_first = std::chrono::minutes(1);
-constexpr std::string_view key_preference = "rsa-2048:*";  // facts/device.md 4.3
+constexpr std::string_view usual_key = "rsa-2048:*";  // facts/device.md 4.3
 
 // The pair, kept by certd and keyd.
 class Store final : public renewal::PairStore {
@@ -32,8 +33,11 @@ public:
     Task<Result<std::optional<pki::PublicKey>>> key(std::string id) override {
         MUSTER_CO_TRY(const auto handle, co_await neighbours_.keys.find_pair(std::move(id)));
         if (!handle) co_return std::optional<pki::PublicKey>();
-        MUSTER_CO_TRY(const auto key, keyd::remote_key(neighbours_.keys, *handle));
-        MUSTER_CO_TRY(auto half, key.public_key());
+        const auto key = keyd::remote_key(neighbours_.keys, *handle);
+        // It may have been moved meanwhile.
+        if (!key && says_not_found(key.error())) co_return std::optional<pki::PublicKey>();
+        if (!key) co_return fail(key.error());
+        MUSTER_CO_TRY(auto half, key->public_key());
         co_return std::optional(std::move(half));
     }
 
@@ -51,10 +55,18 @@ private:
     Neighbours neighbours_;
 };
 
+// The key, made when there is none yet: of the kind that the issuer asks for, else as the original has it.
+Task<Result<std::string>> key_for(Neighbours neighbours, std::string certificate, std::string key_id) {
+    MUSTER_CO_TRY(auto found, co_await neighbours.keys.find_pair(key_id));
+    if (found) co_return std::move(*found);
+    auto wanted = co_await neighbours.certificates.preferred_algorithms(std::move(certificate));
+    if (!wanted || wanted->empty()) wanted = std::string(usual_key);
+    co_return co_await neighbours.keys.create_pair(std::move(key_id), std::move(*wanted));
+}
+
 Task<Result<pki::CertificateChain>> request(Neighbours neighbours, std::string certificate, std::string key_id,
                                             pki::Subject subject) {
-    MUSTER_CO_TRY(const auto handle,
-                  co_await neighbours.keys.create_pair(std::move(key_id), std::string(key_preference)));
+    MUSTER_CO_TRY(const auto handle, co_await key_for(neighbours, certificate, std::move(key_id)));
     MUSTER_CO_TRY(const auto key, keyd::remote_key(neighbours.keys, handle));
     MUSTER_CO_TRY(const auto csr, pki::Csr::create(key, subject));
     MUSTER_CO_TRY(const auto pem, co_await neighbours.certificates.create(std::move(certificate), csr.pem()));

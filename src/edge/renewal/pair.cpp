@@ -34,21 +34,35 @@ Task<Result<>> roll_forward(PairStore& store, PairIds ids, const pki::Certificat
 
 }  // namespace
 
-Task<Result<std::optional<pki::CertificateChain>>> settle(PairStore& store, PairIds ids) {
+namespace {
+
+// One look at what is in place; nothing when it is no pair.
+Task<Result<std::optional<pki::CertificateChain>>> look(PairStore& store, PairIds ids) {
     using Found = std::optional<pki::CertificateChain>;
     MUSTER_CO_TRY(auto chain, co_await store.certificate(ids.certificate));
     if (!chain) co_return Found();
     MUSTER_CO_TRY(const auto key, co_await store.key(ids.key));
     if (fits(*chain, key)) co_return std::move(chain);
     MUSTER_CO_TRY(const auto next, co_await store.key(ids.next_key()));
-    if (fits(*chain, next)) {
-        log::info("an interrupted renewal is brought to its end", {{"certId", ids.certificate}});
-        MUSTER_CO_CHECK(co_await roll_forward(store, ids, *chain));
-        co_return std::move(chain);
-    }
-    log::warn("the certificate and the key are not of one another",
-              {{"certId", ids.certificate}, {"keyId", ids.key}, {"subject", chain->front().subject()}});
-    co_return Found();
+    if (!fits(*chain, next)) co_return Found();
+    log::info("an interrupted renewal is brought to its end", {{"certId", ids.certificate}});
+    MUSTER_CO_CHECK(co_await roll_forward(store, ids, *chain));
+    co_return std::move(chain);
+}
+
+}  // namespace
+
+Task<Result<std::optional<pki::CertificateChain>>> settle(PairStore& store, PairIds ids) {
+    MUSTER_CO_TRY(auto found, co_await look(store, ids));
+    if (found) co_return std::move(found);
+    // Perhaps the pair changed between the looks at its two parts.
+    MUSTER_CO_TRY(found, co_await look(store, ids));
+    if (found) co_return std::move(found);
+    MUSTER_CO_TRY(const auto chain, co_await store.certificate(ids.certificate));
+    if (chain)
+        log::warn("the certificate and the key are not of one another",
+                  {{"certId", ids.certificate}, {"keyId", ids.key}, {"subject", chain->front().subject()}});
+    co_return std::move(found);
 }
 
 Task<Result<std::optional<Successor>>> find_successor(PairStore& store, PairIds ids) {

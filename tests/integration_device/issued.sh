@@ -1,0 +1,236 @@
+#!/usr/bin/env bash
+# Certificates that are issued to the device, with the real programs in a network and mount namespace of their own: by
+# musterd's EST server (a one-time password, a bootstrap certificate, a renewal that is due), by a foreign EST server
+# (GlobalSign's, in Go, where it can be built), by the device's own authority; each registers with musterd.
+# usage: issued.sh BIN_DIR; the last line counts; 77: skipped.
+set -uo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+if [ "${1:-}" != --inside ]; then
+    for tool in jq curl openssl faketime; do
+        command -v "$tool" >/dev/null || { echo "SKIPPED: $tool is not installed"; exit 77; }
+    done
+    if [ "$(id -u)" != 0 ] || ! unshare --net --mount --pid --fork true 2>/dev/null; then
+        echo "SKIPPED: needs root and namespaces"
+        exit 77
+    fi
+    # Before the network goes.
+    foreign=$(mktemp -u /tmp/muster-estserver.XXXXXX)
+    command -v go >/dev/null && "$here/../conformance/go-est/build" "$foreign" estserver >/dev/null 2>&1
+    export foreign
+    unshare --net --mount --pid --fork --mount-proc "$0" --inside "$1"
+    status=$?
+    rm -f "$foreign"
+    exit "$status"
+fi
+bin=$(cd "$2" && pwd)
+export PATH=$bin:$PATH
+unset MUSTER_CONNECTION_STRING MUSTER_CA https_proxy HTTPS_PROXY no_proxy NO_PROXY
+ip link set lo up
+work=$(mktemp -d /tmp/muster-issued.XXXXXX)
+declare -A pid
+passed=0 failed=0 skipped=0
+ok() { # what, command...
+    local what=$1
+    shift
+    if "$@" >"$work/last" 2>&1; then
+        passed=$((passed + 1))
+        echo "ok: $what"
+    else
+        failed=$((failed + 1))
+        echo "FAILED: $what: $*"
+        sed 's/^/    /' "$work/last" | tail -15
+        [ -z "${root:-}" ] || sed 's/^/    log: /' "$root/log" | grep -v "request refused" | cut -c1-600 | tail -8
+    fi
+}
+within() { # seconds, command...
+    local end=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ "$SECONDS" -lt "$end" ] || { "$@"; return; }
+        sleep 0.1
+    done
+}
+end() {
+    local name
+    for name in "$@"; do
+        [ -n "${pid[$name]:-}" ] || continue
+        kill -TERM "${pid[$name]}" 2>/dev/null
+        wait "${pid[$name]}" 2>/dev/null
+        unset "pid[$name]"
+    done
+}
+finish() {
+    end "${!pid[@]}"
+    rm -rf "$work"
+}
+trap finish EXIT
+cd "$work" || exit 1
+
+printf 'host_name = "localhost"\n[listen]\nmetrics = "off"\nmqtts = "off"\namqps = "off"\n[authority]\ncertificate_days = 1\n' >musterd.toml
+# The program `faketime` would stand between us and musterd's process id.
+faketime_library=$(dpkg -L libfaketime 2>/dev/null | grep -m1 'libfaketimeMT\.so\.1$')
+start_service() { # [variable=value]...
+    env "$@" musterd --config musterd.toml --data-dir service >>musterd.out 2>&1 </dev/null &
+    pid[musterd]=$!
+    within 10 curl -sk https://localhost/ -o /dev/null || { cat musterd.out; exit 1; }
+}
+service() { muster "$@" --data-dir "$work/service"; }
+start_service
+service trust >trust.pem 2>/dev/null
+scope=$(service status --output json | jq -r .idScope)
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj '/CN=Plant CA' -keyout ca.key -out ca.pem 2>/dev/null
+service enrollment-group create plant --certificate-path ca.pem --edge-enabled true >/dev/null
+service authority create >/dev/null
+
+device() { # name: a fresh one, not yet configured
+    end supervisor
+    root=$work/$1
+    mkdir -p "$root/etc/aziot"
+    export MUSTER_DEVICE_ROOT=$root
+    aziotd run >>"$root/log" 2>&1 </dev/null &
+    pid[supervisor]=$!
+    within 5 test -S "$root/run/aziot/supervisor.sock"
+}
+configure() { # the rest of the file, after [provisioning]
+    {
+        printf '[provisioning]\nsource = "dps"\nglobal_endpoint = "https://localhost"\nid_scope = "%s"\n' "$scope"
+        printf 'global_endpoint_ca = "file://%s/trust.pem"\n[provisioning.attestation]\nmethod = "x509"\n' "$work"
+        cat
+    } >"$root/etc/aziot/config.toml"
+    iotedge config apply
+}
+is_device() {
+    [ "$(curl -sf -m 20 --unix-socket "$root/run/aziot/identityd.sock" -H 'Content-Type: application/json' -d '{"type":"aziot"}' \
+        'http://d/identities/device?api-version=2020-09-01' | jq -re .spec.deviceId)" = "$1" ]
+}
+certd() { # method, path, body
+    curl -sf -m 60 --unix-socket "$root/run/aziot/certd.sock" -X "$1" -H 'Content-Type: application/json' ${3:+-d "$3"} "http://d$2?api-version=2020-09-01"
+}
+certificate_of() { certd GET "/certificates/$1" | jq -re .pem; }
+certificate() { certificate_of device-id; }
+serial() { certificate | openssl x509 -noout -serial; }
+has_changed() { [ "$(serial)" != "$1" ]; }
+is_whole() { # the key on the disk is the one of the certificate
+    local key
+    key=$(echo "$root"/var/lib/aziot/keyd/keys/deviceid-*.key)
+    [ "$(openssl pkey -in "$key" -pubout)" = "$(certificate | openssl x509 -noout -pubkey)" ]
+}
+registers() { # device: with the configuration that was written for it
+    configure <"$1.toml" && within 20 is_device "$1"
+}
+gets_a_certificate() { configure <"$1.toml" && within 20 certificate; }
+verifies() { certificate | openssl verify -CAfile "$1"; }
+chain_is_in_order() {
+    certificate >chain.pem
+    openssl verify -partial_chain -trusted <(awk '/BEGIN/{n++} n==2' chain.pem) chain.pem
+}
+is_secret() { ! grep -qF -- "$1" "$root/log" musterd.out; }
+renews_by_reenroll() { # name: a request as identityd makes it, with the key in place
+    local csr
+    csr=$(openssl req -new -key "$(echo "$root"/var/lib/aziot/keyd/keys/deviceid-*.key)" -subj "/CN=$1" | jq -Rs .)
+    certd POST /certificates "{\"certId\":\"device-id-temp\",\"csr\":$csr}" && grep -q simplereenroll est.out
+}
+is_refused_with() { # device, texts...
+    local device=$1 text
+    shift
+    if configure <"$device.toml" >said 2>&1; then return 1; fi
+    for text in "$@"; do grep -qF -- "$text" said || { cat said; return 1; }; done
+}
+has_registered_anew() { within 20 is_device press-2 && grep -qF 'the certificate is renewed' "$root/log"; }
+est_of_musterd() { # the credentials
+    printf '[cert_issuance.est]\ntrusted_certs = ["file://%s/trust.pem"]\n' "$work"
+    printf '[cert_issuance.est.urls]\ndefault = "https://localhost/.well-known/est/plant"\n[cert_issuance.est.auth]\n%s\n' "$1"
+}
+
+echo "== musterd's EST server, a one-time password"
+device press-1
+password=$(service authority one-time-password press-1 --group plant --output json | jq -r .password)
+{
+    printf 'registration_id = "press-1"\n[provisioning.attestation.identity_cert]\nmethod = "est"\n'
+    est_of_musterd "username = \"press-1\"
+password = \"$password\""
+} >press-1.toml
+ok "the device gets a certificate and registers" registers press-1
+ok "the service knows the device" service registration show press-1
+ok "openssl finds its chain in order" chain_is_in_order
+ok "the password is in no log" is_secret "$password"
+
+echo "== the same, with a renewal that is due: the service's clock was a day behind when it issued"
+end supervisor musterd
+start_service LD_PRELOAD="$faketime_library" FAKETIME=-86350s
+device press-2
+password=$(service authority one-time-password press-2 --group plant --output json | jq -r .password)
+{
+    printf 'registration_id = "press-2"\n[provisioning.attestation.identity_cert]\nmethod = "est"\n'
+    printf 'auto_renew = { rotate_key = true, threshold = "80%%", retry = "1min" }\n'
+    est_of_musterd "username = \"press-2\"
+password = \"$password\""
+} >press-2.toml
+ok "the device gets a certificate that ends soon" gets_a_certificate press-2
+first=$(serial)
+end musterd
+start_service
+ok "it renews the certificate by itself, with its certificate alone" within 60 has_changed "$first"
+ok "the new one has registered" has_registered_anew
+ok "key and certificate are a pair" within 5 is_whole
+ok "and serve for another registration" iotedge system reprovision
+
+echo "== musterd's EST server, a bootstrap certificate"
+openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=press-3 -keyout press-3.key -out press-3.csr 2>/dev/null
+openssl x509 -req -in press-3.csr -CA ca.pem -CAkey ca.key -days 2 -out press-3.pem 2>/dev/null
+device press-3
+{
+    printf 'registration_id = "press-3"\n[provisioning.attestation.identity_cert]\nmethod = "est"\n'
+    est_of_musterd "bootstrap_identity_cert = \"file://$work/press-3.pem\"
+bootstrap_identity_pk = \"file://$work/press-3.key\""
+} >press-3.toml
+ok "the device gets its EST certificate, then its identity, and registers" registers press-3
+ok "the EST certificate is there" certificate_of est-id
+
+echo "== a foreign EST server: GlobalSign's"
+if [ -x "${foreign:-}" ]; then
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj '/CN=Foreign CA' \
+        -addext 'keyUsage=critical,keyCertSign,digitalSignature' -keyout foreign.key -out foreign.pem 2>/dev/null
+    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost -keyout est.key -out est.csr 2>/dev/null
+    openssl x509 -req -in est.csr -CA foreign.pem -CAkey foreign.key -days 2 -extfile <(echo subjectAltName=DNS:localhost) -out est.pem 2>/dev/null
+    printf '{"mock_ca":{"certificates":"foreign.pem","private_key":"foreign.key"},"tls":{"listen_address":"localhost:8443","certificates":"est.pem","private_key":"est.key","client_cas":["foreign.pem"]},"timeout":30}' >est.json
+    "$foreign" -config est.json >est.out 2>&1 &
+    pid[foreign]=$!
+    within 10 curl -sf --cacert foreign.pem https://localhost:8443/.well-known/est/cacerts -o /dev/null
+    service enrollment-group create foreign --certificate-path foreign.pem >/dev/null
+    device press-4
+    {
+        printf 'registration_id = "press-4"\n[provisioning.attestation.identity_cert]\nmethod = "est"\n'
+        printf '[cert_issuance.est]\ntrusted_certs = ["file://%s/foreign.pem"]\n' "$work"
+        printf '[cert_issuance.est.urls]\ndefault = "https://localhost:8443/.well-known/est"\n'
+        printf '[cert_issuance.est.auth]\nusername = "anyone"\npassword = "anything"\n'
+    } >press-4.toml
+    ok "the device gets a certificate and registers" registers press-4
+    ok "openssl verifies it" verifies foreign.pem
+    ok "it is renewed by simplereenroll" renews_by_reenroll press-4
+else
+    skipped=$((skipped + 1))
+    echo "SKIPPED: the foreign EST server could not be built (no Go, or no module proxy)"
+fi
+
+echo "== an authority of the device's own"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj '/CN=press-5 CA' -keyout local.key -out local.pem 2>/dev/null
+service enrollment-group create local --certificate-path local.pem >/dev/null
+device press-5
+{
+    printf 'registration_id = "press-5"\n[provisioning.attestation.identity_cert]\nmethod = "local_ca"\nexpiry_days = 7\n'
+    printf '[cert_issuance.local_ca]\ncert = "file://%s/local.pem"\npk = "file://%s/local.key"\n' "$work" "$work"
+} >press-5.toml
+ok "the device issues its certificate itself and registers" registers press-5
+ok "openssl verifies it" verifies local.pem
+
+echo "== what apply says before anything is written"
+device press-6
+printf 'registration_id = "press-6"\n[provisioning.attestation.identity_cert]\nmethod = "est"\ncommon_name = "other"\n' >press-6.toml
+ok "no server, no credentials, another name: all at once" is_refused_with press-6 "nothing says where the EST server is" \
+    "nothing says how to sign in" "the two must be equal"
+printf 'registration_id = "press-6"\n[provisioning.attestation.identity_cert]\nmethod = "local_ca"\n' >press-6.toml
+ok "no authority" is_refused_with press-6 "[cert_issuance.local_ca]"
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]
