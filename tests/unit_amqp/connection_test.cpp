@@ -233,6 +233,15 @@ TEST_F(AmqpConnection, NonsenseInAFrameIsAnsweredByClose) {
     EXPECT_NE(one<Closed>(at_client_).condition.name, "");
 }
 
+// A transfer with more to come and no delivery-id, on the handle of the link.
+TEST_F(AmqpConnection, AMessageThatBeginsWithoutItsNumberIsAnsweredByClose) {
+    open_line();
+    std::string_view bytes = "\0\0\0\x14\x02\0\0\0\0\x53\x14\xc0\x07\x06\x43\x40\x40\x40\x40\x41"sv;
+    EXPECT_EQ(server_.take(bytes).error().message(), "a message begins without a delivery-id");
+    exchange();
+    EXPECT_EQ(one<Closed>(at_client_).condition.name, "amqp:connection:framing-error");
+}
+
 TEST_F(AmqpConnection, KeepsAliveWhatThePeerWantsAlive) {
     settings_.idle = std::chrono::milliseconds(10'000);
     Connection client = Connection::client(settings_, "host");

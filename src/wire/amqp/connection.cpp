@@ -18,6 +18,7 @@
 
 #include "wire/amqp/data.h"
 #include "wire/amqp/framer.h"
+#include "wire/amqp/guard.h"
 #include "wire/amqp/sasl.h"
 
 namespace muster::wire::amqp {
@@ -76,6 +77,7 @@ struct Connection::State {
     LinkEntry& add(pn_link_t* link);
     void refuse(LinkEntry& entry, const Condition& condition);
     void close(const Condition& condition);
+    std::unexpected<Error> give_up(const Error& error);
 
     pn_transport_t* transport() const { return driver.transport; }
     pn_connection_t* connection() const { return driver.connection; }
@@ -83,6 +85,7 @@ struct Connection::State {
     const Settings& settings;
     pn_connection_driver_t driver{};
     Framer framer;
+    Guard guard;
     std::optional<SaslServer> sasl;
     std::vector<LinkEntry> links;
     LinkId last_link = 0;
@@ -292,6 +295,11 @@ void Connection::State::close(const Condition& condition) {
     pn_connection_close(connection());
 }
 
+std::unexpected<Error> Connection::State::give_up(const Error& error) {
+    close({condition::framing_error, error.message(), {}});
+    return std::unexpected(error);
+}
+
 Connection::Connection(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Connection::Connection(Connection&&) noexcept = default;
 Connection::~Connection() = default;
@@ -316,22 +324,21 @@ Connection Connection::client(const Settings& settings, const std::string& host)
 
 Result<> Connection::take(std::string_view& bytes) {
     auto& s = *state_;
-    const auto ended = s.framer.ended();
-    while (!bytes.empty() && s.framer.ended() == ended) {
-        const auto piece = s.framer.next(bytes);
-        if (!piece) {
-            // Who does not speak the protocol is told which one it is, and no more (section 2.2).
-            if (s.framer.ended() == 0) s.unframed = protocol_header(Protocol::amqp);
-            s.close({condition::framing_error, piece.error().message(), {}});
-            return std::unexpected(piece.error());
-        }
-        if (s.sasl) s.sasl->allow(s.framer.in_sasl());
-        s.feed(*piece);
-        if (s.sasl && s.sasl->out_of_place()) {
-            s.close({condition::framing_error, "a frame of the SASL layer outside of it", {}});
-            return fail(Errc::invalid_argument, "a frame of the SASL layer outside of it");
-        }
+    const bool in_amqp = s.framer.in_amqp();
+    const auto whole = s.framer.next(bytes);
+    if (!whole) {
+        // Who does not speak the protocol is told which one it is, and no more (section 2.2).
+        if (s.framer.ended() == 0) s.unframed = protocol_header(Protocol::amqp);
+        return s.give_up(whole.error());
     }
+    if (whole->empty()) return {};
+    if (in_amqp) {
+        if (const auto passed = s.guard.check(*whole); !passed) return s.give_up(passed.error());
+    }
+    if (s.sasl) s.sasl->allow(s.framer.in_sasl());
+    s.feed(*whole);
+    if (s.sasl && s.sasl->out_of_place())
+        return s.give_up(Error(Errc::invalid_argument, "a frame of the SASL layer outside of it"));
     return {};
 }
 
@@ -344,7 +351,7 @@ std::uint64_t Connection::frames() const {
 }
 
 std::size_t Connection::held() const {
-    std::size_t bytes = 0;
+    std::size_t bytes = state_->framer.held();
     for (const auto& entry : state_->links) {
         auto* current = pn_link_is_receiver(entry.link) ? pn_link_current(entry.link) : nullptr;
         if (current != nullptr) bytes += pn_delivery_pending(current);

@@ -108,14 +108,15 @@ public:
     Connection(Connection&&) noexcept;
     ~Connection();
 
-    // Takes of `bytes`, which it shortens, what belongs to one frame. Errors: Errc::invalid_argument and
-    // Errc::too_large for what breaks the framing; the output says so to the peer, and nothing more may be taken.
+    // Takes of `bytes`, which it shortens, what belongs to one frame; it has an effect when the frame is whole. Errors:
+    // Errc::invalid_argument and Errc::too_large for what breaks the framing; the output says so to the peer, and
+    // nothing more may be taken.
     Result<> take(std::string_view& bytes);
     // Part of a frame has come, its end has not.
     bool midway() const;
     // Frames that have come to their end: a peer that only dribbles does not move this.
     std::uint64_t frames() const;
-    // Bytes of messages that have begun to arrive.
+    // Bytes of frames and messages that have begun to arrive.
     std::size_t held() const;
 
     std::optional<Event> next_event();

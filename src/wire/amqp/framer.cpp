@@ -1,6 +1,7 @@
 #include "wire/amqp/framer.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace muster::wire::amqp {
 namespace {
@@ -20,48 +21,51 @@ std::string_view protocol_header(Protocol protocol) {
     return protocol == Protocol::sasl ? sasl_header : amqp_header;
 }
 
-Result<std::string_view> Framer::next(std::string_view& bytes) {
-    if (left_ > 0) {
-        const auto piece = bytes.substr(0, left_);
-        bytes.remove_prefix(piece.size());
-        left_ -= piece.size();
-        return end_if_complete(piece);
-    }
-    const auto wanted = expects_header() ? sizeof beginning_ : size_field;
-    const auto part = bytes.substr(0, wanted - collected_);
-    std::ranges::copy(part, beginning_ + collected_);
-    bytes.remove_prefix(part.size());
-    collected_ += part.size();
-    if (collected_ < wanted) return std::string_view();
-    collected_ = 0;
-    return wanted == size_field ? take_size() : take_header();
-}
-
-Result<std::string_view> Framer::take_header() {
-    const std::string_view header(beginning_, sizeof beginning_);
-    if (header == sasl_header && state_ == State::first_header) {
-        state_ = State::sasl;
-    } else if (header == amqp_header) {
-        state_ = State::amqp;
-    } else {
-        return fail(Errc::invalid_argument, "the peer does not begin with the header of AMQP 1.0");
-    }
-    return end_if_complete(header);
-}
-
-Result<std::string_view> Framer::take_size() {
+Result<std::size_t> Framer::size_of(std::string_view start) const {
+    if (expects_header()) return header_size;
+    if (start.size() < size_field) return 0;
     std::size_t size = 0;
-    for (std::size_t i = 0; i < size_field; ++i) size = size << 8 | static_cast<unsigned char>(beginning_[i]);
+    for (const char c : start.substr(0, size_field)) size = size << 8 | static_cast<unsigned char>(c);
     const auto limit = in_sasl() ? std::min(sasl_frame_limit, frame_limit_) : frame_limit_;
     if (size < smallest_frame) return fail(Errc::invalid_argument, "a frame of {} bytes", size);
     if (size > limit) return fail(Errc::too_large, "a frame of {} bytes, more than {}", size, limit);
-    left_ = size - size_field;
-    return std::string_view(beginning_, size_field);
+    return size;
 }
 
-std::string_view Framer::end_if_complete(std::string_view piece) {
-    if (left_ == 0) ++ended_;
-    return piece;
+Result<std::string_view> Framer::next(std::string_view& bytes) {
+    if (std::exchange(whole_, false)) partial_ = {};
+    if (partial_.empty()) {
+        MUSTER_TRY(const auto size, size_of(bytes));
+        if (size > 0 && bytes.size() >= size) {
+            const auto whole = bytes.substr(0, size);
+            bytes.remove_prefix(size);
+            return finish(whole);
+        }
+    }
+    for (;;) {
+        MUSTER_TRY(const auto size, size_of(partial_));
+        if (size > 0 && partial_.size() == size) break;
+        const auto part = bytes.substr(0, (size > 0 ? size : size_field) - partial_.size());
+        if (part.empty()) return std::string_view();
+        partial_ += part;
+        bytes.remove_prefix(part.size());
+    }
+    whole_ = true;
+    return finish(partial_);
+}
+
+Result<std::string_view> Framer::finish(std::string_view whole) {
+    if (expects_header()) {
+        if (whole == sasl_header && state_ == State::first_header) {
+            state_ = State::sasl;
+        } else if (whole == amqp_header) {
+            state_ = State::amqp;
+        } else {
+            return fail(Errc::invalid_argument, "the peer does not begin with the header of AMQP 1.0");
+        }
+    }
+    ++ended_;
+    return whole;
 }
 
 }  // namespace muster::wire::amqp
