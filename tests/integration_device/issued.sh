@@ -39,7 +39,7 @@ ok() { # what, command...
         failed=$((failed + 1))
         echo "FAILED: $what: $*"
         sed 's/^/    /' "$work/last" | tail -15
-        [ -z "${root:-}" ] || sed 's/^/    log: /' "$root/log" | grep -v "request refused" | cut -c1-600 | tail -8
+        [ -z "${log:-}" ] || sed 's/^/    log: /' "$log" | grep -v "request refused" | cut -c1-600 | tail -8
     fi
 }
 within() { # seconds, command...
@@ -84,10 +84,10 @@ service authority create >/dev/null
 
 device() { # name: a fresh one, not yet configured
     end supervisor
-    root=$work/$1
+    root=$work/$1 log=$work/$1.log
     mkdir -p "$root/etc/aziot"
     export MUSTER_DEVICE_ROOT=$root
-    aziotd run >>"$root/log" 2>&1 </dev/null &
+    aziotd run >>"$log" 2>&1 </dev/null &
     pid[supervisor]=$!
     within 5 test -S "$root/run/aziot/supervisor.sock"
 }
@@ -124,7 +124,7 @@ chain_is_in_order() {
     certificate >chain.pem
     openssl verify -partial_chain -trusted <(awk '/BEGIN/{n++} n==2' chain.pem) chain.pem
 }
-is_secret() { ! grep -qF -- "$1" "$root/log" musterd.out; }
+is_in_no_log() { ! grep -F -- "$1" "$log" musterd.out; }
 renews_by_reenroll() { # name: a request as identityd makes it, with the key in place
     local csr
     csr=$(openssl req -new -key "$(echo "$root"/var/lib/aziot/keyd/keys/deviceid-*.key)" -subj "/CN=$1" | jq -Rs .)
@@ -136,7 +136,7 @@ is_refused_with() { # device, texts...
     if configure <"$device.toml" >said 2>&1; then return 1; fi
     for text in "$@"; do grep -qF -- "$text" said || { cat said; return 1; }; done
 }
-has_registered_anew() { within 20 is_device press-2 && grep -qF 'the certificate is renewed' "$root/log"; }
+has_registered_anew() { within 20 is_device press-2 && grep -qF 'the certificate is renewed' "$log"; }
 est_of_musterd() { # the credentials
     printf '[cert_issuance.est]\ntrusted_certs = ["file://%s/trust.pem"]\n' "$work"
     printf '[cert_issuance.est.urls]\ndefault = "https://localhost/.well-known/est/plant"\n[cert_issuance.est.auth]\n%s\n' "$1"
@@ -153,7 +153,7 @@ password = \"$password\""
 ok "the device gets a certificate and registers" registers press-1
 ok "the service knows the device" service registration show press-1
 ok "openssl finds its chain in order" chain_is_in_order
-ok "the password is in no log" is_secret "$password"
+ok "the password is in no log" is_in_no_log "$password"
 
 echo "== the same, with a renewal that is due: the service's clock was a day behind when it issued"
 end supervisor musterd
@@ -231,6 +231,54 @@ ok "no server, no credentials, another name: all at once" is_refused_with press-
     "nothing says how to sign in" "the two must be equal"
 printf 'registration_id = "press-6"\n[provisioning.attestation.identity_cert]\nmethod = "local_ca"\n' >press-6.toml
 ok "no authority" is_refused_with press-6 "[cert_issuance.local_ca]"
+
+echo "== as it is installed: every service under its own user, allowed what apply wrote for it"
+end supervisor musterd
+unset MUSTER_DEVICE_ROOT
+mount --make-rprivate /
+chmod 755 "$work"
+cp -a /etc etc-copy
+rm -rf etc-copy/aziot
+mkdir -p etc-copy/aziot users/var-lib users/run users/log users/secrets /var/lib/aziot /run/aziot /var/log/aziot /var/secrets
+mount --bind etc-copy /etc
+mount --bind users/var-lib /var/lib/aziot
+mount --bind users/run /run/aziot
+mount --bind users/log /var/log/aziot
+mount --bind users/secrets /var/secrets
+for user in aziotks aziotcs aziotid aziottpm iotedge; do
+    useradd --system --user-group --shell /usr/sbin/nologin "$user" 2>/dev/null
+done
+usermod -aG aziotks aziotcs && usermod -aG aziotks,aziotcs aziotid
+start_service LD_PRELOAD="$faketime_library" FAKETIME=-86350s
+root="" log=$work/installed.log
+aziotd run >"$log" 2>&1 </dev/null &
+pid[supervisor]=$!
+within 5 test -S /run/aziot/supervisor.sock
+password=$(service authority one-time-password press-7 --group plant --output json | jq -r .password)
+{
+    printf 'registration_id = "press-7"\n[provisioning.attestation.identity_cert]\nmethod = "est"\n'
+    printf 'auto_renew = { rotate_key = true, threshold = "80%%", retry = "1min" }\n'
+    est_of_musterd "username = \"press-7\"
+password = \"$password\""
+} >press-7.toml
+ok "the device gets its certificate" gets_a_certificate press-7
+first=$(serial)
+end musterd
+start_service
+ok "and renews it" within 60 has_changed "$first"
+ok "and registers" within 20 is_device press-7
+ok "key and certificate are a pair" within 5 is_whole
+ok "nothing was forbidden on the way" is_in_no_log "has no right"
+stat -c '%U %a' /var/lib/aziot/keyd/keys/deviceid-*.key /var/lib/aziot/certd/certs/deviceid-*.cer >modes
+ok "the key is keyd's alone, the certificate certd's" test "$(tr '\n' ' ' <modes)" = "aziotks 600 aziotcs 600 "
+install -o aziotcs -g aziotcs -m 0644 press-3.pem /var/secrets/bootstrap.pem
+install -o aziotks -g aziotks -m 0600 press-3.key /var/secrets/bootstrap.key
+{
+    printf 'registration_id = "press-3"\n[provisioning.attestation.identity_cert]\nmethod = "est"\n'
+    est_of_musterd "bootstrap_identity_cert = \"file:///var/secrets/bootstrap.pem\"
+bootstrap_identity_pk = \"file:///var/secrets/bootstrap.key\""
+} >press-3.toml
+ok "another name, by bootstrap" registers press-3
 
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]
