@@ -191,7 +191,8 @@ void add_enrollment_command(CLI::App& app, Context& context) {
     add_create(noun, context, individual, "Let one device in: the one that holds this certificate's key",
                "  muster enrollment create dev-1 --certificate-path certs/iot-edge-device-identity-dev-1.cert.pem\n"
                "  muster enrollment create dev-1 --cp dev-1.pem --edge-enabled true --tags site=oslo --tags line=3\n"
-               "  muster enrollment create dev-2 --attestation-type symmetricKey\n");
+               "  muster enrollment create dev-2 --attestation-type symmetricKey\n"
+               "  muster enrollment create dev-3 --endorsement-key @ek.pub\n");
     add_show(noun, context, individual, "Show an enrollment, whether its device registered, and as what device",
              "  muster enrollment show dev-1\n"
              "  muster enrollment show dev-1 --output json\n");

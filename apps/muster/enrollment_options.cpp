@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "muster/command.h"
+#include "muster/endorsement_key.h"
 #include "muster/symmetric_keys.h"
 #include "pki/certificate.h"
 
@@ -10,6 +11,7 @@ namespace muster::cli {
 namespace {
 
 constexpr const char* symmetric_key = "symmetricKey";
+constexpr const char* tpm = "tpm";
 
 struct ReprovisionPolicy {
     const char* name;
@@ -101,6 +103,13 @@ Result<> apply_symmetric_keys(const EnrollmentOptions& options, json::object& bo
     return set_key(keys, "secondaryKey", options.secondary_key);
 }
 
+Result<> apply_endorsement_key(const EnrollmentOptions& options, json::object& body) {
+    if (options.endorsement_key.empty()) return {};
+    MUSTER_TRY(const auto key, read_endorsement_key(options.endorsement_key));
+    body["attestation"] = {{"type", tpm}, {tpm, {{"endorsementKey", key}}}};
+    return {};
+}
+
 Result<> apply_twin(const EnrollmentOptions& options, json::object& body) {
     if (!options.tags.empty()) {
         json::object tags;
@@ -154,10 +163,17 @@ std::string check_tags_argument(const std::string& argument) {
     return merged ? std::string() : merged.error().chain();
 }
 
-void add_key_options(CLI::App& verb, EnrollmentVerb change, EnrollmentOptions& options) {
+void add_key_options(CLI::App& verb, EnrollmentKind kind, EnrollmentVerb change, EnrollmentOptions& options) {
+    std::vector<std::string> types{"x509", symmetric_key};
+    if (kind == EnrollmentKind::individual) types.emplace_back(tpm);
     if (change == EnrollmentVerb::create) {
-        add_choice(verb, "--attestation-type,--at", options.attestation_type, {"x509", symmetric_key},
+        add_choice(verb, "--attestation-type,--at", options.attestation_type, types,
                    "how a device proves itself; default x509");
+    }
+    if (kind == EnrollmentKind::individual) {
+        verb.add_option("--endorsement-key,--ek", options.endorsement_key,
+                        "endorsement key of the device's TPM: base64, or @FILE as tpm2_readpublic -o writes it")
+            ->type_name("KEY");
     }
     verb.add_option("--primary-key,--pk", options.primary_key,
                     "symmetric key, base64, in a file; without it the service makes one")
@@ -182,7 +198,7 @@ void add_attestation_options(CLI::App& verb, EnrollmentKind kind, EnrollmentVerb
                         "name of a second one")
             ->type_name("NAME");
     }
-    add_key_options(verb, change, options);
+    add_key_options(verb, kind, change, options);
     if (change == EnrollmentVerb::create) return;
     verb.add_flag("--remove-certificate,--rc", options.remove_certificate, "take the primary certificate away");
     verb.add_flag("--remove-secondary-certificate,--rsc", options.remove_secondary_certificate,
@@ -221,9 +237,10 @@ bool EnrollmentOptions::changes_something() const {
     EnrollmentOptions empty;
     const auto texts = [](const EnrollmentOptions& of) {
         return std::tie(of.certificate_path, of.secondary_certificate_path, of.ca_name, of.secondary_ca_name,
-                        of.primary_key, of.secondary_key, of.device_id, of.device_information, of.edge_enabled,
-                        of.desired, of.provisioning_status, of.reprovision_policy, of.allocation_policy, of.tags,
-                        of.iot_hubs, of.webhook_url, of.webhook_api_version);
+                        of.primary_key, of.secondary_key, of.endorsement_key, of.device_id, of.device_information,
+                        of.edge_enabled, of.desired, of.provisioning_status, of.reprovision_policy,
+                        of.allocation_policy, of.tags, of.iot_hubs, of.webhook_url, of.webhook_api_version,
+                        of.credential_policy);
     };
     return texts(*this) != texts(empty) || remove_certificate || remove_secondary_certificate;
 }
@@ -232,11 +249,15 @@ std::string EnrollmentOptions::attestation_fault(EnrollmentKind kind, Enrollment
     const bool x509 = !certificate_path.empty() || !secondary_certificate_path.empty() || !ca_name.empty() ||
                       !secondary_ca_name.empty() || remove_certificate || remove_secondary_certificate;
     const bool keys = attestation_type == symmetric_key || !primary_key.empty() || !secondary_key.empty();
+    const bool by_tpm = !endorsement_key.empty();
     if (x509 && keys) return "certificates and symmetric keys do not go together";
+    if (by_tpm && (x509 || keys)) return "an endorsement key goes together with no other credential";
     if (attestation_type == "x509" && keys) return "a symmetric key is not of attestation type x509";
-    if (verb == EnrollmentVerb::update || keys || !certificate_path.empty() || !ca_name.empty()) return {};
-    return fmt::format("--certificate-path FILE is needed{}, or --attestation-type {}",
-                       kind == EnrollmentKind::group ? ", or --ca-name NAME" : "", symmetric_key);
+    if (attestation_type == "x509" && by_tpm) return "an endorsement key is not of attestation type x509";
+    if (attestation_type == tpm && !by_tpm) return "--endorsement-key KEY is needed";
+    if (verb == EnrollmentVerb::update || keys || by_tpm || !certificate_path.empty() || !ca_name.empty()) return {};
+    return fmt::format("--certificate-path FILE is needed, or {}, or --attestation-type {}",
+                       kind == EnrollmentKind::group ? "--ca-name NAME" : "--endorsement-key KEY", symmetric_key);
 }
 
 void add_enrollment_options(CLI::App& verb, EnrollmentKind kind, EnrollmentVerb change, EnrollmentOptions& options) {
@@ -262,6 +283,8 @@ void add_enrollment_options(CLI::App& verb, EnrollmentKind kind, EnrollmentVerb 
     add_choice(verb, "--reprovision-policy,--rp", options.reprovision_policy, policies,
                "what happens when a device registers again");
     add_allocation_options(verb, options);
+    add_choice(verb, "--credential-policy", options.credential_policy, {"default", "none"},
+               "default: devices that ask for it get a certificate of the service's authority with their registration");
     if (change == EnrollmentVerb::update) {
         verb.add_option("-e,--etag", options.etag, "change it only if this is still its ETag")->type_name("ETAG");
     }
@@ -272,7 +295,10 @@ Result<> apply_options(const EnrollmentOptions& options, EnrollmentKind kind, js
     MUSTER_CHECK(apply_certificates(options, kind, body));
     apply_ca_references(options, body);
     MUSTER_CHECK(apply_symmetric_keys(options, body));
+    MUSTER_CHECK(apply_endorsement_key(options, body));
     if (!options.device_id.empty()) body["deviceId"] = options.device_id;
+    if (options.credential_policy == "none") body.erase("credentialPolicyName");
+    if (options.credential_policy == "default") body["credentialPolicyName"] = options.credential_policy;
     if (!options.device_information.empty()) {
         MUSTER_TRY(body["optionalDeviceInformation"],
                    read_object_option("--device-information", options.device_information));

@@ -20,7 +20,7 @@ enum class EnrollmentVerb { create, update };
 // Empty means not given.
 struct EnrollmentOptions {
     std::string id;
-    std::string attestation_type;  // "x509", "symmetricKey"; creations
+    std::string attestation_type;  // "x509", "symmetricKey", "tpm"; creations
     std::string certificate_path;
     std::string secondary_certificate_path;
     bool remove_certificate = false;
@@ -29,6 +29,7 @@ struct EnrollmentOptions {
     std::string secondary_ca_name;   // groups
     std::string primary_key;         // "@FILE"
     std::string secondary_key;       // "@FILE"
+    std::string endorsement_key;     // individual; base64 or "@FILE"
     std::string device_id;           // individual
     std::string device_information;  // individual
     std::string edge_enabled;        // "true", "false"
@@ -40,6 +41,7 @@ struct EnrollmentOptions {
     std::vector<std::string> iot_hubs;
     std::string webhook_url;
     std::string webhook_api_version;
+    std::string credential_policy;  // "default", "none"
     std::string etag;
 
     // Whether anything besides the id and the etag was given.

@@ -35,6 +35,7 @@ void add_certificates(FactSheet& facts, const json::object& enrollment, TimePoin
     }
     facts.add("CA", text_at(enrollment, "attestation.x509.caReferences.primary"));
     facts.add("Second CA", text_at(enrollment, "attestation.x509.caReferences.secondary"));
+    facts.add("Endorsement key", text_at(enrollment, "attestation.tpm.endorsementKey"));
 }
 
 // What tells one enrollment from the next in a list: the certificate's subject, or the kind of attestation.
@@ -144,6 +145,7 @@ void print_enrollment(const Context& context, EnrollmentKind kind, const json::o
     facts.add("IoT Edge", yes_if_true(text_at(enrollment, "capabilities.iotEdge")));
     facts.add("Allocation", string_or(enrollment, "allocationPolicy"));
     facts.add("Hubs", hubs(enrollment));
+    facts.add("Issues by", string_or(enrollment, "credentialPolicyName"));
     facts.add("Reprovisioning", reprovision_name(enrollment));
     add_twin(facts, enrollment);
     if (const auto* information = object_at(enrollment, "optionalDeviceInformation")) {
