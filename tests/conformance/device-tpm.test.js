@@ -177,6 +177,30 @@ describe('TPM attestation', { skip: !available && 'swtpm and tpm2-tools are not 
       assert.equal((await put(rid, {}, { Authorization: good })).status, 202);
     });
 
+    it('takes an ECC endorsement key, too', async () => {
+      const other = await SoftwareTpm.start();
+      const before = tpm;
+      try {
+        tpm = other;
+        tpm.tool('tpm2_createek', '-G', 'ecc', '-c', '0x81010001', '-u', 'ek.pub');
+        tpm.tool('tpm2_createprimary', '-C', 'o', '-G', 'ecc256:aes128cfb', '-a',
+          'restricted|decrypt|fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda', '-c', 'srk.ctx');
+        tpm.tool('tpm2_evictcontrol', '-C', 'o', '-c', 'srk.ctx', '0x81000001');
+        tpm.tool('tpm2_readpublic', '-c', '0x81000001', '-o', 'srk.pub');
+        tpm.tool('tpm2_flushcontext', '-t');
+        const ecc = { endorsementKey: tpm.file('ek.pub').toString('base64'), storageRootKey: tpm.file('srk.pub').toString('base64') };
+        const enrolled = await muster.service('PUT', `/enrollments/${rid}?api-version=2021-10-01`,
+          { body: { registrationId: rid, attestation: { type: 'tpm', tpm: ecc } } });
+        assert.equal(enrolled.status, 200, enrolled.text);
+        take((await put(rid, { tpm: ecc })).json.authenticationKey);
+        assert.equal((await put(rid, {}, { Authorization: token() })).status, 202);
+      } finally {
+        other.stop();
+        tpm = before;
+        await enroll(rid, keys.endorsementKey);
+      }
+    });
+
     it('says what is wrong with keys that are none', async () => {
       for (const [tpmMember, complaint] of [
         [{ endorsementKey: 'AAAA', storageRootKey: keys.storageRootKey }, /endorsementKey.*TPM2B_PUBLIC/],
@@ -202,6 +226,8 @@ describe('TPM attestation', { skip: !available && 'swtpm and tpm2-tools are not 
         copy[copy.length - 100] ^= i + 1;
         return copy.toString('base64');
       });
+      take((await put(rid, { tpm: keys })).json.authenticationKey);
+      assert.equal((await put(rid, {}, { Authorization: token() })).status, 202);
       take((await put(rid, { tpm: keys })).json.authenticationKey);
       for (const storageRootKey of others) {
         assert.equal((await put(rid, { tpm: { ...keys, storageRootKey } })).status, 401);

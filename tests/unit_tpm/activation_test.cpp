@@ -77,7 +77,7 @@ struct Holder {
         const std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)> context(
             EVP_PKEY_CTX_new_from_pkey(nullptr, key.get(), nullptr), EVP_PKEY_CTX_free);
         EVP_PKEY_derive_init(context.get());
-        EVP_PKEY_derive_set_peer(context.get(), peer->get());
+        EVP_PKEY_derive_set_peer(context.get(), peer.get());
         Bytes z(x.size());
         std::size_t size = z.size();
         EXPECT_EQ(EVP_PKEY_derive(context.get(), z.data(), &size), 1);

@@ -60,6 +60,24 @@ inline Bytes public_of(const Shape& shape, EVP_PKEY* key) {
     return Writer().sized(area_of(shape, key)).take();
 }
 
+inline Key ec_public_key(ByteView x, ByteView y) {
+    Bytes point{4};  // uncompressed
+    point.insert(point.end(), x.begin(), x.end());
+    point.insert(point.end(), y.begin(), y.end());
+    char curve[] = "P-256", larger[] = "P-384", uncompressed[] = "uncompressed";
+    OSSL_PARAM parameters[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, x.size() == 32 ? curve : larger, 0),
+        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, uncompressed, 0),
+        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point.data(), point.size()),
+        OSSL_PARAM_construct_end()};
+    const std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)> context(
+        EVP_PKEY_CTX_new_from_name(nullptr, "EC", nullptr), EVP_PKEY_CTX_free);
+    EVP_PKEY* key = nullptr;
+    EVP_PKEY_fromdata_init(context.get());
+    EXPECT_EQ(EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_PUBLIC_KEY, parameters), 1);
+    return {key, EVP_PKEY_free};
+}
+
 inline Key rsa_key(unsigned bits = 2048) {
     return {EVP_RSA_gen(bits), EVP_PKEY_free};
 }

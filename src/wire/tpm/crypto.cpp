@@ -23,7 +23,9 @@ struct Freer {
     }
 };
 using KeyContext = std::unique_ptr<EVP_PKEY_CTX, Freer<EVP_PKEY_CTX_free>>;
-using KeyOwner = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
+using EcKey = std::unique_ptr<EC_KEY, Freer<EC_KEY_free>>;
+using Group = std::unique_ptr<EC_GROUP, Freer<EC_GROUP_free>>;
+using Point = std::unique_ptr<EC_POINT, Freer<EC_POINT_free>>;
 using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, Freer<EVP_CIPHER_CTX_free>>;
 using ParameterBuilder = std::unique_ptr<OSSL_PARAM_BLD, Freer<OSSL_PARAM_BLD_free>>;
 using Parameters = std::unique_ptr<OSSL_PARAM, Freer<OSSL_PARAM_free>>;
@@ -50,16 +52,6 @@ Number number(ByteView bytes) {
     return Number(BN_bin2bn(bytes.data(), static_cast<int>(bytes.size()), nullptr));
 }
 
-Result<std::shared_ptr<EVP_PKEY>> public_key(const char* type, OSSL_PARAM_BLD* builder) {
-    const Parameters parameters(OSSL_PARAM_BLD_to_param(builder));
-    const KeyContext context(EVP_PKEY_CTX_new_from_name(nullptr, type, nullptr));
-    EVP_PKEY* key = nullptr;
-    if (!parameters || !context || EVP_PKEY_fromdata_init(context.get()) != 1 ||
-        EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_PUBLIC_KEY, parameters.get()) != 1)
-        return fail(Errc::invalid_argument, "it is no valid {} key", type);
-    return std::shared_ptr<EVP_PKEY>(key, EVP_PKEY_free);
-}
-
 // Labels are hashed with their terminating zero (Part 1, B.4).
 ByteView with_zero(std::string_view label, std::string& storage) {
     storage = label;
@@ -70,7 +62,7 @@ ByteView with_zero(std::string_view label, std::string& storage) {
 Result<SharedSeed> share_by_rsa(const StorageKey& with, std::string_view label, Random& random) {
     SharedSeed out{Secret(random.bytes(digest_size(with.name_algorithm()))), {}};
     const auto* hash = digest_of(with.name_algorithm());
-    const KeyContext context(EVP_PKEY_CTX_new_from_pkey(nullptr, with.key(), nullptr));
+    const KeyContext context(EVP_PKEY_CTX_new_from_pkey(nullptr, with.rsa(), nullptr));
     if (!context || EVP_PKEY_encrypt_init(context.get()) != 1 ||
         EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_OAEP_PADDING) != 1 ||
         EVP_PKEY_CTX_set_rsa_oaep_md(context.get(), hash) != 1 ||
@@ -95,32 +87,55 @@ Result<SharedSeed> share_by_rsa(const StorageKey& with, std::string_view label, 
     return out;
 }
 
-Result<Bytes> coordinate(EVP_PKEY* key, const char* name, std::size_t size) {
-    BIGNUM* raw = nullptr;
-    if (EVP_PKEY_get_bn_param(key, name, &raw) != 1) return failed("read a point");
-    const Number owner(raw);
-    Bytes out(size);
-    if (BN_bn2binpad(raw, out.data(), static_cast<int>(size)) < 0) return failed("read a point");
+const EC_GROUP* group_of(std::size_t field) {
+    static const Group p256(EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1));
+    static const Group p384(EC_GROUP_new_by_curve_name(NID_secp384r1));
+    return field == 32 ? p256.get() : p384.get();
+}
+
+// Nothing when it is not on the curve.
+Point point_of(ByteView x, ByteView y) {
+    const auto* group = group_of(x.size());
+    Point point(group == nullptr ? nullptr : EC_POINT_new(group));
+    const auto first = number(x), second = number(y);
+    if (!point || !first || !second ||
+        EC_POINT_set_affine_coordinates(group, point.get(), first.get(), second.get(), nullptr) != 1)
+        return nullptr;
+    return point;
+}
+
+struct Coordinates {
+    Bytes x, y;
+};
+
+Result<Coordinates> coordinates_of(const EC_KEY* key, std::size_t field) {
+    const Number x(BN_new()), y(BN_new());
+    Coordinates out{Bytes(field), Bytes(field)};
+    const auto size = static_cast<int>(field);
+    if (!x || !y ||
+        EC_POINT_get_affine_coordinates(EC_KEY_get0_group(key), EC_KEY_get0_public_key(key), x.get(), y.get(),
+                                        nullptr) != 1 ||
+        BN_bn2binpad(x.get(), out.x.data(), size) < 0 || BN_bn2binpad(y.get(), out.y.data(), size) < 0)
+        return failed("read a point");
     return out;
 }
 
+// By the curve's own functions: a program may have OpenSSL's key objects go another way (pki/direct_ec.h).
 Result<SharedSeed> share_by_ecdh(const StorageKey& with, std::string_view label) {
     const auto field = with.x().size();
-    const KeyOwner ephemeral(EVP_EC_gen(field == 32 ? "P-256" : "P-384"));
-    if (!ephemeral) return failed("make an ephemeral EC key");
-    const KeyContext context(EVP_PKEY_CTX_new_from_pkey(nullptr, ephemeral.get(), nullptr));
+    const EcKey ephemeral(EC_KEY_new());
+    if (!ephemeral || EC_KEY_set_group(ephemeral.get(), group_of(field)) != 1 ||
+        EC_KEY_generate_key(ephemeral.get()) != 1)
+        return failed("make an ephemeral EC key");
+    const auto peer = point_of(with.x(), with.y());
     Bytes z(field);
-    std::size_t size = z.size();
-    if (!context || EVP_PKEY_derive_init(context.get()) != 1 ||
-        EVP_PKEY_derive_set_peer(context.get(), with.key()) != 1 ||
-        EVP_PKEY_derive(context.get(), z.data(), &size) != 1 || size != field)
+    if (!peer || ECDH_compute_key(z.data(), z.size(), peer.get(), ephemeral.get(), nullptr) != static_cast<int>(field))
         return failed("agree on a secret with the TPM's EC key");
     const Secret shared(std::move(z));
-    MUSTER_TRY(const auto x, coordinate(ephemeral.get(), OSSL_PKEY_PARAM_EC_PUB_X, field));
-    MUSTER_TRY(const auto y, coordinate(ephemeral.get(), OSSL_PKEY_PARAM_EC_PUB_Y, field));
+    MUSTER_TRY(const auto ours, coordinates_of(ephemeral.get(), field));
     const auto hash = with.name_algorithm();
-    return SharedSeed{kdfe(hash, shared.bytes(), label, x, with.x(), static_cast<int>(digest_size(hash) * 8)),
-                      Writer().sized(x).sized(y).take()};
+    return SharedSeed{kdfe(hash, shared.bytes(), label, ours.x, with.x(), static_cast<int>(digest_size(hash) * 8)),
+                      Writer().sized(ours.x).sized(ours.y).take()};
 }
 
 // The first `bits` of the concatenation of what `block` makes of 1, 2, 3 ...
@@ -162,25 +177,18 @@ Result<std::shared_ptr<EVP_PKEY>> rsa_public_key(ByteView modulus, std::uint32_t
     if (!builder || !n || OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, n.get()) != 1 ||
         OSSL_PARAM_BLD_push_uint(builder.get(), OSSL_PKEY_PARAM_RSA_E, exponent) != 1)
         return failed("read an RSA key");
-    return public_key("RSA", builder.get());
+    const Parameters parameters(OSSL_PARAM_BLD_to_param(builder.get()));
+    const KeyContext context(EVP_PKEY_CTX_new_from_name(nullptr, "RSA", nullptr));
+    EVP_PKEY* key = nullptr;
+    if (!parameters || !context || EVP_PKEY_fromdata_init(context.get()) != 1 ||
+        EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_PUBLIC_KEY, parameters.get()) != 1)
+        return fail(Errc::invalid_argument, "it is no valid RSA key");
+    return std::shared_ptr<EVP_PKEY>(key, EVP_PKEY_free);
 }
 
-Result<std::shared_ptr<EVP_PKEY>> ec_public_key(ByteView x, ByteView y) {
+bool is_on_curve(ByteView x, ByteView y) {
     const ErrorScope scope;
-    Bytes point{4};  // uncompressed
-    point.insert(point.end(), x.begin(), x.end());
-    point.insert(point.end(), y.begin(), y.end());
-    const ParameterBuilder builder(OSSL_PARAM_BLD_new());
-    if (!builder ||
-        OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME, x.size() == 32 ? "P-256" : "P-384",
-                                        0) != 1 ||
-        OSSL_PARAM_BLD_push_octet_string(builder.get(), OSSL_PKEY_PARAM_PUB_KEY, point.data(), point.size()) != 1)
-        return failed("read an EC key");
-    MUSTER_TRY(auto key, public_key("EC", builder.get()));
-    const KeyContext context(EVP_PKEY_CTX_new_from_pkey(nullptr, key.get(), nullptr));
-    if (!context || EVP_PKEY_public_check(context.get()) != 1)
-        return fail(Errc::invalid_argument, "its point is not on its curve");
-    return key;
+    return point_of(x, y) != nullptr;
 }
 
 Secret hmac(std::uint16_t hash, ByteView key, ByteView first, ByteView second) {

@@ -21,8 +21,8 @@ Bytes digest(std::uint16_t hash, ByteView bytes);
 Bytes name_of(std::uint16_t hash, ByteView public_area);
 
 Result<std::shared_ptr<EVP_PKEY>> rsa_public_key(ByteView modulus, std::uint32_t exponent);
-// Refuses what is no point of the curve. Coordinates have the length of the field.
-Result<std::shared_ptr<EVP_PKEY>> ec_public_key(ByteView x, ByteView y);
+// Of P-256 or P-384, by the length of the coordinates.
+bool is_on_curve(ByteView x, ByteView y);
 
 Secret hmac(std::uint16_t hash, ByteView key, ByteView first, ByteView second = {});
 // Part 1, 11.4.10.2; `context` is contextU, contextV is never used here. `bits` is a multiple of 8.

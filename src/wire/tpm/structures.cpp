@@ -63,7 +63,7 @@ struct StorageKey::Parser {
         MUSTER_TRY(const auto modulus, reader.sized("its RSA modulus"));
         if (modulus.size() != bits / 8U || (modulus.front() & 0x80) == 0 || (modulus.back() & 1) == 0)
             return bad("its RSA modulus is no odd number of the size that it says");
-        MUSTER_TRY(out.key_, rsa_public_key(modulus, usual_exponent));
+        MUSTER_TRY(out.rsa_, rsa_public_key(modulus, usual_exponent));
         return {};
     }
 
@@ -76,7 +76,8 @@ struct StorageKey::Parser {
         const std::size_t field = curve == curve_p256 ? 32 : 48;
         if (x.size() > field || y.size() > field) return bad("its point is larger than its curve");
         out.x_ = padded(x, field);
-        MUSTER_TRY(out.key_, ec_public_key(out.x_, padded(y, field)));
+        out.y_ = padded(y, field);
+        if (!is_on_curve(out.x_, out.y_)) return bad("its point is not on its curve");
         return {};
     }
 

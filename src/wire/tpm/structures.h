@@ -54,8 +54,10 @@ public:
     std::uint16_t name_algorithm() const { return name_algorithm_; }
     int symmetric_bits() const { return symmetric_bits_; }
     std::uint16_t type() const { return type_; }  // algorithm::rsa or algorithm::ecc
-    const Bytes& x() const { return x_; }         // ECC: the point's first coordinate, as long as the field
-    EVP_PKEY* key() const { return key_.get(); }
+    // Of ECC: the point's coordinates, each as long as the field.
+    const Bytes& x() const { return x_; }
+    const Bytes& y() const { return y_; }
+    EVP_PKEY* rsa() const { return rsa_.get(); }
 
 private:
     struct Parser;
@@ -66,8 +68,8 @@ private:
     std::uint16_t name_algorithm_ = 0;
     int symmetric_bits_ = 0;
     std::uint16_t type_ = 0;
-    Bytes x_;
-    std::shared_ptr<EVP_PKEY> key_;
+    Bytes x_, y_;
+    std::shared_ptr<EVP_PKEY> rsa_;
 };
 
 }  // namespace muster::wire::tpm
