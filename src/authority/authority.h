@@ -85,10 +85,10 @@ private:
     IssuingCaFiles files_;
     Policy policy_;
     std::function<Task<Result<>>()> tell_;
-    Worker worker_;
     mutable std::mutex mutex_;
     std::map<std::string, std::shared_ptr<const IssuingCa>> known_;  // by id
     std::shared_ptr<const IssuingCa> issuing_;
+    Worker worker_;  // goes first, and with it what it does with the others
 };
 
 // What is said to whoever asks a service whose authority is off.

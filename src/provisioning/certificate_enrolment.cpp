@@ -52,6 +52,23 @@ bool has_key(const pki::Certificate& certificate, const pki::PublicKey& key) {
     return own && *own == key;
 }
 
+bool is_in_force(const store::IssuedCertificateRecord& record, TimePoint now) {
+    return !record.revoked && record.not_after > now;
+}
+
+// A certificate in force that the name has under that group, for the key of the request.
+Result<std::optional<pki::Certificate>> issued_for(Tx& tx, const CertificateRequest& csr, std::string_view group_id,
+                                                   TimePoint now) {
+    constexpr std::size_t looked_at = 100;
+    MUSTER_TRY(const auto records, tx.issued_certificates().list({.registration_id = csr.common_name}, "", looked_at));
+    for (const auto& record : records) {
+        if (!is_in_force(record, now) || !equals_ignore_case(record.group_id, group_id)) continue;
+        MUSTER_TRY(auto certificate, pki::Certificate::from_der(record.certificate));
+        if (has_key(certificate, csr.key)) return std::move(certificate);
+    }
+    return std::nullopt;
+}
+
 void log_refusal(const EnrolmentRequest& request, const Error& error) {
     log::warn("certificate refused",
               {{"group", printable(request.group_id)},
@@ -64,18 +81,22 @@ void log_refusal(const EnrolmentRequest& request, const Error& error) {
 
 }  // namespace
 
-Result<> CertificateEnrolment::check_name(Tx& tx, const pki::Certificate& leaf, const Verdict& verdict,
-                                          const std::string& name) const {
-    if (equals_ignore_case(leaf.common_name(), name)) return {};
+Result<std::optional<pki::Certificate>> CertificateEnrolment::check_name(Tx& tx, const pki::Certificate& leaf,
+                                                                         const Verdict& verdict,
+                                                                         const CertificateRequest& csr) const {
+    const auto& name = csr.common_name;
+    if (equals_ignore_case(leaf.common_name(), name)) return std::nullopt;
     if (verdict.issued_here || !authority_.policy().shared_bootstrap)
         return fail(
             forbidden(fmt::format("the certificate request is for '{}', the presented certificate for '{}'",
                                   printable(name), printable(leaf.common_name())))
                 .with_hint("ask for the name that the certificate has, or let `shared_bootstrap` of [authority] "
                            "allow one bootstrap certificate to enrol devices of new names"));
+    MUSTER_TRY(auto before, issued_for(tx, csr, verdict.group->group.id, clock_.now()));
+    if (before) return before;
     MUSTER_TRY(const auto registration, tx.registrations().find(name));
     MUSTER_TRY(const auto issued, tx.issued_certificates().count_since(name, TimePoint{}));
-    if (!registration && issued == 0) return {};
+    if (!registration && issued == 0) return std::nullopt;
     return fail(forbidden(fmt::format("'{}' is known already: a shared bootstrap certificate enrols new names alone",
                                       printable(name)))
                     .with_hint("renew with the device's own certificate, or give it a one-time password"));
@@ -96,7 +117,7 @@ Result<CertificateEnrolment::Admission> CertificateEnrolment::admit_by_certifica
     if (!group || group->etag != verdict.group->group.etag)
         return Admission{.group_id = {}, .by = {}, .changed = true, .password = {}, .again = {}};
     MUSTER_CHECK(check_group(*group, request));
-    MUSTER_CHECK(check_name(tx, leaf, verdict, csr.common_name));
+    MUSTER_TRY(auto again, check_name(tx, leaf, verdict, csr));
     if (request.renews && !pki::same_subject(leaf, csr.csr))
         return fail(forbidden(fmt::format("a renewal keeps the subject: it is '{}' in the presented certificate",
                                           printable(leaf.subject())))
@@ -105,7 +126,7 @@ Result<CertificateEnrolment::Admission> CertificateEnrolment::admit_by_certifica
                      .by = verdict.issued_here ? "own certificate" : "bootstrap certificate",
                      .changed = false,
                      .password = {},
-                     .again = {}};
+                     .again = std::move(again)};
 }
 
 Result<CertificateEnrolment::Admission> CertificateEnrolment::admit_by_password(Tx& tx, const EnrolmentRequest& request,
@@ -130,7 +151,7 @@ Result<CertificateEnrolment::Admission> CertificateEnrolment::admit_by_password(
     if (record->used_for.empty()) return admission;
 
     MUSTER_TRY(const auto spent_on, tx.issued_certificates().find(record->used_for));
-    if (spent_on && !spent_on->revoked) {
+    if (spent_on && is_in_force(*spent_on, clock_.now())) {
         MUSTER_TRY(auto certificate, pki::Certificate::from_der(spent_on->certificate));
         if (has_key(certificate, csr.key)) {
             admission.again = std::move(certificate);

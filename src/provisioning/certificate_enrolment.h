@@ -32,8 +32,9 @@ public:
     CertificateEnrolment(store::Store& store, Groups& groups, authority::Authority& authority, const Clock& clock)
         : store_(store), groups_(groups), authority_(authority), clock_(clock) {}
 
-    // The certificate, its record durable. A one-time password is spent with it; asked again with the same key within
-    // the password's life, it is the same certificate that is answered: an answer that got lost costs no device.
+    // The certificate, its record durable. A one-time password is spent with it, and so is a name that a shared
+    // bootstrap certificate claims; asked again with the same key, it is the same certificate that is answered: an
+    // answer that got lost costs no device.
     // Errors: Errc::unauthorized when nothing is proven, forbidden when it does not suffice, invalid_argument for the
     // request, unsupported while the authority is off, throttled for too many certificates of one device.
     Task<Result<pki::Certificate>> enrol(EnrolmentRequest request);
@@ -49,8 +50,10 @@ private:
                                            const authority::CertificateRequest& csr, const Verdict& judged) const;
     Result<Admission> admit_by_password(store::Tx& tx, const EnrolmentRequest& request,
                                         const authority::CertificateRequest& csr) const;
-    Result<> check_name(store::Tx& tx, const pki::Certificate& leaf, const Verdict& verdict,
-                        const std::string& name) const;
+    // Nothing when the names fit, or the certificate that was issued for that name and key before.
+    Result<std::optional<pki::Certificate>> check_name(store::Tx& tx, const pki::Certificate& leaf,
+                                                       const Verdict& verdict,
+                                                       const authority::CertificateRequest& csr) const;
 
     store::Store& store_;
     Groups& groups_;
