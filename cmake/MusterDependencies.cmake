@@ -22,3 +22,5 @@ set_target_properties(Proton PROPERTIES
 pkg_check_modules(P11KIT REQUIRED IMPORTED_TARGET p11-kit-1)
 add_library(Pkcs11Header INTERFACE IMPORTED)
 set_target_properties(Pkcs11Header PROPERTIES INTERFACE_INCLUDE_DIRECTORIES "${P11KIT_INCLUDE_DIRS}")
+pkg_check_modules(YAMLCPP REQUIRED IMPORTED_TARGET yaml-cpp)
+pkg_check_modules(MINIZIP REQUIRED IMPORTED_TARGET minizip)

@@ -282,6 +282,14 @@ Result<HttpResponse> HttpClient::send_blocking(HttpRequest request) {
     return run_blocking(send(std::move(request)));
 }
 
+Result<> HttpClient::try_to_connect_blocking() {
+    const auto attempt = [](State& state) -> Task<Result<>> {
+        MUSTER_CO_CHECK(co_await state.open());
+        co_return Result<>();
+    };
+    return run_blocking(attempt(*state_));
+}
+
 void HttpClient::close() {
     state_->drop_kept();
 }

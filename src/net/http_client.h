@@ -49,6 +49,8 @@ public:
     Task<Result<HttpResponse>> send(HttpRequest request);
     // The same from a program without a loop.
     Result<HttpResponse> send_blocking(HttpRequest request);
+    // Name, TCP (or the proxy's CONNECT) and TLS, and no more: can the server be reached, and is it who it says?
+    Result<> try_to_connect_blocking();
     void close();
 
 private:
