@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "edge/check/checks.h"
 #include "edge/common/paths.h"
 
 namespace CLI {
@@ -24,6 +25,37 @@ inline int report(const Result<>& result) {
 }
 
 int config_apply(const edge::Paths& paths, const std::string& file, bool check_only);
+
+// Writes a new super-config (0600), or says why not, and how to go on.
+int write_configuration(const std::filesystem::path& file, const std::string& text, bool force);
+// `given`: the connection string, or "-" for a line of standard input.
+int config_mp(const edge::Paths& paths, const std::string& given, const std::string& out, bool force);
+int config_import(const edge::Paths& paths, const std::string& given, const std::string& out, bool force);
+
+struct CheckArguments {
+    std::string dont_run;  // ids, apart by spaces
+    std::string iothub_hostname;
+    std::string proxy_uri;
+    std::string ntp_server = "pool.ntp.org:123";
+    std::string expected_version;
+    std::string output = "text";  // text, json, json-stream
+    bool verbose = false;
+    bool warnings_as_errors = false;
+    std::vector<std::string> without_effect;  // options of the original that are about its helper container
+};
+edge::checks::Options check_options(const CheckArguments& arguments);
+int check(const edge::Paths& paths, const CheckArguments& arguments);
+int check_list(const std::string& output);
+
+struct BundleArguments {
+    std::string output;  // empty: a name of its own in this directory; "-": standard output
+    std::string since = "1 day";
+    std::string until;
+    std::string iothub_hostname;
+    bool runtime_only = false;
+    bool quiet = false;
+};
+int support_bundle(const edge::Paths& paths, const BundleArguments& arguments);
 
 int system_status(const edge::Paths& paths);
 int system_logs(const edge::Paths& paths, const std::vector<std::string>& arguments);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "edge/common/paths.h"
 
@@ -30,6 +31,8 @@ public:
     virtual Result<> set_log_level(const std::string& level) = 0;
     // What the configuration of this service adds to its environment.
     virtual Result<Environment> environment(const std::string& service) = 0;
+    // A service's log between the two times, at most a few megabytes of it: the newest.
+    virtual Result<std::string> log_of(const std::string& service, TimePoint since, TimePoint until) = 0;
     // Prints to standard output. `arguments` are journalctl's.
     virtual Result<> logs(const std::vector<std::string>& arguments) = 0;
 };

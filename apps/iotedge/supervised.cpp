@@ -5,9 +5,9 @@
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "edge/config/values.h"
 #include "edge/supervisor/client.h"
 #include "services.h"
+#include "time_argument.h"
 
 namespace muster::iotedge {
 namespace {
@@ -17,16 +17,6 @@ struct LogOptions {
     std::optional<TimePoint> since;
     bool follow = false;
 };
-
-// "2026-11-24T06:00:00Z", seconds since 1970, or how long ago: "10min", "1 day", "2h ago".
-Result<TimePoint> parse_since(std::string_view text) {
-    if (const auto time = parse_utc(text)) return *time;
-    if (const auto seconds = parse_integer<std::int64_t>(text)) return TimePoint(std::chrono::seconds(*seconds));
-    if (text.ends_with("ago")) text = trim(text.substr(0, text.size() - 3));
-    if (const auto ago = edge::parse_duration(text)) return SystemClock().now() - *ago;
-    return fail(Errc::invalid_argument,
-                "--since takes an RFC 3339 time, UNIX seconds or a duration (\"10min\"), not \"{}\"", printable(text));
-}
 
 // journalctl's own options, as far as they have a meaning without a journal.
 Result<LogOptions> parse_options(const std::vector<std::string>& arguments) {
@@ -58,7 +48,7 @@ Result<LogOptions> parse_options(const std::vector<std::string>& arguments) {
             if (!options.lines)
                 return fail(Errc::invalid_argument, "{} needs a number, not \"{}\"", name, printable(*value));
         } else {
-            MUSTER_TRY(options.since, parse_since(*value));
+            MUSTER_TRY(options.since, parse_time("--since", *value));
         }
     }
     // As journalctl does it.
@@ -94,6 +84,14 @@ public:
     Result<> restart() override { return client_.restart(); }
     Result<> stop() override { return client_.stop(); }
     Result<> set_log_level(const std::string& level) override { return client_.set_log_level(level); }
+
+    Result<std::string> log_of(const std::string& service, TimePoint since, TimePoint until) override {
+        MUSTER_TRY(const auto page, client_.logs(std::nullopt, 0, since, {}));
+        std::string text;
+        for (const auto& line : page.lines)
+            if (line.service == service && line.time <= until) text += line.text + "\n";
+        return text;
+    }
 
     // They have this process's, or one that nobody can ask for.
     Result<Environment> environment(const std::string&) override { return Environment{}; }

@@ -9,6 +9,8 @@
 namespace muster::iotedge {
 namespace {
 
+constexpr const char* most_lines = "20000";  // of one service in a support bundle
+
 std::vector<std::string> units(std::string_view suffix) {
     std::vector<std::string> out;
     for (const auto& name : service_names()) out.push_back(name + std::string(suffix));
@@ -86,6 +88,17 @@ public:
                                            fmt::format("[Service]\nEnvironment=AZIOT_LOG={}\n", level), 0644));
         }
         return systemctl({"daemon-reload"}, {});
+    }
+
+    Result<std::string> log_of(const std::string& service, TimePoint since, TimePoint until) override {
+        const auto at = [](TimePoint time) {
+            return fmt::format("@{}", std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count());
+        };
+        MUSTER_TRY(const auto journal, run_program({"journalctl", "--no-pager", "-o", "short-iso", "-n", most_lines,
+                                                    "-u", service, "--since", at(since), "--until", at(until)}));
+        if (journal.exit_code != 0)
+            return fail(Errc::unavailable, "journalctl failed with exit code {}", journal.exit_code);
+        return journal.output;
     }
 
     Result<Environment> environment(const std::string& service) override {

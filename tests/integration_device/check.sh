@@ -1,0 +1,306 @@
+#!/usr/bin/env bash
+# `iotedge check`, `config mp`, `config import` and `support-bundle`, with a real musterd and a real device in a network and
+# mount namespace of their own. usage: check.sh BIN_DIR; the last line counts; 77: skipped.
+# shellcheck disable=SC2016 # what eval expands
+set -uo pipefail
+if [ "${1:-}" != --inside ]; then
+    for tool in jq curl openssl unzip python3; do
+        command -v "$tool" >/dev/null || { echo "SKIPPED: $tool is not installed"; exit 77; }
+    done
+    if [ "$(id -u)" != 0 ] || ! unshare --net --mount --pid --fork true 2>/dev/null; then
+        echo "SKIPPED: needs root and namespaces"
+        exit 77
+    fi
+    exec unshare --net --mount --pid --fork --mount-proc "$0" --inside "$1"
+fi
+bin=$(cd "$2" && pwd)
+export PATH=$bin:$PATH
+unset MUSTER_CONNECTION_STRING MUSTER_CA https_proxy HTTPS_PROXY no_proxy NO_PROXY
+ip link set lo up
+work=$(mktemp -d /tmp/muster-check.XXXXXX)
+declare -A pid
+passed=0 failed=0
+ok() { # what, command...
+    local what=$1
+    shift
+    if "$@" >"$work/last" 2>&1; then
+        passed=$((passed + 1))
+        echo "ok: $what"
+    else
+        failed=$((failed + 1))
+        echo "FAILED: $what: $*"
+        sed 's/^/    /' "$work/last" | tail -15
+        [ -z "${root:-}" ] || sed 's/^/    log: /' "$root/log" | tail -12
+    fi
+}
+within() { # seconds, command...
+    local end=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ "$SECONDS" -lt "$end" ] || { "$@"; return; }
+        sleep 0.05
+    done
+}
+fails_with() { # text, command...
+    local text=$1 out
+    shift
+    if out=$("$@" 2>&1); then echo "it succeeded: $out"; return 1; fi
+    grep -qF -- "$text" <<<"$out" || { echo "$out"; return 1; }
+}
+end() {
+    local name
+    for name in "$@"; do
+        [ -n "${pid[$name]:-}" ] || continue
+        kill -TERM "${pid[$name]}" 2>/dev/null
+        wait "${pid[$name]}" 2>/dev/null
+        unset "pid[$name]"
+    done
+}
+finish() {
+    end "${!pid[@]}"
+    rm -rf "$work"
+}
+trap finish EXIT
+cd "$work" || exit 1
+printf 'host_name = "localhost"\n[listen]\nmetrics = "off"\n' >musterd.toml
+musterd --config musterd.toml --data-dir service >musterd.out 2>&1 </dev/null &
+pid[musterd]=$!
+within 10 curl -sk https://localhost/ -o /dev/null || { cat musterd.out; exit 1; }
+service() { muster "$@" --data-dir "$work/service"; }
+service trust >trust.pem 2>/dev/null
+scope=$(service status --output json | jq -r .idScope)
+issue() { # name, issuer, more: a key and a certificate
+    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$1" -keyout "$1.key" -out "$1.csr" 2>/dev/null
+    openssl x509 -req -in "$1.csr" -CA "$2.pem" -CAkey "$2.key" -CAcreateserial -out "$1.pem" "${@:3}" 2>/dev/null
+    chmod 600 "$1.key"
+}
+printf '[ca]\nbasicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign\n[leaf]\nextendedKeyUsage=clientAuth\n' >x.cnf
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 90 -subj '/CN=root' -keyout root.key -out root.pem 2>/dev/null
+issue middle root -days 60 -extfile x.cnf -extensions ca
+issue press-1 middle -days 30 -extfile x.cnf -extensions leaf
+issue late middle -days 3 -extfile x.cnf -extensions leaf
+service enrollment-group create plant --certificate-path root.pem --edge-enabled true >/dev/null
+# Answers as a time server would, with its clock as many seconds ahead as the first argument says.
+cat >ntp.py <<'PY'
+import socket, struct, sys, time
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("127.0.0.1", int(sys.argv[2])))
+while True:
+    question, client = server.recvfrom(512)
+    now = time.time() + 2208988800 + float(sys.argv[1])
+    stamp = struct.pack(">II", int(now), int(now % 1 * 2**32))
+    server.sendto(bytes([0x24, 2, 6, 0xEC]) + bytes(20) + question[40:48] + stamp + stamp, client)
+PY
+python3 ntp.py 0 1123 &
+pid[ntp]=$!
+python3 ntp.py 100 1124 &
+pid[ntp2]=$!
+
+root=$work/device
+mkdir -p "$root/etc/aziot"
+export MUSTER_DEVICE_ROOT=$root
+start_device() {
+    aziotd run >>"$root/log" 2>&1 </dev/null &
+    pid[supervisor]=$!
+    within 5 test -S "$root/run/aziot/supervisor.sock"
+}
+configure() { # name, chain
+    cat "$2" >"$work/chain.pem"
+    cat >"$root/etc/aziot/config.toml" <<TOML
+hostname = "$(hostname)"
+[provisioning]
+source = "dps"
+global_endpoint = "https://localhost"
+id_scope = "$scope"
+global_endpoint_ca = "file://$work/trust.pem"
+[provisioning.attestation]
+method = "x509"
+registration_id = "$1"
+identity_cert = "file://$work/chain.pem"
+identity_pk = "file://$work/$1.key"
+TOML
+}
+check() { iotedge check --ntp-server "127.0.0.1:${ntp:-1123}" "$@"; }
+result() { check -o json "${@:2}" | jq -re ".checks[\"$1\"].result.result"; }
+is() { # id, result, options
+    local got
+    got=$(result "$1" "${@:3}")
+    [ "$got" = "$2" ] || { echo "$1 is $got"; check --verbose "${@:3}"; return 1; }
+}
+says() { # text, command...: whatever the exit code
+    local text=$1 out
+    shift
+    out=$("$@" 2>&1)
+    grep -qF -- "$text" <<<"$out" || { echo "$out"; return 1; }
+}
+exits() { # code, command...
+    local code=$1 got
+    shift
+    "$@"
+    got=$?
+    [ "$got" = "$code" ] || { echo "exit code $got"; return 1; }
+}
+
+echo "== before anything is configured"
+ok "check fails" exits 1 check
+ok "and says what to do" says "to mend it: iotedge config apply" check
+ok "the list has ids and descriptions" says "identity-certificate-expiry" iotedge check-list
+ok "as JSON, too" eval '[ "$(iotedge check-list -o json | jq length)" -ge 28 ]'
+
+echo "== a device that is well"
+cat press-1.pem middle.pem root.pem >full.pem
+configure press-1 full.pem
+start_device
+ok "config apply" iotedge config apply
+ok "provisioned" within 10 grep -q press-1 "$root/var/lib/aziot/identityd/device_info"
+ok "all is well" exits 0 check --warnings-as-errors
+ok "nothing is wrong in the JSON" eval '[ "$(check -o json | jq -r "[.checks[].result.result] | unique | join(\",\")")" = ignored,ok ]'
+ok "text as the original has it" says "√ host can connect to and perform TLS handshake with DPS endpoint - OK" check
+check >text
+ok "the section is underlined" grep -qE "^-+$" <(sed -n 2p text)
+ok "totals" says "check(s) succeeded." check
+ok "a stream has one object a line" eval 'check -o json-stream | jq -r .kind | sort -u | paste -sd, | grep -qx additional_info,check,section'
+ok "aziotctl is the same" exits 0 aziotctl check --ntp-server 127.0.0.1:1123
+ok "what was not to run is ignored" is hostname ignored --dont-run "hostname certs-read"
+ok "an unknown id is wrong usage" exits 2 check --dont-run hostnam
+ok "the system's fields are there" eval 'check -o json | jq -e ".additional_info | .os.id and .system_info.total_ram and .now"'
+ok "options of the container are told to have no effect" says "has no effect" check --diagnostics-image-name x
+
+echo "== what is wrong is found"
+ntp=1124
+ok "a clock that is wrong" is host-local-time warning
+ok "is a failure when warnings are" exits 1 check --warnings-as-errors
+ok "but not otherwise" exits 0 check
+ntp=9
+ok "no time server is a warning" is host-local-time warning
+unset ntp
+ok "the service's clock is the measure" is host-time-against-service ok
+ok "a hub that is not there" is host-connect-iothub-https error --iothub-hostname nowhere.invalid
+ok "another version" is aziot-version warning --expected-aziot-version 99
+sleep 1.1
+touch "$root/etc/aziot/config.toml"
+ok "a change that was not applied" is configs-up-to-date warning
+chmod 644 press-1.key
+ok "a key that others can read" is key-file-permissions warning
+chmod 600 press-1.key
+cp late.key press-1.key.other && cp press-1.key press-1.key.own && cp late.key press-1.key
+ok "a key of another certificate" is certs-match-private-keys error
+cp press-1.key.own press-1.key
+cat press-1.pem root.pem >chain.pem
+ok "a chain without its intermediate" is identity-certificate-chain error
+ok "is explained" says "the service would refuse the chain" check
+cat press-1.pem middle.pem root.pem >chain.pem
+cat late.pem middle.pem root.pem >chain.pem
+ok "a certificate in its last days" is identity-certificate-expiry warning
+rm chain.pem
+ok "a certificate that is not there" is certs-preloaded error
+ok "cannot be read" is certs-read error
+cat press-1.pem middle.pem root.pem >chain.pem
+printf 'nonsense =\n' >"$root/etc/aziot/keyd/config.d/50-mine.toml"
+ok "a settings file that is not TOML" is keyd-config-well-formed error
+ok "names its line" says "50-mine.toml" check
+rm "$root/etc/aziot/keyd/config.d/50-mine.toml"
+end musterd
+ok "a service that is away" is host-connect-dps-endpoint error
+ok "says nothing of the time" is host-time-against-service skipped
+end supervisor
+ok "services that are away" is keyd-running error
+ok "the certificate is looked at all the same" is identity-certificate-expiry ok
+
+echo "== a configuration from a connection string"
+secret=$(head -c 32 /dev/urandom | base64)
+string="HostName=hub.example;DeviceId=dev-1;SharedAccessKey=$secret"
+new=$work/new.toml
+ok "written" iotedge config mp -c "$string" -o "$new"
+ok "for its owner alone" [ "$(stat -c %a "$new")" = 600 ]
+ok "not written over" fails_with "is there already" iotedge config mp -c "$string" -o "$new"
+ok "unless told to" iotedge config mp -f -c "$string" -o "$new"
+ok "from standard input" eval 'iotedge config mp -f -c - -o "$new" <<<"$string" && grep -qF "$secret" "$new"'
+ok "it says OnErrorOnly" grep -q 'auto_reprovisioning_mode = "OnErrorOnly"' "$new"
+ok "a broken one is refused" fails_with "DeviceId" iotedge config mp -c "HostName=h;SharedAccessKey=YQ==" -o "$work/other.toml"
+ok "and nothing is written" [ ! -e "$work/other.toml" ]
+
+echo "== the configuration of IoT Edge 1.1"
+cat >config.yaml <<YAML
+provisioning:
+  source: "dps"
+  global_endpoint: "https://global.azure-devices-provisioning.net"
+  scope_id: "0ne00112233"
+  attestation:
+    method: "x509"
+    registration_id: "press-9"
+    identity_cert: "file://$work/chain.pem"
+    identity_pk: "$work/press-1.key"
+  dynamic_reprovisioning: true
+certificates:
+  device_ca_cert: "/var/ca.pem"
+  device_ca_pk: "/var/ca.key"
+  trusted_ca_certs: "/var/trust.pem"
+agent:
+  name: "edgeAgent"
+  type: "docker"
+  env: {}
+  config:
+    image: "mcr.microsoft.com/azureiotedge-agent:1.1"
+    auth: {}
+    createOptions: { HostConfig: { Binds: ["/a:/b"], Privileged: true } }
+hostname: "press-9"
+connect: { management_uri: "unix:///var/run/iotedge/mgmt.sock", workload_uri: "unix:///var/run/iotedge/workload.sock" }
+listen: { management_uri: "fd://iotedge.mgmt.socket", workload_uri: "fd://iotedge.socket" }
+homedir: "/var/lib/iotedge"
+moby_runtime: { uri: "unix:///var/run/docker.sock" }
+telemetry: { level: 3 }
+YAML
+ok "translated" iotedge config import -c config.yaml -o imported.toml
+ok "what was left out is told" says "telemetry.level was left out" iotedge config import -c config.yaml -o imported.toml -f
+ok "an agent of that time is told" says "needs an agent of 1.5" iotedge config import -c config.yaml -o imported.toml -f
+ok "the mode" grep -q 'auto_reprovisioning_mode = "Dynamic"' imported.toml
+ok "paths are URIs" grep -qF "identity_pk = \"file://$work/press-1.key\"" imported.toml
+ok "sockets have their new names" grep -q 'workload_uri = "fd://aziot-edged.workload.socket"' imported.toml
+ok "nested options" grep -qF 'Binds = ["/a:/b"], Privileged = true' imported.toml
+sed -i "s|/var/ca.pem|$work/middle.pem|; s|/var/ca.key|$work/middle.key|; s|/var/trust.pem|$work/root.pem|; s|press-9|press-1|; s|global.azure-devices-provisioning.net|localhost|" imported.toml
+ok "today's runtime takes it" iotedge config apply --check -c "$work/imported.toml"
+printf 'provisioning:\n  source: "external"\n' >external.yaml
+ok "external provisioning is refused" fails_with "has no successor" iotedge config import -c external.yaml -o x.toml
+printf 'provisioning: [\n' >broken.yaml
+ok "what is not YAML is refused with its line" fails_with "line 2" iotedge config import -c broken.yaml -o x.toml
+
+echo "== a support bundle"
+planted=(planted-password-1 planted-pin-2 planted-token-3 planted-proxy-4 planted-agent-5)
+cat >>"$root/etc/aziot/config.toml" <<TOML
+[proxy]
+url = "http://user:planted-proxy-4@proxy.example:3128"
+[agent.config.auth]
+serveraddress = "r.example"
+username = "u"
+password = "planted-password-1"
+[agent.env]
+API_TOKEN = "planted-token-3"
+[aziot_keys]
+pkcs11_base_slot = "pkcs11:token=t?pin-value=planted-pin-2"
+TOML
+# identityd warns of the unknown key and goes on.
+printf '# planted by hand\n[x]\nconnection_string = "HostName=h;DeviceId=d;SharedAccessKey=%s"\n' "$secret" \
+    >"$root/etc/aziot/identityd/config.d/50-mine.toml"
+mkdir -p "$root/var/secrets/aziot/keyd"
+printf 'planted-agent-5-in-a-key-file' >"$root/var/secrets/aziot/keyd/device-id"
+start_device
+ok "written" iotedge support-bundle -o bundle.zip --since "1 hour"
+ok "for its owner alone" [ "$(stat -c %a bundle.zip)" = 600 ]
+mkdir unpacked && (cd unpacked && unzip -q ../bundle.zip)
+for name in check.json about.txt config/config.toml config/keyd/00-super.toml logs/aziot-keyd.txt logs/aziot-identityd.txt; do
+    ok "it has $name" test -s "unpacked/$name"
+done
+ok "the findings are JSON" jq -e .checks unpacked/check.json
+ok "the configuration is readable" grep -q 'registration_id' unpacked/config/config.toml
+for secret_text in "${planted[@]}" "$secret"; do
+    ok "no secret: ${secret_text:0:20}" fails_with "" grep -rF -- "$secret_text" unpacked
+    ok "nor in base64: ${secret_text:0:20}" fails_with "" grep -rF -- "$(printf %s "$secret_text" | base64 -w0)" unpacked
+done
+ok "no private key" fails_with "" grep -r "BEGIN.*PRIVATE KEY" unpacked
+ok "to standard output" eval 'iotedge support-bundle -o - --since 5min >piped.zip && unzip -tq piped.zip'
+ok "a time that is none" fails_with "--since takes" iotedge support-bundle -o x.zip --since yesterdayish
+ok "leaves nothing" [ ! -e x.zip ]
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
