@@ -47,10 +47,11 @@ void check_same(const Read& a, const Read& b) {
 }
 
 void check_line(const std::vector<std::string>& fields) {
-    const auto again = read(wire::csv_line(fields), 64);
     // A line of one empty field is an empty line, which is none.
     if (fields.size() == 1 && fields.front().empty()) return;
-    if (!again.failed && (again.records.size() != 1 || again.records.front().fields != fields)) std::abort();
+    // Not in the first line, where a byte order mark would be taken for one.
+    const auto again = read("header\n" + wire::csv_line(fields), 64);
+    if (!again.failed && (again.records.size() != 2 || again.records.back().fields != fields)) std::abort();
 }
 
 bool names_a_file(const std::vector<std::string>& cells) {
