@@ -186,6 +186,27 @@ void check_called(const CheckInput& in, Notes& notes) {
         check_called_host(in, in.config.parent_hostname.value_or(provisioning.iothub_hostname), notes);
 }
 
+// An EST server that is not known is no reason to stop: there may be a certificate that lasts a while yet.
+void check_est_server(const CheckInput& in, const Given& url, Notes& notes) {
+    const auto path = url.value.find('/', std::string_view("https://").size());
+    const auto endpoint = parse_endpoint(std::string_view(url.value).substr(0, path));
+    if (!endpoint || behind_proxy(in, endpoint->host) || in.resolve(endpoint->host, endpoint->port) == Lookup::found)
+        return;
+    notes.warning(url.key, url.line, fmt::format("the name \"{}\" could not be looked up", endpoint->host),
+                  fmt::format("getent hosts {}", endpoint->host));
+}
+
+void check_est_servers(const CheckInput& in, Notes& notes) {
+    const auto& config = in.config;
+    if (config.est)
+        for (const auto& [id, url] : config.est->urls) check_est_server(in, url, notes);
+    if (const auto& identity = config.provisioning.identity_issue; identity && identity->url)
+        check_est_server(in, *identity->url, notes);
+    if (config.edge_ca.issue.url) check_est_server(in, *config.edge_ca.issue.url, notes);
+    if (config.local_ca && config.local_ca->issue && config.local_ca->issue->url)
+        check_est_server(in, *config.local_ca->issue->url, notes);
+}
+
 void check_proxy(const CheckInput& in, Notes& notes) {
     const auto& proxy = in.config.proxy;
     if (!proxy) return;
@@ -266,6 +287,7 @@ std::map<std::string, std::string> check(const CheckInput& input, Findings& find
     // Forks: before the resolver has its threads.
     check_tokens(input, notes);
     check_called(input, notes);
+    check_est_servers(input, notes);
     check_proxy(input, notes);
     check_device_identity(input, notes);
     check_shared_key(input, notes);
