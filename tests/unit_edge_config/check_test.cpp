@@ -168,5 +168,24 @@ TEST(ResolveHost, KnowsLocalhost) {
     EXPECT_EQ(resolve_host("127.0.0.1", "443"), Lookup::found);
 }
 
+TEST_F(CheckTest, ATpmMustBeThereAndOpenToItsService) {
+    const auto config = [&](const std::string& tcti) {
+        write("etc/aziot/config.toml",
+              "hostname = \"press-7\"\n[provisioning]\nsource = \"dps\"\nglobal_endpoint = \"https://localhost\"\n"
+              "id_scope = \"0ne1\"\n[provisioning.attestation]\nmethod = \"tpm\"\nregistration_id = \"d\"\n[tpm]\n"
+              "tcti = \"" +
+                  tcti + "\"\n",
+              0600);
+    };
+    config("device:" + at("tpm").string());
+    EXPECT_THAT(problems(), ElementsAre(HasSubstr("config.toml:10: tpm.tcti: " + at("tpm").string() +
+                                                  " does not exist: this machine shows no TPM 2.0")));
+    write("tpm", "", 0600);
+    EXPECT_THAT(problems(), IsEmpty());
+    // Another way to a TPM is for the first attempt to judge.
+    config("swtpm:port=1");
+    EXPECT_THAT(problems(), IsEmpty());
+}
+
 }  // namespace
 }  // namespace muster::edge

@@ -144,16 +144,11 @@ TEST_P(ComesLater, IsUnderstoodAndRefused) {
     EXPECT_GT(problems[0].line, 0U);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Keys, ComesLater,
-    ::testing::Values(
-        Later{"tpm", dps_with("method = \"tpm\"\nregistration_id = \"d\"\n")},
-        Later{"tpm_settings",
-              base_text +
-                  "[tpm]\ntcti = \"device\"\nauth_key_index = 256\n[tpm.hierarchy_authorization]\nowner = \"x\"\n"},
-        Later{"localid", base_text + "[localid]\ndomain = \"plant.example\"\n"},
-        Later{"master_key", "imported_master_encryption_key = \"/k\"\n" + base_text}),
-    [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Keys, ComesLater,
+                         ::testing::Values(Later{"localid", base_text + "[localid]\ndomain = \"plant.example\"\n"},
+                                           Later{"master_key",
+                                                 "imported_master_encryption_key = \"/k\"\n" + base_text}),
+                         [](const auto& info) { return info.param.name; });
 
 TEST(SuperConfig, NestedDevicesAreRefusedWithTheReason) {
     EXPECT_THAT(below_top("parent_hostname = \"gateway\"\n"), ElementsAre(HasSubstr("nested edge")));
@@ -245,6 +240,21 @@ TEST(SuperConfig, CarriedKeysAreTyped) {
         ElementsAre(HasSubstr("agent.type: unknown value"), HasSubstr("watchdog.max_retries: unknown value"),
                     HasSubstr("must be whole days"), HasSubstr("must be a time of day"),
                     HasSubstr("must begin with unix://")));
+}
+
+TEST(SuperConfig, AttestationByTpmNeedsAnIdAndNothingElse) {
+    EXPECT_THAT(texts_of(dps_with("method = \"tpm\"\nregistration_id = \"d\"\n")), IsEmpty());
+    EXPECT_THAT(texts_of(dps_with("method = \"tpm\"\n")), ElementsAre(HasSubstr("registration_id: is missing")));
+    EXPECT_THAT(texts_of(dps_with("method = \"tpm\"\nregistration_id = \"d\"\nidentity_cert = \"file:///c\"\n"
+                                  "symmetric_key = { uri = \"file:///k\" }\n")),
+                ElementsAre(HasSubstr("identity_cert"), HasSubstr("symmetric_key")));
+}
+
+TEST(SuperConfig, TheTpmsOwnTable) {
+    EXPECT_THAT(with_base("[tpm]\ntcti = \"\"\nauth_key_index = 0x800000\n[tpm.hierarchy_authorization]\nowner = \"" +
+                          std::string(65, 'x') + "\"\nstorage = \"x\"\n"),
+                ElementsAre(HasSubstr("tpm.tcti: is empty"), HasSubstr("tpm.auth_key_index"),
+                            HasSubstr("hierarchy_authorization.owner: has more than 64 bytes"), HasSubstr("storage")));
 }
 
 TEST(SuperConfig, TheTpmIndexIsANumberAsTheDocumentsDoNotSay) {
