@@ -108,6 +108,41 @@ for service in keyd:aziotks certd:aziotcs identityd:aziotid; do
     expect "socket of ${service%:*}" "^${service#*:} ${service#*:} 660$" "$scratch/out"
 done
 
+echo "== what check says of it"
+says check --ntp-server 127.0.0.1:9 --verbose
+is 1
+expect "the services answer" "√ keyd is running - OK" "$scratch/out"
+expect "keyd's files are keyd's" "√ private keys are readable by the Keys Service and by nobody else - OK" "$scratch/out"
+expect "certificate and key fit" "√ ensure all preloaded certificates match preloaded private keys .* - OK" "$scratch/out"
+expect "the service is away" "× host can connect to and perform TLS handshake with DPS endpoint - Error" "$scratch/out"
+chown root: "$files/secrets/k.pem"
+says check --ntp-server 127.0.0.1:9
+expect "a key that keyd cannot read" "aziotks may not read $files/secrets/k.pem" "$scratch/out"
+chown aziotks: "$files/secrets/k.pem"
+
+if [ -e /usr/lib/softhsm/libsofthsm2.so ]; then
+    echo "== a key in a token, asked for as keyd's user"
+    mkdir "$files/tokens"
+    printf 'directories.tokendir = %s\nobjectstore.backend = file\n' "$files/tokens" >"$files/softhsm2.conf"
+    export SOFTHSM2_CONF=$files/softhsm2.conf
+    softhsm2-util --init-token --free --label edge --pin 1234 --so-pin 1234 >/dev/null
+    openssl pkcs8 -topk8 -nocrypt -in "$files/secrets/k.pem" -out "$files/secrets/k8.pem"
+    softhsm2-util --import "$files/secrets/k8.pem" --token edge --label press-7 --id 01 --pin 1234 >/dev/null
+    sed "s|^identity_pk.*|identity_pk = \"pkcs11:token=edge;object=press-7?pin-value=1234\"|" /etc/aziot/config.toml >"$scratch/token.toml"
+    printf '[aziot_keys]\npkcs11_lib_path = "/usr/lib/softhsm/libsofthsm2.so"\n' >>"$scratch/token.toml"
+    chmod 700 "$files/tokens"
+    says config apply --check -c "$scratch/token.toml"
+    is 1
+    expect "a token that aziotks cannot read is missing" "identity_pk: .*(the token is missing|cannot be used)" "$scratch/out"
+    chown -R aziotks: "$files/tokens"
+    says config apply --check -c "$scratch/token.toml"
+    is 0
+    stat -c '%U' "$files"/tokens/*/* | sort -u >"$scratch/out"
+    expect "nothing in it is another's" "^aziotks$" "$scratch/out"
+else
+    echo "SKIPPED: softhsm2 is not installed: keys in tokens are NOT asked for as keyd's user"
+fi
+
 echo "== a symmetric key, which keyd alone reads"
 cat >/etc/aziot/config.toml <<END
 hostname = "press-7"
