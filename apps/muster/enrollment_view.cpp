@@ -72,6 +72,13 @@ std::string yes_if_true(const std::string& text) {
     return text == "true" ? "yes" : "no";
 }
 
+// What is behind the '?' often is a key.
+std::string webhook(const json::object& enrollment) {
+    if (string_or(enrollment, "allocationPolicy") != "custom") return {};
+    const auto url = text_at(enrollment, "customAllocationDefinition.webhookUrl");
+    return url.contains('?') ? url.substr(0, url.find('?')) + "?..." : url;
+}
+
 std::string hubs(const json::object& enrollment) {
     std::vector<std::string> names;
     if (const auto* list = find_member(enrollment, "iotHubs"); list != nullptr && list->is_array()) {
@@ -144,6 +151,7 @@ void print_enrollment(const Context& context, EnrollmentKind kind, const json::o
     facts.add("Device id", string_or(enrollment, "deviceId"));
     facts.add("IoT Edge", yes_if_true(text_at(enrollment, "capabilities.iotEdge")));
     facts.add("Allocation", string_or(enrollment, "allocationPolicy"));
+    facts.add("Webhook", webhook(enrollment));
     facts.add("Hubs", hubs(enrollment));
     facts.add("Issues by", string_or(enrollment, "credentialPolicyName"));
     facts.add("Reprovisioning", reprovision_name(enrollment));

@@ -299,6 +299,11 @@ struct Move {
     bool migrate;
 };
 
+std::ostream& operator<<(std::ostream& out, const Move& move) {
+    return out << move.from << " to " << move.to << (move.update ? ", update" : "")
+               << (move.migrate ? ", migrate" : "");
+}
+
 class ReprovisioningTest : public HubsTest, public ::testing::WithParamInterface<Move> {
 protected:
     // What the device made of its twin where it was.
