@@ -42,7 +42,11 @@ void log_issued(const Signed& made);
 class Authority {
 public:
     Authority(store::Store& store, const Clock& clock, Random& random, std::filesystem::path directory, Policy policy)
-        : store_(store), clock_(clock), random_(random), files_(std::move(directory), clock, random), policy_(policy) {}
+        : store_(store),
+          clock_(clock),
+          random_(random),
+          files_(std::move(directory), clock, random),
+          policy_(std::move(policy)) {}
 
     // Blocking, for start-up. A key file that is missing or foreign is an error: nothing could be issued or revoked.
     Result<> load();
