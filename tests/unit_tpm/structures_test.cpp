@@ -1,6 +1,6 @@
 #include <gmock/gmock.h>
 
-#include "keys.h"
+#include "support/tpm_keys.h"
 #include "wire/tpm/crypto.h"
 
 namespace muster::wire::tpm {
