@@ -15,12 +15,17 @@ json::value text_or_null(std::string_view text) {
     return text.empty() ? json::value(nullptr) : json::value(text);
 }
 
-json::object runtime_context(const WebhookQuestion& question) {
+json::object runtime_context(const WebhookQuestion& question, const json::object& enrollment) {
     json::object context{{"registrationId", question.device.registration_id},
                          {"currentIotHubHostName", text_or_null(question.current_hub)},
                          {"currentDeviceId", text_or_null(question.current_device)},
                          {"payload", question.payload != nullptr ? *question.payload : json::value(nullptr)}};
-    if (question.device.authorization.empty() && !question.device.chain.empty()) {
+    const json::object none;
+    const auto* member = find_member(enrollment, "attestation");
+    const auto& attestation = member != nullptr && member->is_object() ? member->as_object() : none;
+    if (string_or(attestation, "type") == "tpm") {
+        context["tpm"] = attestation.contains("tpm") ? attestation.at("tpm") : json::object();
+    } else if (question.device.authorization.empty() && !question.device.chain.empty()) {
         context["x509"] = {{"certificateInfo", certificate_info(question.device.chain.front())}};
     } else {
         context["symmetricKey"] = json::object();
@@ -46,8 +51,10 @@ Result<> check_webhook_url(std::string_view url) {
 
 json::object webhook_request(const WebhookQuestion& question) {
     const auto* member = question.kind == EnrollmentKind::individual ? "individualEnrollment" : "enrollmentGroup";
-    return {{member, enrollment_to_json(question.enrollment)},
-            {"deviceRuntimeContext", runtime_context(question)},
+    auto enrollment = enrollment_to_json(question.enrollment);
+    auto context = runtime_context(question, enrollment);
+    return {{member, std::move(enrollment)},
+            {"deviceRuntimeContext", std::move(context)},
             {"linkedHubs", json::array(question.hubs.begin(), question.hubs.end())}};
 }
 
