@@ -37,13 +37,15 @@ std::unexpected<Error> no_answer_of_a_hub(std::string_view what) {
     return fail(Errc::io, "the hub's answer is not {}", what);
 }
 
-// Azure writes the code of a failed item as a number, as its text, or by name.
+// Azure writes the code of a failed item as a number, as its text, or by name; and the name in the status, too.
 bool says_already_exists(const json::object& error) {
+    constexpr std::string_view name = "DeviceAlreadyExists";
+    if (string_or(error, "errorStatus").contains(name)) return true;
     const auto* number = find_member(error, "errorCode");
     if (number == nullptr) return false;
     if (number->is_number()) return number->to_number<double>() == hub::code::device_already_exists;
     const auto text = string_or(error, "errorCode");
-    return text == fmt::format("{}", hub::code::device_already_exists) || text == "DeviceAlreadyExists";
+    return text == name || text == fmt::format("{}", hub::code::device_already_exists);
 }
 
 const json::object* object_in(const json::object& object, std::string_view name) {
