@@ -41,6 +41,21 @@ std::string listeners(const json::object& status) {
     return join(parts, ", ");
 }
 
+// "plant-2 reachable, plant-3 unreachable with 12 waiting"
+std::string linked_hubs(const json::object& status) {
+    std::vector<std::string> parts;
+    const auto* hubs = find_member(status, "linkedHubs");
+    if (hubs == nullptr || !hubs->is_array()) return {};
+    for (const auto& entry : hubs->as_array()) {
+        if (!entry.is_object()) continue;
+        const auto waiting = text_at(entry.as_object(), "state.waiting");
+        parts.push_back(fmt::format("{} {}{}", string_or(entry.as_object(), "name"),
+                                    text_at(entry.as_object(), "state.status"),
+                                    waiting == "0" || waiting.empty() ? "" : fmt::format(" with {} waiting", waiting)));
+    }
+    return join(parts, ", ");
+}
+
 void print_last_registrations(const Context& context, const json::object& status) {
     const auto* last = find_member(status, "lastRegistrations");
     if (last == nullptr || !last->is_array() || last->as_array().empty()) return;
@@ -62,6 +77,7 @@ void print_status(const Context& context, const json::object& status) {
     facts.add("Enrollments", fmt::format("{} individual, {}", text_at(status, "counts.enrollments"),
                                          counted(status, "counts.enrollmentGroups", "group")));
     facts.add("Registrations", registration_counts(status));
+    facts.add("Linked hubs", linked_hubs(status));
     facts.add("Devices", fmt::format("{}, with {}", text_at(status, "counts.devices"),
                                      counted(status, "counts.modules", "module")));
     facts.print(context.io);

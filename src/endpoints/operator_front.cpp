@@ -15,6 +15,17 @@ json::object listeners(const Services& services) {
     return all;
 }
 
+// How those are that are not our own, for policies that may read which hubs an enrollment names.
+json::array linked_hubs(const Services& services, const access::Policy& policy) {
+    json::array all;
+    if (services.linked_hubs == nullptr || !policy.may(access::Right::enrollment_read)) return all;
+    for (const auto& hub : services.linked_hubs->list()) {
+        const auto* state = hub.as_object().if_contains("state");
+        if (state != nullptr) all.push_back(json::object{{"name", hub.as_object().at("name")}, {"state", *state}});
+    }
+    return all;
+}
+
 // Counts for every policy; who registered last for those that may read registrations.
 Task<Result<json::object>> status(const Services& services, const access::Policy& policy) {
     MUSTER_CO_TRY(auto counts, co_await services.enrollments.counts());
@@ -30,6 +41,7 @@ Task<Result<json::object>> status(const Services& services, const access::Policy
                            {"startedUtc", format_utc(services.started)},
                            {"listeners", listeners(services)},
                            {"counts", std::move(counts)},
+                           {"linkedHubs", linked_hubs(services, policy)},
                            {"lastRegistrations", std::move(latest)}};
 }
 
