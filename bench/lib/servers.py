@@ -149,7 +149,7 @@ class BareServer(Server):
 class Musterd(Server):
     """The service, with one group that lets the fleet in."""
 
-    def __init__(self, bench, data_dir, name, mqtts="off"):
+    def __init__(self, bench, data_dir, name, mqtts="off", amqps="off"):
         self.data_dir = data_dir
         fresh = not os.path.exists(data_dir)
         port = free_port()
@@ -159,6 +159,7 @@ class Musterd(Server):
 [listen]
 https = "127.0.0.1:{port}"
 mqtts = "{mqtts}"
+amqps = "{amqps}"
 [tls]
 certificate = "{bench['server_chain']}"
 key = "{bench['server_key']}"

@@ -16,6 +16,8 @@
 #include <new>
 #include <vector>
 
+#include "base/log.h"
+#include "base/text.h"
 #include "wire/amqp/data.h"
 #include "wire/amqp/framer.h"
 #include "wire/amqp/guard.h"
@@ -42,6 +44,10 @@ void write_condition(pn_condition_t* into, const Condition& condition) {
     pn_condition_set_name(into, condition.name.c_str());
     if (!condition.description.empty()) pn_condition_set_description(into, condition.description.c_str());
     if (!condition.info.empty()) write_map(pn_condition_info(into), condition.info, Keys::symbols);
+}
+
+void to_our_log(std::intptr_t, pn_log_subsystem_t, pn_log_level_t, const char* message) {
+    log::debug("AMQP engine", {{"says", printable(message)}});
 }
 
 struct LinkEntry {
@@ -98,8 +104,9 @@ struct Connection::State {
 
 Connection::State::State(const Settings& limits) : settings(limits), framer(limits.frame_bytes) {
     if (pn_connection_driver_init(&driver, nullptr, nullptr) != 0) throw std::bad_alloc();
-    // Its traces, which an environment variable turns on, would show credentials.
+    // Its traces, which an environment variable turns on, would show credentials; some warnings come in any case.
     pn_logger_reset_mask(pn_transport_logger(transport()), PN_SUBSYSTEM_ALL, PN_LEVEL_ALL);
+    pn_logger_set_log_sink(pn_transport_logger(transport()), to_our_log, 0);
     pn_transport_set_max_frame(transport(), static_cast<std::uint32_t>(limits.frame_bytes));
     pn_transport_set_channel_max(transport(), static_cast<std::uint16_t>(limits.sessions - 1));
     // It announces half of what it keeps to, as section 2.4.5 advises.
