@@ -304,7 +304,7 @@ Task<Result<>> EstIssuer::prove_identity(CurrentPtr now, renewal::PairIds ids, C
     co_return Result<>{};
 }
 
-renewal::Ways EstIssuer::ways_to_renew(CurrentSource current, renewal::PairIds ids) {
+renewal::Ways EstIssuer::ways_to_renew(const CurrentSource& current, const renewal::PairIds& ids) {
     renewal::Ways ways;
     ways.issue = [this, current, ids](std::string certificate, std::string key, Chain old) {
         return renew_identity(current(), ids, std::move(certificate), std::move(key), std::move(old));

@@ -34,7 +34,7 @@ public:
 
     // How an EST certificate renews itself: by simplereenroll, or by bootstrap; it has worked when the server takes it
     // in a handshake.
-    renewal::Ways ways_to_renew(CurrentSource current, renewal::PairIds ids);
+    renewal::Ways ways_to_renew(const CurrentSource& current, const renewal::PairIds& ids);
     // What the server of the last failure asked for; forgotten by asking.
     std::optional<std::chrono::seconds> take_wish() { return std::exchange(wish_, std::nullopt); }
 

@@ -89,9 +89,9 @@ Task<Result<pki::CertificateChain>> LocalCa::issue(CurrentPtr now, std::string i
     co_return std::move(*chain);
 }
 
-renewal::Ways LocalCa::ways_to_renew(CurrentSource current, renewal::PairIds ids) {
+renewal::Ways LocalCa::ways_to_renew(const CurrentSource& current, const renewal::PairIds& ids) {
     renewal::Ways ways;
-    ways.issue = [this, current, ids](std::string certificate, std::string key, Chain) {
+    ways.issue = [this, current, ids](std::string certificate, std::string key, const Chain&) {
         return make(current(), ids, std::move(certificate), std::move(key));
     };
     // Nobody can be asked whether an authority works.

@@ -15,7 +15,7 @@ public:
     // The chain, leaf first; not stored.
     Task<Result<pki::CertificateChain>> issue(CurrentPtr now, std::string id, pki::Csr request);
     // How the authority renews itself, when certd made it.
-    renewal::Ways ways_to_renew(CurrentSource current, renewal::PairIds ids);
+    renewal::Ways ways_to_renew(const CurrentSource& current, const renewal::PairIds& ids);
     // Called when there is an authority that was not there before.
     void on_new_authority(std::function<void()> call) { on_new_authority_ = std::move(call); }
 
