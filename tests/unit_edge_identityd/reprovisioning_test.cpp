@@ -38,7 +38,7 @@ protected:
         return answer.status == 200 ? string_or(answer.body.at("spec").as_object(), "hubName") : "";
     }
     bool eventually(const std::function<bool()>& holds,
-                    std::chrono::seconds patience = std::chrono::seconds(10)) const {
+                    std::chrono::seconds patience = std::chrono::seconds(20)) const {
         const auto end = std::chrono::steady_clock::now() + patience;
         while (!holds() && std::chrono::steady_clock::now() < end)
             std::this_thread::sleep_for(std::chrono::milliseconds(20));
@@ -145,14 +145,15 @@ protected:
         provisioner.emplace(*state, neighbours, std::move(settings), random, identityd::Provisioner::Pace{});
         modules.emplace(*state, *provisioner, neighbours);
         using std::chrono::milliseconds;
-        watch.emplace(*provisioner, *modules, random,
-                      identityd::HubWatch::Pace{milliseconds(300), milliseconds(50), milliseconds(200), 3});
+        watch.emplace(
+            *provisioner, *modules, random,
+            identityd::HubWatch::Pace{milliseconds(1), milliseconds(300), milliseconds(50), milliseconds(200), 3});
         loop.start();
         boost::asio::co_spawn(
             loop.at(0),
             [](auto& self) -> Task<> {
                 co_await self.provisioner->run();
-                co_await self.watch->run();
+                co_await self.watch->run(true);
             }(*this),
             boost::asio::detached);
         ASSERT_TRUE(eventually([&] { return !known_hub().empty(); }));

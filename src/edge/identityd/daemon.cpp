@@ -22,10 +22,10 @@ Task<> provision_and_reconcile(Provisioner& provisioner, Modules& modules, HubWa
     const auto executor = co_await asio::this_coro::executor;
     const auto names = provisioner.settings().callers.module_names();
     if (provisioner.identity()) asio::co_spawn(executor, modules.reconcile(names), asio::detached);
-    co_await provisioner.run();
+    const bool registered = co_await provisioner.run();
     keeper.look();
     if (!provisioner.identity()) co_return;
-    asio::co_spawn(executor, watch.run(), asio::detached);
+    asio::co_spawn(executor, watch.run(!registered), asio::detached);
     co_await modules.reconcile(names);
     release_memory();
 }

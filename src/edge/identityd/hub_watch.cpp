@@ -50,16 +50,25 @@ Task<> HubWatch::look() {
     if (refused || silences_ >= pace_.patience) co_await find_hub_again();
 }
 
-Task<> HubWatch::run() {
+Task<> HubWatch::rest() {
+    const bool until_refused = provisioner_.settings().reprovisioning != Reprovisioning::dynamic;
+    // Whoever is refused call after call shall not make this device register as often.
+    if (failures_ > 0)
+        co_await wait_for(pause());
+    else
+        co_await suspicion_.wait(until_refused ? until_called : pause());
+}
+
+Task<> HubWatch::run(bool look_at_once) {
+    if (look_at_once)
+        co_await suspicion_.wait(
+            std::chrono::milliseconds(random_.below(static_cast<std::uint64_t>(pace_.spread.count()) + 1)));
+    else
+        co_await rest();
     for (;;) {
         if (provisioner_.identity()) co_await look();
         release_memory();
-        const bool rests = provisioner_.settings().reprovisioning != Reprovisioning::dynamic;
-        // Whoever is refused call after call shall not make this device register as often.
-        if (failures_ > 0)
-            co_await wait_for(pause());
-        else
-            co_await suspicion_.wait(rests ? until_called : pause());
+        co_await rest();
     }
 }
 

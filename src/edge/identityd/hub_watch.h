@@ -3,7 +3,8 @@
 // The original leaves this to the container runtime, which sees the hub refuse its connection. Here identityd asks the
 // hub itself, so that a device without containers finds its new hub, too:
 //
-//     at the start, and whenever the hub has refused a call   every mode
+//     at a start with a stored identity, and whenever the hub
+//     has refused a call                                      every mode
 //     once an hour                                            mode Dynamic
 //     while the hub cannot be reached                         with growing pauses; after some, DPS is asked as well
 //
@@ -19,6 +20,7 @@ namespace muster::edge::identityd {
 class HubWatch {
 public:
     struct Pace {
+        std::chrono::milliseconds spread{5'000};  // the first look comes within: a plant's devices start together
         std::chrono::milliseconds between_looks{3'600'000};  // Dynamic, all well; half of it to one and a half
         std::chrono::milliseconds first{60'000};             // after a failed look; doubles from there
         std::chrono::milliseconds longest{3'600'000};
@@ -28,14 +30,15 @@ public:
     HubWatch(Provisioner& provisioner, Modules& modules, Random& random, Pace pace)
         : provisioner_(provisioner), modules_(modules), random_(random), pace_(pace) {}
 
-    // Ends never; begins when there is an identity.
-    Task<> run();
+    // Ends never. `look_at_once`: the identity is one of before, so see at the start whether the hub still knows it.
+    Task<> run(bool look_at_once);
     // The hub has refused a call: look now.
     void suspect() { suspicion_.ring(); }
 
 private:
     Task<> look();
     Task<> find_hub_again();
+    Task<> rest();
     std::chrono::milliseconds pause() const;
 
     Provisioner& provisioner_;

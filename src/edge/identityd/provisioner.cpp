@@ -154,8 +154,10 @@ Task<Result<>> Provisioner::attempt(CredentialPtr credential) {
         MUSTER_CO_TRY(credential, co_await load_credential(neighbours_, settings_.credential));
     }
     MUSTER_CO_TRY(const auto fresh, co_await register_device(std::move(credential)));
-    MUSTER_CO_CHECK(state_.save_identity(fresh));
     adopt(fresh);
+    // A full disk does not take the identity away; the next start without it registers again.
+    if (const auto saved = state_.save_identity(fresh); !saved)
+        log::error("the identity could not be stored", {{"error", line_of(saved.error())}});
     const auto took = std::chrono::steady_clock::now() - begun;
     log::info("provisioned", {{"deviceId", fresh.device_id},
                               {"hub", fresh.hub},
@@ -243,14 +245,17 @@ void Provisioner::use_manual_identity() {
         log::warn("the identity is not in the state directory", {{"error", saved.error().chain()}});
 }
 
-Task<> Provisioner::run() {
-    if (settings_.source == Source::none) co_return;
-    if (settings_.source == Source::manual) co_return use_manual_identity();
+Task<bool> Provisioner::run() {
+    if (settings_.source == Source::none) co_return false;
+    if (settings_.source == Source::manual) {
+        use_manual_identity();
+        co_return false;
+    }
     const bool always = settings_.reprovisioning == Reprovisioning::always_on_startup;
     if (!always && co_await stored_identity_fits()) {
         const auto stored = identity();
         log::info("using the stored identity", {{"deviceId", stored->device_id}, {"hub", stored->hub}});
-        co_return;
+        co_return false;
     }
     if (identity() && always)
         log::info("registering again, as at every start (AlwaysOnStartup); the last identity serves until then");
@@ -262,8 +267,9 @@ Task<> Provisioner::run() {
                   {{"seconds", fmt::format("{:.1f}", static_cast<double>(pause.count()) / 1000)}});
         const auto failed_so_far = failures_;
         co_await hurry_.wait(pause);
-        if (failures_ < failed_so_far) co_return;  // someone's call of reprovision succeeded meanwhile
+        if (failures_ < failed_so_far) break;  // someone's call of reprovision succeeded meanwhile
     }
+    co_return true;
 }
 
 }  // namespace muster::edge::identityd

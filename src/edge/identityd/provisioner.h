@@ -37,8 +37,8 @@ public:
     // Errc::not_found "device identity not found", with the trouble.
     Result<DeviceIdentity> require_identity() const;
 
-    // Until there is an identity that fits the settings.
-    Task<> run();
+    // Until there is an identity that fits the settings. True: it comes from a registration just now.
+    Task<bool> run();
     // One registration now; joins the one that is running. The old identity stays when it fails.
     Task<Result<>> reprovision();
     // One registration with a credential that is not the device's yet, or, with an identity made by hand, one call of
