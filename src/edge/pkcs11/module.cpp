@@ -75,7 +75,7 @@ Result<std::unique_ptr<Module>> Module::load(const std::filesystem::path& librar
     }
     CK_C_GetFunctionList get_list = nullptr;
     static_assert(sizeof get_list == sizeof symbol);
-    std::memcpy(&get_list, &symbol, sizeof symbol);
+    std::memcpy(static_cast<void*>(&get_list), static_cast<const void*>(&symbol), sizeof symbol);
     CK_FUNCTION_LIST* list = nullptr;
     const auto value = get_list(&list);
     if (value != CKR_OK || list == nullptr || list->version.major != 2) {
