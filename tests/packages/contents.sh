@@ -62,6 +62,8 @@ for name in muster-server muster-cli muster-edge; do
     [ ! -e "$scripts/$script" ] || check "$name: $script parses" sh -n "$scripts/$script"
   done
 done
+check "aziotctl is iotedge by its other name" test "$(readlink "$work/muster-edge/usr/bin/aziotctl")" = iotedge
+check "both have completion and a man page" test -e "$work/muster-edge/usr/share/bash-completion/completions/aziotctl" -a -e "$work/muster-edge/usr/share/man/man1/aziotctl.1.gz"
 check "the template is for root alone" test "$(stat -c %a "$work/muster-edge/etc/aziot/config.toml.edge.template")" = 600
 check "the example of a configuration is one" example_is_valid "$work/muster-server"
 check "nobody is put into a group of the runtime" none "$(grep -rlE 'sudo|admin\b' "$work/muster-edge.scripts" "$work/muster-edge/usr/lib/sysusers.d" || true)"
