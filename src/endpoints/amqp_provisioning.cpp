@@ -123,7 +123,8 @@ Task<DeviceAnswer> AmqpProvisioning::serve(const amqp::Message& message, const L
                                         .authorization = std::string(token_.text()),
                                         .tracking_id = tracking_id,
                                         .peer = peer_.address,
-                                        .api_version = line.version};
+                                        .api_version = line.version,
+                                        .in_session = true};
     if (equals_ignore_case(type, "iotdps-register"))
         co_return co_await register_device(services_, std::move(request), message.body);
     if (equals_ignore_case(type, "iotdps-get-operationstatus")) {

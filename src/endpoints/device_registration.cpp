@@ -69,7 +69,8 @@ provisioning::Refusals::Refused refused_of(const provisioning::DeviceRequest& re
 Task<DeviceAnswer> register_device(const Services& services, provisioning::DeviceRequest request, std::string body) {
     // Before anything is parsed or verified: what is too much must cost little.
     co_await measure_lag(services.throttle);
-    if (const auto refusal = services.throttle.admit_registration(request.peer))
+    if (const auto refusal =
+            services.throttle.admit_registration(request.peer, provisioning::Monotonic::now(), request.in_session))
         co_return throttled_answer(services, *refusal, request.tracking_id);
     const provisioning::Throttle::Flight flight(services.throttle);
     const auto tracking_id = request.tracking_id;

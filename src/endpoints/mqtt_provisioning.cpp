@@ -55,7 +55,8 @@ Task<Result<std::string>> MqttProvisioning::handle_publish(mqtt::Publish publish
                                         .authorization = std::string(password_.text()),
                                         .tracking_id = tracking_id,
                                         .peer = peer_.address,
-                                        .api_version = user_.api_version};
+                                        .api_version = user_.api_version,
+                                        .in_session = true};
     const bool registers = topic->kind == ProvisioningTopic::Kind::register_device;
     const auto answer = registers ? co_await register_device(services_, std::move(request), std::move(publish.payload))
                                   : co_await operation_status(services_, std::move(request), topic->operation_id);

@@ -24,7 +24,9 @@ struct DeviceRequest {
     std::string authorization;    // a shared access signature; empty without one, and looked at first when there
     std::string tracking_id;      // ties log, error and record together
     std::string peer;
-    std::string api_version;      // as the device gave it
+    std::string api_version;  // as the device gave it
+    bool in_session =
+        false;  // of MQTT or AMQP, which was opened before: it goes before new ones when there is much to do
     // Whether the group it leads to takes another registration now; asked before anything is written. May be empty.
     std::function<Result<>(const std::string& group_id)> admit_group = {};
 };

@@ -19,6 +19,7 @@ constexpr double smallest_bucket = 5;
 // A measure that is older says nothing any more: the service recovers by itself.
 constexpr auto lag_life = seconds(2);
 constexpr double slowest_queue = 10;  // places a second, of the queue of those refused in overload
+constexpr double bearable_in_session = 1.25;
 constexpr double stretch_from = 0.25;
 constexpr double longest_stretch = 15;
 constexpr std::size_t most_groups = 10'000;
@@ -132,17 +133,19 @@ std::optional<seconds> Throttle::take_of_address(std::string_view address, Monot
     return take(bucket_of(key_of(address), now), settings_.address_registrations, now);
 }
 
-std::optional<Refusal> Throttle::shed(Monotonic::time_point now) {
-    if (load(now) < 1) return std::nullopt;
+std::optional<Refusal> Throttle::shed(Monotonic::time_point now, double bearable) {
+    if (load(now) < bearable) return std::nullopt;
     return Refusal{Limit::overload,
                    place_in_queue(shed_queue_end_, std::max(slowest_queue, completions_per_second(now)), now)};
 }
 
-std::optional<Refusal> Throttle::admit_registration(std::string_view address, Monotonic::time_point now) {
+std::optional<Refusal> Throttle::admit_registration(std::string_view address, Monotonic::time_point now,
+                                                    bool in_session) {
     const bool limited = settings_.registrations != 0 || settings_.address_registrations != 0;
-    if (!limited && load(now) < 1) return std::nullopt;
+    const double bearable = in_session ? bearable_in_session : 1;
+    if (!limited && load(now) < bearable) return std::nullopt;
     const std::lock_guard lock(mutex_);
-    if (auto refusal = shed(now)) return refusal;
+    if (auto refusal = shed(now, bearable)) return refusal;
     if (const auto wait = take_of_address(address, now)) return Refusal{Limit::address, *wait};
     if (settings_.registrations == 0) return std::nullopt;
     if (const auto wait = take(service_, settings_.registrations, now)) return Refusal{Limit::service, *wait};

@@ -38,7 +38,7 @@ struct ThrottleSettings {
     std::uint32_t address_registrations = 0;  // of each source address; an IPv6 network of 64 bits counts as one
     std::uint32_t operations = 0;             // calls of the service APIs
     // Overload; 0 is off.
-    std::uint32_t under_way = 4096;             // registrations at once
+    std::uint32_t under_way = 4096;            // registrations at once
     std::chrono::milliseconds patience{3000};  // what a registration, or its turn on a reactor, may take on average
 };
 
@@ -62,7 +62,9 @@ public:
     Throttle(ThrottleSettings settings, Random& random);
 
     // Takes a token of the address and of the service. `address`: "192.0.2.1:4711", "[2001:db8::1]:4711".
-    std::optional<Refusal> admit_registration(std::string_view address, Monotonic::time_point now = Monotonic::now());
+    // `in_session`: in a session that was opened before, which is let through a little longer in overload.
+    std::optional<Refusal> admit_registration(std::string_view address, Monotonic::time_point now = Monotonic::now(),
+                                              bool in_session = false);
     std::optional<Refusal> admit_group(const std::string& group_id, Monotonic::time_point now = Monotonic::now());
     std::optional<Refusal> admit_operation(Monotonic::time_point now = Monotonic::now());
 
@@ -110,7 +112,7 @@ private:
     std::uint64_t key_of(std::string_view address) const;
     void note_end(std::chrono::nanoseconds took, Monotonic::time_point now);
     double completions_per_second(Monotonic::time_point now) const;
-    std::optional<Refusal> shed(Monotonic::time_point now);
+    std::optional<Refusal> shed(Monotonic::time_point now, double bearable);
 
     const ThrottleSettings settings_;
     Random& random_;

@@ -151,6 +151,17 @@ TEST_F(ThrottleTest, TooManyUnderWayAreShedAndItRecovers) {
     EXPECT_FALSE(throttle.refuses_sessions());
 }
 
+TEST_F(ThrottleTest, SessionsThatAreOpenGoBeforeNewOnes) {
+    Throttle throttle({.under_way = 8, .patience = milliseconds(0)}, random_);
+    std::vector<std::unique_ptr<Throttle::Flight>> flights;
+    while (flights.size() < 8) flights.push_back(std::make_unique<Throttle::Flight>(throttle));
+    EXPECT_TRUE(throttle.refuses_sessions());
+    EXPECT_TRUE(throttle.admit_registration(address_));
+    EXPECT_FALSE(throttle.admit_registration(address_, Monotonic::now(), true));
+    while (flights.size() < 10) flights.push_back(std::make_unique<Throttle::Flight>(throttle));
+    EXPECT_TRUE(throttle.admit_registration(address_, Monotonic::now(), true));
+}
+
 TEST_F(ThrottleTest, AReactorThatLagsIsOverloadUntilTheMeasureIsOld) {
     Throttle throttle({.patience = milliseconds(100)}, random_);
     ASSERT_TRUE(throttle.wants_lag());
