@@ -267,11 +267,15 @@ Result<LinkedHubRecord> LinkedHubs::record_from_json(const std::string& name, co
 Task<Result<>> LinkedHubs::try_out(const LinkedHubRecord& record) {
     MUSTER_CO_TRY(const auto hub, from_record(record));
     if (hub.own()) co_return Result<>();
-    MUSTER_CO_TRY(const auto client, outside_.connect(hub));
-    const auto round_trip = co_await client->probe();
-    if (round_trip) co_return Result<>();
-    co_return fail(bad_body(fmt::format("the hub was tried and did not work: {}", round_trip.error().chain()))
-                       .with_hint("mend it, or link it untried (muster hub link --force)"));
+    const auto failed = [](const Error& error) {
+        return fail(bad_body(fmt::format("the hub was tried and did not work: {}", error.chain()))
+                        .with_hint("mend it, or link it untried (muster hub link --force)"));
+    };
+    const auto client = outside_.connect(hub);
+    if (!client) co_return failed(client.error());
+    const auto round_trip = co_await (*client)->probe();
+    if (!round_trip) co_return failed(round_trip.error());
+    co_return Result<>();
 }
 
 Task<Result<json::object>> LinkedHubs::put(std::string name, json::object body, std::optional<std::string> if_match,

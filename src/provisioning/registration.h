@@ -106,7 +106,7 @@ private:
     pki::VerifiedSignatures verified_;
     authority::Authority* authority_ = nullptr;
     const LinkedHubs* hubs_ = nullptr;
-    std::function<void(const std::string&)> wake_;
+    std::function<void(const std::string&)> wake_ = [](const std::string&) {};
     const std::shared_ptr<const HubList> own_hub_alone_ =
         std::make_shared<const HubList>(std::vector{LinkedHub{.name = identity_.hub}}, AllocationPolicy::hashed);
 };

@@ -47,9 +47,21 @@ struct Directory {
     std::abort();
 }
 
+// Every hub and webhook is away.
+class Nobody final : public provisioning::Outside {
+public:
+    Result<std::unique_ptr<provisioning::HubClient>> connect(const provisioning::LinkedHub& hub) override {
+        return fail(Errc::unavailable, "{} is away", hub.name);
+    }
+    Task<Result<provisioning::WebhookReply>> ask_webhook(const std::string& url, std::string) override {
+        co_return fail(Errc::unavailable, "{} is away", url);
+    }
+};
+
 class Musterd {
 public:
     Musterd() {
+        registrations_.use_hubs(linked_hubs_, [](const std::string&) {});
         events_.stop();  // nobody waits for what does not come
         log::set_level(log::Level::error);
         must(groups_.load());
@@ -118,7 +130,9 @@ private:
     provisioning::Groups groups_{*store_};
     provisioning::Registrations registrations_{*store_, groups_,  clock_,
                                                random_, metrics_, {scope, hub_name, Secret(Bytes(32, 1))}};
-    provisioning::Enrollments enrollments_{*store_, groups_, clock_, random_, {hub_name}};
+    Nobody nobody_;
+    provisioning::LinkedHubs linked_hubs_{*store_, clock_, random_, nobody_, hub_name};
+    provisioning::Enrollments enrollments_{*store_, groups_, clock_, random_, {hub_name, &linked_hubs_}};
     provisioning::CaCertificates ca_certificates_{*store_, groups_, clock_, random_};
     hub::Registry registry_{*store_, clock_, random_};
     provisioning::Events events_{*store_};
@@ -140,7 +154,8 @@ private:
                                   .scope = scope,
                                   .https = "127.0.0.1:443",
                                   .started = clock_.now(),
-                                  .ca_pem = "the CA"};
+                                  .ca_pem = "the CA",
+                                  .linked_hubs = &linked_hubs_};
     net::HttpHandler handler_ = endpoints::https_handler(services_);
     std::string token_ = wire::make_sas(hub_name, policies_.current()->find("owner")->primary_key.bytes(), "owner",
                                         clock_.now() + std::chrono::hours(1));
