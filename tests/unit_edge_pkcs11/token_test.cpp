@@ -181,6 +181,12 @@ TEST_F(InSoftHsm, AWrongPinIsTriedOnce) {
     EXPECT_THAT(first.error().chain(), HasSubstr("CKR_PIN_INCORRECT"));
     EXPECT_THAT(first.error().hint(), HasSubstr("pin-value"));
     EXPECT_THAT(wrong.find_pair(KeyName::labelled("k")).error().chain(), HasSubstr("not tried again"));
+    // Nor for another key in the same token, which would count the same.
+    Token another(*module, uri("token=edge;object=other?pin-value=4321"));
+    EXPECT_THAT(another.find_pair(KeyName::labelled("k")).error().chain(), HasSubstr("not tried again"));
+    // Another PIN is another matter.
+    Token right(*module, uri("token=edge?pin-value=1234"));
+    EXPECT_TRUE(right.find_pair(KeyName::labelled("k")).value());
 }
 
 TEST_F(InSoftHsm, ATokenThatIsNotThereIsNamedAndThoseThatAre) {

@@ -78,16 +78,29 @@ Result<std::unique_ptr<Module>> Module::load(const std::filesystem::path& librar
     std::memcpy(static_cast<void*>(&get_list), static_cast<const void*>(&symbol), sizeof symbol);
     CK_FUNCTION_LIST* list = nullptr;
     const auto value = get_list(&list);
-    if (value != CKR_OK || list == nullptr || list->version.major != 2) {
-        const auto reason = value != CKR_OK || list == nullptr ? "C_GetFunctionList failed: " + name_of(value)
-                                                               : fmt::format("it speaks Cryptoki {}.{}, not 2.x",
-                                                                             list->version.major, list->version.minor);
+    if (value != CKR_OK || list == nullptr || list->version.major < 2) {
+        const auto reason =
+            value != CKR_OK || list == nullptr
+                ? "C_GetFunctionList failed: " + name_of(value)
+                : fmt::format("it speaks Cryptoki {}.{}; 2.0 is the least", list->version.major, list->version.minor);
         ::dlclose(handle);
         return not_loaded(library, reason);
     }
     std::unique_ptr<Module> module(new Module(library, handle, list));
     if (auto started = module->initialize(); !started) return not_loaded(library, started.error().chain());
     return module;
+}
+
+std::optional<Error> Module::refusal_of(const TokenInfo& token, const Secret& pin) const {
+    const std::lock_guard lock(refusals_mutex_);
+    for (const auto& refusal : refusals_)
+        if (refusal.token == token.text() && equal_constant_time(refusal.pin.bytes(), pin.bytes())) return refusal.why;
+    return std::nullopt;
+}
+
+void Module::note_refusal(const TokenInfo& token, const Secret& pin, Error refusal) {
+    const std::lock_guard lock(refusals_mutex_);
+    refusals_.push_back({token.text(), pin.clone(), std::move(refusal)});
 }
 
 Result<> Module::initialize() {

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <shared_mutex>
 #include <string>
 #include <vector>
@@ -55,6 +57,11 @@ public:
     // Changes with each restart. Under hold().
     unsigned epoch() const { return epoch_; }
 
+    // PINs that a token refused. They are tried no second time as long as the library is loaded, whoever asks: a token
+    // locks itself after a few.
+    std::optional<Error> refusal_of(const TokenInfo& token, const Secret& pin) const;
+    void note_refusal(const TokenInfo& token, const Secret& pin, Error refusal);
+
 private:
     Module(std::filesystem::path path, void* handle, const _CK_FUNCTION_LIST* functions);
     Result<> initialize();
@@ -66,6 +73,13 @@ private:
     void* handle_;
     const _CK_FUNCTION_LIST* functions_;
     mutable std::shared_mutex mutex_;  // held alone by restart()
+    struct Refusal {
+        std::string token;
+        Secret pin;
+        Error why;
+    };
+    mutable std::mutex refusals_mutex_;
+    std::vector<Refusal> refusals_;
     bool initialized_ = false;
     std::optional<Error> trouble_;  // while not initialized: why
     unsigned epoch_ = 0;

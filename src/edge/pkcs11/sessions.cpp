@@ -32,13 +32,13 @@ void Sessions::forget() {
     const auto held = module_.hold();
     const std::lock_guard lock(mutex_);
     drop_idle();
-    slot_.reset();
+    token_.reset();
 }
 
 void Sessions::take_back(CK_SESSION_HANDLE session, CK_SLOT_ID slot, bool in_order) {
     const std::lock_guard lock(mutex_);
     --lent_;
-    if (in_order && slot_ == slot)
+    if (in_order && token_ && token_->slot == slot)
         idle_.push_back(session);
     else
         module_.functions().C_CloseSession(session);
@@ -50,35 +50,33 @@ Result<TokenInfo> Sessions::info() {
     return module_.find_token(where_);
 }
 
-Result<> Sessions::attempt_login(CK_SESSION_HANDLE session) {
+Result<> Sessions::log_in(CK_SESSION_HANDLE session) {
     MUSTER_TRY(auto pin, where_.pin());
     if (!pin) return {};
     // While sessions are lent the PIN stays in its place: they may need it.
     if (!pin_) pin_ = std::move(*pin);
+    if (const auto before = module_.refusal_of(*token_, *pin_))
+        return fail(before->wrap("the PIN was refused before and is not tried again"));
     auto* const text = const_cast<unsigned char*>(pin_->bytes().data());
     const auto value = module_.functions().C_Login(session, CKU_USER, text, pin_->size());
     if (value == CKR_USER_ALREADY_LOGGED_IN) return {};
-    return check(fmt::format("cannot log in to the token {}", where_.text()), value);
-}
-
-Result<> Sessions::log_in(CK_SESSION_HANDLE session, CK_SLOT_ID slot) {
-    if (refused_) return fail(refused_->wrap("the PIN was refused before and is not tried again"));
-    auto done = attempt_login(session);
+    auto done = check(fmt::format("cannot log in to the token {}", where_.text()), value);
     if (done || !is_pin_refusal(done.error())) return done;
-    refused_ = done.error();
+    module_.note_refusal(*token_, *pin_, done.error());
     log::error("the token refuses the PIN; it is not tried again until keyd starts anew",
-               {{"token", where_.text()}, {"slot", slot}, {"error", refused_->message()}});
+               {{"token", token_->text()}, {"error", done.error().message()}});
     return done;
 }
 
-Result<CK_SESSION_HANDLE> Sessions::open(CK_SLOT_ID slot) {
+Result<CK_SESSION_HANDLE> Sessions::open() {
+    const auto slot = token_->slot;
     CK_SESSION_HANDLE session = 0;
     const auto& functions = module_.functions();
     auto value = functions.C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, nullptr, nullptr, &session);
     if (value == CKR_TOKEN_WRITE_PROTECTED)
         value = functions.C_OpenSession(slot, CKF_SERIAL_SESSION, nullptr, nullptr, &session);
     MUSTER_CHECK(check(fmt::format("cannot open a session with the token {}", where_.text()), value));
-    if (auto done = log_in(session, slot); !done) {
+    if (auto done = log_in(session); !done) {
         functions.C_CloseSession(session);
         return fail(std::move(done).error());
     }
@@ -91,28 +89,27 @@ Result<Sessions::Lease> Sessions::acquire_held(std::shared_lock<std::shared_mute
     for (;;) {
         if (epoch_ != module_.epoch()) {
             idle_.clear();
-            slot_.reset();
+            token_.reset();
             epoch_ = module_.epoch();
         }
-        if (!slot_) {
-            MUSTER_TRY(const auto token, module_.find_token(where_));
-            slot_ = token.slot;
+        if (!token_) {
+            MUSTER_TRY(token_, module_.find_token(where_));
         }
-        const auto slot = *slot_;
+        const auto slot = token_->slot;
         if (!idle_.empty()) {
             const auto session = idle_.back();
             idle_.pop_back();
             ++lent_;
             return Lease(*this, std::move(held), session, slot);
         }
-        auto session = open(slot);
+        auto session = open();
         if (session) {
             ++lent_;
             return Lease(*this, std::move(held), *session, slot);
         }
         const bool all_in_use = session.error().number() == static_cast<int>(CKR_SESSION_COUNT) && lent_ > 0;
         if (!all_in_use) {
-            slot_.reset();
+            token_.reset();
             return fail(std::move(session).error());
         }
         if (returned_.wait_until(lock, deadline) == std::cv_status::timeout) return fail(std::move(session).error());

@@ -74,9 +74,8 @@ private:
 
     Result<Lease> acquire();
     Result<Lease> acquire_held(std::shared_lock<std::shared_mutex>& held);
-    Result<CK_SESSION_HANDLE> open(CK_SLOT_ID slot);
-    Result<> log_in(CK_SESSION_HANDLE session, CK_SLOT_ID slot);
-    Result<> attempt_login(CK_SESSION_HANDLE session);
+    Result<CK_SESSION_HANDLE> open();
+    Result<> log_in(CK_SESSION_HANDLE session);
     void take_back(CK_SESSION_HANDLE session, CK_SLOT_ID slot, bool in_order);
     void forget();
     void drop_idle();
@@ -85,13 +84,11 @@ private:
     const Uri where_;
     std::mutex mutex_;  // guards what follows
     std::condition_variable returned_;
-    std::optional<CK_SLOT_ID> slot_;
+    std::optional<TokenInfo> token_;  // as it was found
     std::optional<Secret> pin_;
     std::vector<CK_SESSION_HANDLE> idle_;
     std::size_t lent_ = 0;
     unsigned epoch_ = 0;
-    // Why the PIN was refused: it is not tried a second time, since the token counts.
-    std::optional<Error> refused_;
 };
 
 }  // namespace muster::edge::pkcs11
