@@ -143,18 +143,21 @@ GroupIndex::GroupIndex(Content content) : content_(std::move(content)) {
         by_subject_[key_of(anchors[i].certificate.subject_der())].push_back(i);
         if (anchors[i].verified) by_fingerprint_.emplace(fingerprint(anchors[i].certificate), i);
     }
-    for (std::size_t i = 0; i < content_.authorities.size(); ++i)
-        authority_by_fingerprint_.emplace(fingerprint(content_.authorities[i].front()), i);
+    for (std::size_t i = 0; i < content_.authorities.size(); ++i) {
+        const auto& issuing = content_.authorities[i].front();
+        authority_by_subject_[key_of(issuing.subject_der())].push_back(i);
+        authority_by_fingerprint_.emplace(fingerprint(issuing), i);
+    }
     for (std::size_t i = 0; i < content_.revocation_lists.size(); ++i)
         lists_by_group_[to_lower(content_.revocation_lists[i].group_id)].push_back(i);
 }
 
 std::vector<pki::Certificate> GroupIndex::issuers_of(const pki::Certificate& certificate) const {
     std::vector<pki::Certificate> found;
-    const auto name = certificate.issuer_der();
-    for (const auto& chain : content_.authorities)
-        if (chain.front().subject_der() == name) found.push_back(chain.front());
-    const auto entry = by_subject_.find(key_of(name));
+    const auto name = key_of(certificate.issuer_der());
+    if (const auto ours = authority_by_subject_.find(name); ours != authority_by_subject_.end())
+        for (const auto i : ours->second) found.push_back(content_.authorities[i].front());
+    const auto entry = by_subject_.find(name);
     if (entry == by_subject_.end()) return found;
     for (const auto i : entry->second)
         if (content_.anchors[i].verified) found.push_back(content_.anchors[i].certificate);

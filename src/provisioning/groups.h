@@ -81,6 +81,7 @@ private:
     Content content_;
     std::unordered_map<std::string, std::vector<std::size_t>> by_subject_;  // subject as DER
     std::unordered_map<std::string, std::size_t> by_fingerprint_;
+    std::unordered_map<std::string, std::vector<std::size_t>> authority_by_subject_;
     std::unordered_map<std::string, std::size_t> authority_by_fingerprint_;
     std::unordered_map<std::string, std::vector<std::size_t>> lists_by_group_;  // group id in lower case
 };
