@@ -148,7 +148,8 @@ private:
 
 }  // namespace
 
-net::StreamHandler amqp_handler(const Services& services, std::shared_ptr<net::ByteBudget> budget, AmqpLimits limits) {
+net::StreamHandler amqp_handler(const Services& services, std::shared_ptr<net::ByteBudget> budget,
+                                const AmqpLimits& limits) {
     return [&services, budget = std::move(budget), limits](net::ByteStream& stream, const net::Peer& peer) -> Task<> {
         Session session(services, limits, budget, stream, peer);
         co_await session.run();

@@ -26,6 +26,6 @@ struct AmqpLimits {
 // `services` must outlive the handler. `budget`: what all sessions together may hold of large messages; null for no
 // such bound.
 net::StreamHandler amqp_handler(const Services& services, std::shared_ptr<net::ByteBudget> budget = nullptr,
-                                AmqpLimits limits = {});
+                                const AmqpLimits& limits = {});
 
 }  // namespace muster::endpoints
