@@ -18,6 +18,9 @@ Uri uri(const std::string& text) {
     return Uri::parse("pkcs11:" + text).value();
 }
 
+// How often the library may be started again.
+constexpr auto another_look = std::chrono::milliseconds(50);
+
 const pki::KeySpec p256{pki::KeyAlgorithm::ec, 256};
 const pki::KeySpec p384{pki::KeyAlgorithm::ec, 384};
 
@@ -27,7 +30,7 @@ protected:
         MUSTER_NEEDS_SOFT_HSM();
         hsm.emplace();
         hsm->make_token("edge", "1234");
-        module = Module::load(SoftHsm::library).value();
+        module = Module::load(SoftHsm::library, another_look).value();
         token = std::make_unique<Token>(*module, uri("token=edge?pin-value=1234"));
     }
     void TearDown() override {
@@ -197,7 +200,7 @@ TEST_F(InSoftHsm, ATokenThatIsNotThereIsNamedAndThoseThatAre) {
     EXPECT_THAT(found.error().chain(), HasSubstr("\"edge\""));
     // It appears: no restart of this process is needed.
     hsm->make_token("plant", "5678");
-    std::this_thread::sleep_for(std::chrono::milliseconds(2100));
+    std::this_thread::sleep_for(another_look);
     Token there(*module, uri("token=plant?pin-value=5678"));
     const auto info = there.info();
     ASSERT_TRUE(info) << info.error().chain();
@@ -207,13 +210,13 @@ TEST_F(InSoftHsm, ATokenThatIsNotThereIsNamedAndThoseThatAre) {
 TEST_F(InSoftHsm, ATokenGoesAndComesBack) {
     ASSERT_TRUE(token->generate_pair("k", p256, random));
     hsm->pull_out();
-    std::this_thread::sleep_for(std::chrono::milliseconds(2100));
+    std::this_thread::sleep_for(another_look);
     const auto away = token->find_pair(KeyName::labelled("k"));
     ASSERT_FALSE(away);
     EXPECT_EQ(away.error().code(), Errc::unavailable) << away.error().chain();
     EXPECT_FALSE(token->sign_ecdsa(KeyName::labelled("k"), Bytes(32)));
     hsm->put_back();
-    std::this_thread::sleep_for(std::chrono::milliseconds(2100));
+    std::this_thread::sleep_for(another_look);
     const auto back = token->sign_ecdsa(KeyName::labelled("k"), Bytes(32));
     EXPECT_TRUE(back) << back.error().chain();
 }

@@ -12,7 +12,6 @@
 namespace muster::edge::pkcs11 {
 namespace {
 
-constexpr auto restart_pause = std::chrono::seconds(2);
 constexpr auto restart_patience = std::chrono::milliseconds(50);
 constexpr int restart_tries = 200;
 
@@ -54,15 +53,17 @@ std::string TokenInfo::text() const {
     return fmt::format("\"{}\" (serial {}, slot {})", printable(label), printable(serial), slot);
 }
 
-Module::Module(std::filesystem::path path, void* handle, const _CK_FUNCTION_LIST* functions)
-    : path_(std::move(path)), handle_(handle), functions_(functions) {}
+Module::Module(std::filesystem::path path, void* handle, const _CK_FUNCTION_LIST* functions,
+               std::chrono::milliseconds restart_pause)
+    : path_(std::move(path)), handle_(handle), functions_(functions), restart_pause_(restart_pause) {}
 
 Module::~Module() {
     if (initialized_) functions_->C_Finalize(nullptr);
     ::dlclose(handle_);
 }
 
-Result<std::unique_ptr<Module>> Module::load(const std::filesystem::path& library) {
+Result<std::unique_ptr<Module>> Module::load(const std::filesystem::path& library,
+                                             std::chrono::milliseconds restart_pause) {
     void* const handle = ::dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (handle == nullptr) {
         const char* const reason = ::dlerror();
@@ -86,7 +87,7 @@ Result<std::unique_ptr<Module>> Module::load(const std::filesystem::path& librar
         ::dlclose(handle);
         return not_loaded(library, reason);
     }
-    std::unique_ptr<Module> module(new Module(library, handle, list));
+    std::unique_ptr<Module> module(new Module(library, handle, list, restart_pause));
     if (auto started = module->initialize(); !started) return not_loaded(library, started.error().chain());
     return module;
 }
@@ -119,7 +120,7 @@ bool Module::restart() {
         std::this_thread::sleep_for(restart_patience);
         (void)lock.try_lock();
     }
-    if (!lock || std::chrono::steady_clock::now() - started_ < restart_pause) return false;
+    if (!lock || std::chrono::steady_clock::now() - started_ < restart_pause_) return false;
     if (initialized_) functions_->C_Finalize(nullptr);
     initialized_ = false;
     ++epoch_;
@@ -177,9 +178,10 @@ bool Module::slot_matches(unsigned long slot, const Uri& where) const {
 
 Result<> Module::check_library(const Uri& where) const {
     if (where.module_path && *where.module_path != path_.string())
-        return fail(Error(Errc::conflict, fmt::format("the URI names the library {}, but keyd uses {}",
-                                                      printable(*where.module_path), path_.string()))
-                        .with_hint("keyd loads one library, pkcs11_lib_path; p11-kit-proxy.so joins several"));
+        return fail(
+            Error(Errc::conflict, fmt::format("the URI names the library {}, but keyd uses {}",
+                                              printable(*where.module_path), path_.string()))
+                .with_hint("keyd loads one library, pkcs11_lib_path; p11-kit's proxy (libp11-kit.so.0) joins several"));
     if (!where.library_manufacturer && !where.library_description && !where.library_version) return {};
     CK_INFO info{};
     MUSTER_CHECK(check("C_GetInfo", functions_->C_GetInfo(&info)));

@@ -36,7 +36,8 @@ class Module {
 public:
     // Errc::unavailable: not there, not a PKCS #11 library, or it cannot start; the message has the loader's or the
     // library's own reason.
-    static Result<std::unique_ptr<Module>> load(const std::filesystem::path& library);
+    static Result<std::unique_ptr<Module>> load(const std::filesystem::path& library,
+                                                std::chrono::milliseconds restart_pause = std::chrono::seconds(2));
     ~Module();
     Module(const Module&) = delete;
     Module& operator=(const Module&) = delete;
@@ -52,7 +53,7 @@ public:
     // Holds the library as it is: restart() waits for whoever uses it.
     std::shared_lock<std::shared_mutex> hold() const { return std::shared_lock(mutex_); }
     // Many libraries look for tokens only when they are initialised: ends and starts the library again, at most once in
-    // a few seconds. All sessions are gone afterwards. Without hold(). False when it was not done.
+    // `restart_pause`. All sessions are gone afterwards. Without hold(). False when it was not done.
     bool restart();
     // Changes with each restart. Under hold().
     unsigned epoch() const { return epoch_; }
@@ -63,7 +64,8 @@ public:
     void note_refusal(const TokenInfo& token, const Secret& pin, Error refusal);
 
 private:
-    Module(std::filesystem::path path, void* handle, const _CK_FUNCTION_LIST* functions);
+    Module(std::filesystem::path path, void* handle, const _CK_FUNCTION_LIST* functions,
+           std::chrono::milliseconds restart_pause);
     Result<> initialize();
     Result<TokenInfo> describe(unsigned long slot) const;
     bool slot_matches(unsigned long slot, const Uri& where) const;
@@ -72,6 +74,7 @@ private:
     std::filesystem::path path_;
     void* handle_;
     const _CK_FUNCTION_LIST* functions_;
+    std::chrono::milliseconds restart_pause_;
     mutable std::shared_mutex mutex_;  // held alone by restart()
     struct Refusal {
         std::string token;
