@@ -51,6 +51,7 @@ TEST_F(Provisioning, ADeviceRegistersWithAKeyThatStaysInKeyd) {
 }
 
 TEST_F(Provisioning, AnRsaKeyDoesItToo) {
+    cloud.set_at_once(true);
     begin({pki::KeyAlgorithm::rsa, 2048});
     EXPECT_EQ(wait_for_identity(), "dev-1") << log();
 }
@@ -73,6 +74,7 @@ TEST_F(Provisioning, AnAnswerAtOnceIsTaken) {
 }
 
 TEST_F(Provisioning, RefusalsSayWhyInTheLogAndInTheApiAndAreTriedAgain) {
+    cloud.set_at_once(true);
     cloud.script_register({json_answer(
         401,
         json::object{{"errorCode", 401002}, {"trackingId", "track-7"}, {"message", "CA certificate not found."}})});
@@ -181,6 +183,7 @@ TEST_F(Provisioning, OthersAreAnsweredWhileDpsIsSlow) {
 }
 
 TEST_F(Provisioning, TheStoredIdentityServesWithoutDps) {
+    cloud.set_at_once(true);
     begin();
     ASSERT_EQ(wait_for_identity(), "dev-1");
     device.stop(Service::identityd, SIGTERM);
@@ -191,6 +194,7 @@ TEST_F(Provisioning, TheStoredIdentityServesWithoutDps) {
 }
 
 TEST_F(Provisioning, ReprovisioningReplacesTheIdentityOnlyByANewOne) {
+    cloud.set_at_once(true);
     begin();
     ASSERT_EQ(wait_for_identity(), "dev-1");
     cloud.set_device_id("dev-2");
@@ -206,6 +210,7 @@ TEST_F(Provisioning, ReprovisioningReplacesTheIdentityOnlyByANewOne) {
 }
 
 TEST_F(Provisioning, OtherSettingsMeanANewRegistrationAtTheNextStart) {
+    cloud.set_at_once(true);
     begin();
     ASSERT_EQ(wait_for_identity(), "dev-1");
     device.stop(Service::identityd, SIGTERM);
@@ -226,6 +231,7 @@ TEST_F(Provisioning, ARegistrationInFlightIsJoined) {
 }
 
 TEST_F(Provisioning, ItWaitsForItsNeighbours) {
+    cloud.set_at_once(true);
     write_credentials("dev-1");
     write_identity_settings();
     device.start(Service::identityd);
@@ -239,6 +245,7 @@ TEST_F(Provisioning, MemoryOfTheThreeDaemonsIsSmall) {
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
     GTEST_SKIP() << "a sanitizer takes memory of its own";
 #endif
+    cloud.set_at_once(true);
     begin();
     ASSERT_EQ(wait_for_identity(), "dev-1");
     std::this_thread::sleep_for(std::chrono::seconds(1));

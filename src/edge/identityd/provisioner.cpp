@@ -42,6 +42,8 @@ Result<std::optional<json::value>> read_payload(const DpsSettings& dps) {
 
 // Says what the failure of a call means here, and what mends it.
 Error advise(const Error& error, const DpsSettings& dps) {
+    if (error.message().find("is this machine's clock right") != std::string::npos)
+        return error.wrap("DPS cannot be trusted").with_hint("set this device's clock: timedatectl set-ntp true");
     if (error.message().find("is not trusted") != std::string::npos)
         return error.wrap("DPS cannot be trusted")
             .with_hint(
