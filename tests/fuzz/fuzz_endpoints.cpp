@@ -134,6 +134,7 @@ private:
     provisioning::LinkedHubs linked_hubs_{*store_, clock_, random_, nobody_, hub_name};
     provisioning::Enrollments enrollments_{*store_, groups_, clock_, random_, {hub_name, &linked_hubs_}};
     provisioning::CaCertificates ca_certificates_{*store_, groups_, clock_, random_};
+    provisioning::GroupCrls group_crls_{*store_, groups_, clock_};
     hub::Registry registry_{*store_, clock_, random_};
     provisioning::Events events_{*store_};
     provisioning::Refusals refusals_{*store_, clock_};
@@ -155,6 +156,7 @@ private:
                                   .https = "127.0.0.1:443",
                                   .started = clock_.now(),
                                   .ca_pem = "the CA",
+                                  .group_crls = &group_crls_,
                                   .linked_hubs = &linked_hubs_};
     net::HttpHandler handler_ = endpoints::https_handler(services_);
     std::string token_ = wire::make_sas(hub_name, policies_.current()->find("owner")->primary_key.bytes(), "owner",
