@@ -108,9 +108,16 @@ TEST(EstTarget, WithoutAUrlItIsAnErrorAndNoCrash) {
     EXPECT_FALSE(est_target_of_identity(*settings, {"est-id", "est-id"}));
 }
 
+TEST(EstTarget, AWrongUrlIsAnErrorOfItsCertificateAlone) {
+    // The original speaks EST without TLS, too.
+    const auto settings = settings_of(
+        "[cert_issuance.a]\nmethod = \"est\"\nurl = \"http://x\"\n[cert_issuance.est.urls]\ndefault = \"https://y\"\n");
+    ASSERT_TRUE(settings);
+    EXPECT_THAT(est_target(*settings, "a").error().chain(), HasSubstr("must be https"));
+    EXPECT_TRUE(est_target(*settings, "b"));
+}
+
 TEST(Settings, MistakesAreNamed) {
-    EXPECT_THAT(settings_of("[cert_issuance.a]\nmethod = \"est\"\nurl = \"http://x\"\n").error().chain(),
-                HasSubstr("https"));
     EXPECT_THAT(settings_of("[cert_issuance.a]\nmethod = \"est\"\nidentity_cert = \"x\"\n").error().chain(),
                 HasSubstr("go together"));
     EXPECT_FALSE(settings_of("[cert_issuance.est]\ntrusted_certs = \"x\"\n"));

@@ -13,7 +13,6 @@ constexpr int rounds = 20;
 TEST_F(IssuedDevice, ProvisionsAfterEveryKill) {
     // A renewal every second, which is the least pause, and one soon after each start.
     est.set_life(20s);
-    cloud.set_at_once(true);
     write_settings(renewing("1%", "1%"));
     start_all();
     ASSERT_TRUE(eventually([&] { return provisioned(); })) << log();

@@ -19,19 +19,19 @@ TEST_F(IssuedDevice, GetsItsCertificateAndRegistersWithIt) {
     ASSERT_TRUE(eventually([&] { return provisioned(); })) << log();
     EXPECT_THAT(est.operations(), ElementsAre("simpleenroll by dev-1"));
     EXPECT_TRUE(whole());
+    EXPECT_EQ(certificate()->public_key()->spec().text(), "ec:p256") << "as the server asks for it";
     EXPECT_EQ(cloud.seen().front().leaf, "dev-1");
     EXPECT_EQ(cloud.seen().front().chain, 2U);
     EXPECT_TRUE(provision());
     EXPECT_EQ(est.operations().size(), 1U) << "what is there is used";
 }
 
-TEST_F(IssuedDevice, MakesTheKeyThatTheServerAsksFor) {
-    // SEQUENCE { SEQUENCE { id-ecPublicKey, SET { prime256v1 } } }
-    est.set_csr_attributes("MBcwFQYHKoZIzj0CATEKBggqhkjOPQMBBw==");
+TEST_F(IssuedDevice, MakesTheUsualKeyForAServerThatDoesNotMind) {
+    est.set_csr_attributes("");
     write_settings(renewing("80%", "4%"));
     start_all();
     ASSERT_TRUE(eventually([&] { return provisioned(); })) << log();
-    EXPECT_EQ(certificate()->public_key()->spec().text(), "ec:p256");
+    EXPECT_EQ(certificate()->public_key()->spec().text(), "rsa:2048");
 }
 
 TEST_F(IssuedDevice, WaitsForAnIssuerThatIsAway) {

@@ -18,6 +18,9 @@ protected:
     IssuedDevice() {
         est.allow_password("dev-1", "pw");
         est.allow_certificate("*");
+        cloud.set_at_once(true);
+        // SEQUENCE { SEQUENCE { id-ecPublicKey, SET { prime256v1 } } }: such keys are made in no time.
+        est.set_csr_attributes("MBcwFQYHKoZIzj0CATEKBggqhkjOPQMBBw==");
     }
 
     void write_settings(const std::string& renewal, const std::string& provisioning = "") {

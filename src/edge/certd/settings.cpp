@@ -53,10 +53,10 @@ Result<EstAuth> auth_of(const json::object& table, const std::string& where) {
     return auth;
 }
 
-Result<std::string> url_of(std::string url, const std::string& where) {
+// What is wrong with it is said when it is to be used: other certificates are served all the same.
+std::string without_slash(std::string url) {
     while (url.ends_with('/')) url.pop_back();
-    if (starts_with_ignore_case(url, "https://") && url.find_first_of("?#@ ") == std::string::npos) return url;
-    return fail(Errc::invalid_argument, "{} is \"{}\"; it must be https://host[:port]/path", where, printable(url));
+    return url;
 }
 
 Result<std::optional<renewal::Policy>> policy_of(const json::object& table, std::string_view name,
@@ -77,9 +77,7 @@ Result<Issuance> read_issuance_of(const json::object& options, const std::string
         return fail(Errc::invalid_argument, "cert_issuance.{}.expiry_days is {}; 1 to 36500", id, *days);
     if (days) issuance.expiry_days = static_cast<int>(*days);
     MUSTER_TRY(auto url, optional_string(options, "url"));
-    if (url) {
-        MUSTER_TRY(issuance.url, url_of(std::move(*url), where + ".url"));
-    }
+    if (url) issuance.url = without_slash(std::move(*url));
     MUSTER_TRY(issuance.auth, auth_of(options, where));
     MUSTER_TRY(issuance.auto_renew, policy_of(options, "auto_renew", where));
     return issuance;
@@ -110,7 +108,7 @@ Result<EstSettings> read_est(const json::object& est) {
         for (const auto& entry : *urls) {
             const std::string id(entry.key());
             MUSTER_TRY(auto url, required_string(*urls, id));
-            MUSTER_TRY(settings.urls[id], url_of(std::move(url), "cert_issuance.est.urls." + id));
+            settings.urls[id] = without_slash(std::move(url));
         }
     MUSTER_TRY(const auto policy, policy_of(est, "identity_auto_renew", "cert_issuance.est"));
     settings.identity_auto_renew = policy.value_or(renewal::Policy{});
@@ -222,6 +220,11 @@ Result<EstTarget> est_target(const Settings& settings, const std::string& id) {
                                               printable(id)))
                 .with_hint("set default = \"https://...\" in [cert_issuance.est.urls] of /etc/aziot/config.toml, "
                            "then run: iotedge config apply"));
+    if (!starts_with_ignore_case(target.url, "https://") || target.url.find_first_of("?#@ ") != std::string::npos)
+        return fail(Error(Errc::conflict, fmt::format("certificate \"{}\": the EST server's url is \"{}\"; it must be "
+                                                      "https://host[:port]/path",
+                                                      printable(id), printable(target.url)))
+                        .with_hint("correct it in /etc/aziot/config.toml, then run: iotedge config apply"));
     target.auth = issuance != nullptr && issuance->auth.any() ? issuance->auth : settings.est.auth;
     return target;
 }
