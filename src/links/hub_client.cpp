@@ -74,9 +74,18 @@ Task<Result<net::HttpResponse>> RegistryClient::call(std::string method, std::st
 }
 
 Task<Result<>> RegistryClient::put_device(const RemoteDevice& device) {
+    if (device.known) {
+        MUSTER_CO_TRY(auto held, co_await find(device.device_id));
+        if (held) co_return co_await refresh(device, std::move(*held));
+    }
     MUSTER_CO_TRY(const auto answer, co_await call("POST", "/devices", json::serialize(create_request(device))));
     auto created = read_create_answer(answer.status, answer.body);
-    if (!created && created.error().code() == Errc::already_exists) co_return co_await refresh(device);
+    if (!created && created.error().code() == Errc::already_exists) {
+        // Of an attempt before whose answer was lost, of a registration long ago, or made by hand.
+        MUSTER_CO_TRY(auto held, co_await find(device.device_id));
+        if (!held) co_return fail(Errc::io, "the device was deleted from the hub at the same time");
+        co_return co_await refresh(device, std::move(*held));
+    }
     // Ours takes reported properties along. A hub that takes none from a service still takes the device.
     const bool without = !created && created.error().code() == Errc::invalid_argument && !device.twin.reported.empty();
     if (!without) co_return created;
@@ -85,12 +94,15 @@ Task<Result<>> RegistryClient::put_device(const RemoteDevice& device) {
     co_return co_await put_device(lighter);
 }
 
-// The device is there: of an attempt before whose answer was lost, of a registration before, or made by hand.
-Task<Result<>> RegistryClient::refresh(const RemoteDevice& device) {
-    MUSTER_CO_TRY(const auto answer, co_await call("GET", device_path("devices", device.device_id)));
-    if (answer.status == 404) co_return fail(Errc::io, "the device was deleted from the hub at the same time");
+Task<Result<std::optional<json::object>>> RegistryClient::find(const std::string& device_id) {
+    MUSTER_CO_TRY(const auto answer, co_await call("GET", device_path("devices", device_id)));
+    if (answer.status == 404) co_return std::nullopt;
     if (!good(answer)) co_return refused(answer);
     MUSTER_CO_TRY(auto held, read_device(answer.body));
+    co_return std::optional(std::move(held));
+}
+
+Task<Result<>> RegistryClient::refresh(const RemoteDevice& device, json::object held) {
     const bool edge = is_edge(held);
     if (edge && !device.edge)
         co_return fail(
@@ -133,12 +145,9 @@ Task<Result<bool>> RegistryClient::remove_device(const std::string& device_id,
                                                  const std::optional<hub::DeviceCredential>& only_with) {
     std::string etag(any_etag);
     if (only_with) {
-        MUSTER_CO_TRY(const auto answer, co_await call("GET", device_path("devices", device_id)));
-        if (answer.status == 404) co_return false;
-        if (!good(answer)) co_return refused(answer);
-        MUSTER_CO_TRY(const auto held, read_device(answer.body));
-        if (!has_credential(held, *only_with)) co_return false;
-        etag = string_or(held, "etag", any_etag);
+        MUSTER_CO_TRY(const auto held, co_await find(device_id));
+        if (!held || !has_credential(*held, *only_with)) co_return false;
+        etag = string_or(*held, "etag", any_etag);
     }
     MUSTER_CO_TRY(const auto answer, co_await call("DELETE", device_path("devices", device_id), {}, etag));
     if (answer.status == 404) co_return false;

@@ -29,7 +29,9 @@ private:
     // Any status is an answer.
     Task<Result<net::HttpResponse>> call(std::string method, std::string path, std::string body = {},
                                          std::string if_match = {});
-    Task<Result<>> refresh(const provisioning::RemoteDevice& device);
+    // Nothing when it is not there.
+    Task<Result<std::optional<json::object>>> find(const std::string& device_id);
+    Task<Result<>> refresh(const provisioning::RemoteDevice& device, json::object held);
     Task<Result<>> update_identity(const provisioning::RemoteDevice& device, json::object held);
 
     std::string name_;

@@ -158,10 +158,12 @@ Task<Result<std::optional<OwnTwin>>> DeliveryWork::own_twin(const AssignmentOrde
 Task<Outcome> DeliveryWork::create(DeliveryQueue& queue, const LinkedHub& hub, const AssignmentOrder& order,
                                    const std::optional<TwinCopy>& copy) {
     auto change = twin_change(order, effect_of(order), copy);
+    const bool known = equals_ignore_case(order.from_hub, order.hub) && order.from_device == order.device_id;
     const RemoteDevice device{.device_id = order.device_id,
                               .credential = order.credential,
                               .edge = order.edge,
                               .twin = std::move(change.twin),
+                              .known = known,
                               .replace_twin = change.replace};
     auto client = queue.take_client(tools_.outside, hub);
     if (!client) co_return trouble(std::move(client).error());

@@ -26,6 +26,7 @@ struct RemoteDevice {
     hub::DeviceCredential credential;
     bool edge = false;
     TwinCopy twin;
+    bool known = false;         // it should be there already: looked for before it is created
     bool replace_twin = false;  // an identity that is there gets this twin, too (all but its reported properties)
 };
 
