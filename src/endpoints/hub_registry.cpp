@@ -197,9 +197,9 @@ Task<net::HttpResponse> twins(const Exchange& exchange) {
     if (exchange.is("PUT")) {
         auto body = exchange.body();
         if (!body) co_return hub_error(exchange, body.error());
-        const auto written = co_await exchange.services.registry.replace_twin(
-            segments[1], of_module ? segments[3] : "", std::move(*body), exchange.if_match(),
-            origin_of(exchange, **policy));
+        const auto written = co_await exchange.services.registry.replace_twin(segments[1], of_module ? segments[3] : "",
+                                                                              std::move(*body), exchange.if_match(),
+                                                                              origin_of(exchange, **policy));
         log_change(exchange, **policy, "twin replaced", outcome_of(written));
         co_return object_answer(exchange, written);
     }
