@@ -93,7 +93,8 @@ private:
                 // New sessions go first: those that are open come to their end.
                 if (services_.throttle.refuses_sessions()) {
                     services_.metrics.throttled(to_string(provisioning::Limit::overload));
-                    finish(Error(Errc::throttled, "the service has more to do than it can"));
+                    finish(Error(Errc::throttled, "the service has more to do than it can"),
+                           amqp::condition::connection_forced);
                 }
             } else if (const auto* attached = std::get_if<amqp::Attached>(&*event)) {
                 front_.attach(*attached);
@@ -117,10 +118,11 @@ private:
         connection_.sasl_outcome(*answer.outcome);
     }
 
-    // Our end of the conversation, with the reason for both sides.
-    void finish(Error reason) {
+    // Our end of the conversation, with the reason for both sides. A client that hears of connection_forced connects
+    // again.
+    void finish(Error reason, const char* condition = amqp::condition::limit_exceeded) {
         if (std::exchange(over_, true)) return;
-        connection_.close({amqp::condition::limit_exceeded, reason.message(), {}});
+        connection_.close({condition, reason.message(), {}});
         ending_ = std::unexpected(std::move(reason));
     }
 

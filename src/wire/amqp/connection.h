@@ -25,6 +25,7 @@ inline constexpr const char* not_found = "amqp:not-found";
 inline constexpr const char* unauthorized = "amqp:unauthorized-access";
 inline constexpr const char* not_allowed = "amqp:not-allowed";
 inline constexpr const char* limit_exceeded = "amqp:resource-limit-exceeded";
+inline constexpr const char* connection_forced = "amqp:connection:forced";
 inline constexpr const char* framing_error = "amqp:connection:framing-error";
 inline constexpr const char* message_too_large = "amqp:link:message-size-exceeded";
 inline constexpr const char* argument_error = "com.microsoft:argument-error";
