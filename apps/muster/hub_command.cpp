@@ -103,6 +103,11 @@ std::string state_text(const json::object& hub) {
     return text_at(hub, "builtIn") == "true" ? "built in" : text_at(hub, "state.status");
 }
 
+std::string round_trip(const json::object& state) {
+    const auto microseconds = parse_integer<std::int64_t>(text_at(state, "latencyMicroseconds"));
+    return microseconds ? fmt::format("{:.1f} ms", static_cast<double>(*microseconds) / 1000) : std::string();
+}
+
 std::string latencies_text(const json::object& hub) {
     std::string text;
     const auto* rules = find_member(hub, "latencies");
@@ -122,9 +127,7 @@ void print_hub(const Context& context, const json::object& hub) {
     if (const auto* state = object_at(hub, "state"); state != nullptr) {
         facts.add("Since", long_time(*state, "sinceUtc", context.io.now));
         facts.add("Problem", string_or(*state, "problem"));
-        facts.add("Round trip", text_at(*state, "latencyMilliseconds").empty()
-                                    ? ""
-                                    : fmt::format("{} ms", text_at(*state, "latencyMilliseconds")));
+        facts.add("Round trip", round_trip(*state));
         facts.add("Waiting for it", text_at(*state, "waiting"));
     }
     facts.add("Address", string_or(hub, "address"));

@@ -92,8 +92,7 @@ json::object state_json(const HubState& state) {
     out["status"] = health.since == TimePoint() ? "untried" : health.problem.empty() ? "reachable" : "unreachable";
     if (health.since != TimePoint()) out["sinceUtc"] = format_utc(health.since);
     if (!health.problem.empty()) out["problem"] = health.problem;
-    if (const auto latency = state.latency())
-        out["latencyMilliseconds"] = static_cast<double>(latency->count()) / 1000.0;
+    if (const auto latency = state.latency()) out["latencyMicroseconds"] = latency->count();
     return out;
 }
 
@@ -275,6 +274,8 @@ Task<Result<>> LinkedHubs::try_out(const LinkedHubRecord& record) {
     if (!client) co_return failed(client.error());
     const auto round_trip = co_await (*client)->probe();
     if (!round_trip) co_return failed(round_trip.error());
+    hub.state->measured(*round_trip);
+    hub.state->works(clock_.now());
     co_return Result<>();
 }
 
