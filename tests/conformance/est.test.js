@@ -7,6 +7,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { before, describe, it } = require('node:test');
 const muster = require('./lib/muster');
+const mqtt = require('./lib/raw-mqtt');
 const pki = require('./lib/openssl');
 
 const v = 'api-version=2026-11-01';
@@ -280,6 +281,31 @@ describe('a certificate request in the registration', () => {
     const lookup = await muster.request('POST', `/${muster.idScope}/registrations/est-csr-1?${preview}`,
       { body: { registrationId: 'est-csr-1', csr: der }, cert: onboarding.chain, key: onboarding.key });
     assert.equal(lookup.status, 400);
+  });
+  it('comes over MQTT, too', async () => {
+    const ca = pki.authority('est mqtt');
+    await putGroup('mqtt', { credentialPolicyName: 'default', attestation: { type: 'x509', x509: { signingCertificates: { primary: { certificate: ca.cert } } } } });
+    const d = pki.device('est-csr-4', ca);
+    const body = JSON.stringify({ registrationId: 'est-csr-4', csr: fs.readFileSync(request('est-csr-4').derFile).toString('base64') });
+    const session = async (version) => {
+      const opened = await mqtt.Session.open({ cert: d.chain, key: d.key });
+      opened.send(mqtt.connect({ user: mqtt.userName('est-csr-4', { query: `api-version=${version}` }) }), mqtt.subscribe(mqtt.responses, 0));
+      assert.equal((await opened.next()).type, 2);
+      assert.equal((await opened.next()).type, 9);
+      return opened;
+    };
+    const older = await session('2019-03-31');
+    older.send(mqtt.publish(mqtt.registerTopic('1'), body, { qos: 0 }));
+    assert.match((await older.next()).json.message, /not known in api-version 2019-03-31/);
+    older.close();
+    const newer = await session('2025-07-01-preview');
+    newer.send(mqtt.publish(mqtt.registerTopic('1'), body, { qos: 0 }));
+    const { operationId } = (await newer.next()).json;
+    newer.send(mqtt.publish(mqtt.statusTopic('2', operationId), '', { qos: 0 }));
+    const { registrationState } = (await newer.next()).json;
+    newer.close();
+    assert.equal(registrationState.status, 'assigned');
+    assert.equal(registrationState.issuedCertificateChain.length, 3);
   });
   it('is refused where the enrollment issues none, and the device is not registered then', async () => {
     const plain = pki.device('est-csr-3', factory);
