@@ -155,7 +155,8 @@ Task<> AmqpProvisioning::answer(const amqp::Received& received) {
     // Without one, the id of the request is what AMQP's clients look for.
     if (std::holds_alternative<std::monostate>(message.correlation_id)) message.correlation_id = request.id;
     message.body = json::serialize(answer.body);
-    if (const auto sent = connection_.send(*back, message, true); !sent) co_return refuse(sent.error());
+    // Unsettled: there are clients that insist on accepting what they got.
+    if (const auto sent = connection_.send(*back, message, false); !sent) co_return refuse(sent.error());
     connection_.accept(received);
 }
 

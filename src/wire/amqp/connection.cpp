@@ -474,7 +474,8 @@ Result<> Connection::send(LinkId id, const Message& message, bool settled) {
     auto* delivery = pn_delivery(entry->link, pn_dtag(reinterpret_cast<const char*>(&number), sizeof number));
     pn_link_send(entry->link, bytes.data(), bytes.size());
     pn_link_advance(entry->link);
-    if (settled && pn_link_remote_snd_settle_mode(entry->link) != PN_SND_UNSETTLED) pn_delivery_settle(delivery);
+    const auto wanted = pn_link_remote_snd_settle_mode(entry->link);
+    if (wanted == PN_SND_SETTLED || (settled && wanted != PN_SND_UNSETTLED)) pn_delivery_settle(delivery);
     return {};
 }
 

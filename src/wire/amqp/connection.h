@@ -137,8 +137,9 @@ public:
 
     void accept(const Received& received);
     void reject(const Received& received, const Condition& condition);
-    // On a link that the peer reads. `settled`: no Outcome is wanted, if the peer lets us have it so. Waits for the
-    // peer's credit; Errc::throttled when more than 4 messages already do.
+    // On a link that the peer reads. `settled`: no Outcome is wanted. A peer that asked for the one or the other when
+    // it attached has its way. Waits for the peer's credit; Errc::throttled when more than 4 messages already do, or 64
+    // have no outcome.
     Result<> send(LinkId link, const Message& message, bool settled);
     // Whether a link has room for one more message that waits.
     bool has_room(LinkId link) const;
