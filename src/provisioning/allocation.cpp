@@ -20,8 +20,10 @@ using Candidates = std::vector<const LinkedHub*>;
 
 constexpr std::int64_t equally_near_us = 5'000;
 constexpr std::int64_t unknown_latency = std::numeric_limits<std::int64_t>::max();
-// How much the newest round trip counts among the last ones.
-constexpr std::int64_t smoothing = 8;
+// How much the newest round trip counts among the last ones. What makes one slow is seldom the way: the first has a
+// handshake in it, others a busy hub. So a faster one counts more.
+constexpr std::int64_t of_a_slower = 8;
+constexpr std::int64_t of_a_faster = 2;
 
 std::unexpected<Error> no_hub(std::string message, std::string hint) {
     return fail(Error(Errc::not_found, std::move(message)).with_hint(std::move(hint)).with_number(code::no_hub));
@@ -135,7 +137,8 @@ std::optional<std::chrono::microseconds> HubState::latency() const {
 
 void HubState::measured(std::chrono::microseconds round_trip) {
     const auto before = latency_us_.load();
-    latency_us_ = before < 0 ? round_trip.count() : before + (round_trip.count() - before) / smoothing;
+    const auto change = round_trip.count() - before;
+    latency_us_ = before < 0 ? round_trip.count() : before + change / (change < 0 ? of_a_faster : of_a_slower);
 }
 
 HubState::Health HubState::health() const {
