@@ -152,12 +152,11 @@ void add_events_command(CLI::App& app, Context& context) {
     auto* after = verb.add_option("--after", options->after, "those after the event with this id")
                       ->check(CLI::Number.description(""))
                       ->type_name("ID");
-    auto* last =
-        verb.add_option_function<std::size_t>(
-                "-n,--last", [options](const std::size_t& count) { options->last = count; },
-                fmt::format("begin with so many of the last ones; default {}, with --follow 0", shown_by_default))
-            ->check(CLI::Range(std::size_t{0}, std::size_t{1000}).description(""))
-            ->type_name("N");
+    auto* last = verb.add_option("-n,--last", options->last,
+                                 fmt::format("begin with so many of the last ones; default {}, with --follow 0",
+                                             shown_by_default))
+                     ->check(CLI::Range(std::size_t{0}, std::size_t{1000}).description(""))
+                     ->type_name("N");
     since->excludes(after)->excludes(last);
     after->excludes(last);
     verb.callback([&context, options] { context.finish(show(context, *options)); });
