@@ -166,6 +166,47 @@ for _ in $(seq 100); do
     sleep 0.1
 done
 expect "identityd has keyd sign, and tries the service" "provisioning .*registrationId=with-a-key" "$scratch/out"
+if command -v swtpm >/dev/null; then
+    echo "== a TPM, which tpmd alone uses and identityd alone asks for"
+    mkdir "$scratch/tpm"
+    swtpm socket --tpm2 --tpmstate "dir=$scratch/tpm" --server type=tcp,port=23210 --ctrl type=tcp,port=23211 \
+        --flags not-need-init,startup-clear >/dev/null 2>&1 & tpm=$!
+    cat >/etc/aziot/config.toml <<END
+hostname = "press-7"
+[provisioning]
+source = "dps"
+global_endpoint = "https://127.0.0.1:9"
+id_scope = "0ne00ABCDEF"
+[provisioning.attestation]
+method = "tpm"
+registration_id = "with-a-tpm"
+[tpm]
+tcti = "swtpm:host=127.0.0.1,port=23210"
+END
+    says config apply; is 1
+    expect "the group that it takes" "usermod -aG aziottpm aziotid" "$scratch/out"
+    sed -n 's/^    to mend it: //p' "$scratch/out" | bash -e
+    says config apply; is 0
+    for _ in $(seq 100); do
+        says system logs -- -n 40
+        sed -i '1,/registrationId=with-a-tpm/d' "$scratch/out"
+        grep -q 'cannot be' "$scratch/out" && break
+        sleep 0.1
+    done
+    expect "the TPM is asked for its keys" "aziot-tpmd: .*listening" "$scratch/out"
+    expect "then the service is called" "DPS cannot be reached" "$scratch/out"
+    stat -c '%U' "/proc/$(pgrep -f '^aziot-tpmd$')" >"$scratch/out"
+    expect "user of tpmd" "^aziottpm$" "$scratch/out"
+    stat -c '%U %G %a' /run/aziot/tpmd.sock >"$scratch/out"
+    expect "socket of tpmd" "^aziottpm aziottpm 660$" "$scratch/out"
+    setpriv --reuid aziotks --regid aziotks --init-groups curl -s --unix-socket /run/aziot/tpmd.sock \
+        'http://x/get_tpm_keys?api-version=2020-09-01' >"$scratch/out" 2>&1 || echo "refused" >"$scratch/out"
+    expect "others may not ask it" "^refused$" "$scratch/out"
+    kill -KILL "$tpm"
+    wait "$tpm" 2>/dev/null || true
+else
+    echo "SKIPPED: swtpm is not installed: a TPM is NOT used as tpmd's user"
+fi
 says system stop; is 0
 kill -TERM "$supervisor"
 if wait "$supervisor"; then

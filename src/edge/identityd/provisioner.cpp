@@ -49,8 +49,9 @@ Error advise(const Error& error, const DpsSettings& dps) {
             .with_hint(
                 "save the service's CA (on the server: muster trust) and name it in [provisioning] of "
                 "/etc/aziot/config.toml: global_endpoint_ca = \"file:///...\", then run: iotedge config apply");
-    const bool network = error.code() == Errc::unavailable || error.code() == Errc::timeout;
-    if (!network || error.message().starts_with("DPS")) return error;
+    const bool away = error.code() == Errc::unavailable || error.code() == Errc::timeout;
+    const bool named = error.message().starts_with("DPS") || error.message().starts_with("the TPM");
+    if (!away || named) return error;
     return error.wrap(fmt::format("DPS at {} cannot be reached", dps.global_endpoint))
         .with_hint("look at the network, and at global_endpoint in [provisioning] of /etc/aziot/config.toml");
 }

@@ -63,7 +63,7 @@ Task<Result<json::object>> describe_credential_of(Neighbours, TpmSettings) {
 Task<Result<TpmChallenge>> meet_challenge(tpmd::Client tpm, std::string endpoint, Registration registration,
                                           CloudSettings cloud) {
     auto keys = co_await tpm.keys();
-    if (!keys) co_return fail(keys.error().wrap(Errc::unavailable, "the device's TPM cannot be asked for its keys"));
+    if (!keys) co_return fail(keys.error().wrap(Errc::unavailable, "the TPM cannot be asked for its keys"));
     registration.tpm = std::move(*keys);
     // Nothing authorizes this request: it is answered with what the next one is to be signed with.
     MUSTER_CO_TRY(auto client,

@@ -64,7 +64,6 @@ struct Supervisor::Managed {
     Managed(Service which, asio::io_context& loop) : service(which), name(unit_name(which)), wake(loop), down(loop) {}
     Service service;
     std::string name;
-    std::optional<Identity> run_as;
     std::optional<ListeningSocket> socket;
     State state = State::inactive;
     bool wanted = false;
@@ -116,7 +115,6 @@ Result<> Supervisor::prepare(Managed& managed) {
     const auto state = paths_.state_directory(managed.service);
     MUSTER_CHECK(make_directories(state, 0700));
     if (!paths_.rooted()) {
-        MUSTER_TRY(managed.run_as, identity_of(paths_, user));
         if (::chown(state.c_str(), owner.uid, owner.gid) != 0)
             return fail(errno_error(fmt::format("cannot set the owner of {}", state.string()), errno));
     }
@@ -182,8 +180,21 @@ Task<> Supervisor::wait_for_caller(Managed& managed) {
     socket->cancel();
 }
 
+// Anew for each start: an administrator may have put the user into a group meanwhile.
+Result<std::optional<Identity>> Supervisor::runs_as(const Managed& managed) const {
+    if (paths_.rooted()) return std::nullopt;
+    MUSTER_TRY(const auto user, service_user(paths_, user_name(managed.service)));
+    MUSTER_TRY(auto identity, identity_of(paths_, user));
+    return std::optional(std::move(identity));
+}
+
 Task<> Supervisor::run_once(Managed& managed) {
-    auto child = start_child({managed.service, program_, managed.run_as, managed.socket->fd(), log_level_});
+    const auto run_as = runs_as(managed);
+    if (!run_as) {
+        managed.reason = run_as.error().chain();
+        co_return;
+    }
+    auto child = start_child({managed.service, program_, *run_as, managed.socket->fd(), log_level_});
     if (!child) {
         managed.reason = child.error().chain();
         co_return;

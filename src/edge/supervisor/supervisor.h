@@ -71,6 +71,7 @@ private:
     Result<> prepare();
     Result<> prepare(Managed& service);
     Task<> keep(Managed& service);
+    Result<std::optional<Identity>> runs_as(const Managed& service) const;
     Task<> run_once(Managed& service);
     Task<> wait_for_caller(Managed& service);
     Task<> pump_output(Managed& service, int output);
