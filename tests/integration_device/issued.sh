@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Certificates that are issued to the device, with the real programs in a network and mount namespace of their own: by
-# musterd's EST server (a one-time password, a bootstrap certificate, a renewal that is due), by a foreign EST server
+# musterd's EST server (a one-time password, a proxy, a bootstrap certificate, a renewal that is due), by a foreign EST server
 # (GlobalSign's, in Go, where it can be built), by the device's own authority; each registers with musterd.
 # usage: issued.sh BIN_DIR; the last line counts; 77: skipped.
 set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 if [ "${1:-}" != --inside ]; then
-    for tool in jq curl openssl faketime; do
+    for tool in jq curl openssl faketime tinyproxy; do
         command -v "$tool" >/dev/null || { echo "SKIPPED: $tool is not installed"; exit 77; }
     done
     if [ "$(id -u)" != 0 ] || ! unshare --net --mount --pid --fork true 2>/dev/null; then
@@ -154,6 +154,22 @@ ok "the device gets a certificate and registers" registers press-1
 ok "the service knows the device" service registration show press-1
 ok "openssl finds its chain in order" chain_is_in_order
 ok "the password is in no log" is_in_no_log "$password"
+
+echo "== through the proxy of [proxy]"
+printf 'Port 3128\nListen 127.0.0.1\nAllow 127.0.0.1\nConnectPort 443\nLogFile "%s/proxy.log"\nLogLevel Connect\n' "$work" >proxy.conf
+tinyproxy -d -c proxy.conf >/dev/null 2>&1 </dev/null &
+pid[proxy]=$!
+device press-9
+password=$(service authority one-time-password press-9 --group plant --output json | jq -r .password)
+{
+    printf 'registration_id = "press-9"\n[provisioning.attestation.identity_cert]\nmethod = "est"\n'
+    est_of_musterd "username = \"press-9\"
+password = \"$password\""
+    printf '[proxy]\nurl = "http://127.0.0.1:3128"\n'
+} >press-9.toml
+ok "the device gets a certificate and registers" registers press-9
+ok "by the proxy's log" test "$(grep -c 'CONNECT localhost:443' proxy.log)" -ge 3
+end proxy
 
 echo "== the same, with a renewal that is due: the service's clock was a day behind when it issued"
 end supervisor musterd

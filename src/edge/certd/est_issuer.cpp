@@ -51,6 +51,19 @@ struct EstIssuer::Flight {
     Result<Chain> result = fail(Errc::unavailable, "the enrolment was broken off");
 };
 
+// However it ends, nobody is left waiting.
+struct EstIssuer::Landing {
+    std::map<std::string, std::shared_ptr<Flight>>& flights;
+    std::string id;
+    std::shared_ptr<Flight> flight;
+
+    ~Landing() {
+        const auto own = flights.find(id);
+        if (own != flights.end() && own->second == flight) flights.erase(own);
+        flight->landed.cancel();
+    }
+};
+
 EstIssuer::EstIssuer(keyd::Client keys, const Clock& clock, EstClient::Pace pace)
     : keys_(std::move(keys)), clock_(clock), pace_(pace), one_bootstrap_({1, 16, std::chrono::seconds(45)}) {}
 
@@ -173,6 +186,7 @@ Task<Result<EstCredential>> EstIssuer::identity(CurrentPtr now, EstTarget target
     }
     if (!co_await one_bootstrap_.enter(0))
         co_return fail(Errc::throttled, "the EST certificate \"{}\" is being got by another request", ids.certificate);
+    const Turn turn{one_bootstrap_};
     // Another request may have got it meanwhile.
     credential = co_await credential_of(now, ids, "the EST certificate");
     if (!credential || clock_.now() > credential->chain.front().not_after()) {
@@ -180,7 +194,6 @@ Task<Result<EstCredential>> EstIssuer::identity(CurrentPtr now, EstTarget target
         credential = chain ? co_await credential_of(now, ids, "the EST certificate")
                            : Result<EstCredential>(fail(chain.error()));
     }
-    one_bootstrap_.leave(0);
     co_return credential;
 }
 
@@ -226,9 +239,8 @@ Task<Result<pki::CertificateChain>> EstIssuer::issue(CurrentPtr now, std::string
     }
     const auto flight = std::make_shared<Flight>(std::move(key), co_await boost::asio::this_coro::executor);
     flights_[id] = flight;
+    const Landing landing{flights_, id, flight};
     flight->result = co_await issue_first(std::move(now), id, request);
-    if (const auto own = flights_.find(id); own != flights_.end() && own->second == flight) flights_.erase(own);
-    flight->landed.cancel();
     co_return flight->result;
 }
 

@@ -18,6 +18,12 @@
 
 namespace muster::edge::certd {
 
+// A turn that was taken, given back when it goes.
+struct Turn {
+    Admission& of;
+    ~Turn() { of.leave(0); }
+};
+
 // For use from one loop, which it blocks for keyd's answers. `clock` outlives it.
 class EstIssuer {
 public:
@@ -51,6 +57,7 @@ private:
     using Chain = pki::CertificateChain;
 
     struct Flight;
+    struct Landing;
     Task<Result<Chain>> issue_first(CurrentPtr now, std::string id, const pki::Csr& request);
     Task<Result<Chain>> issue_unhurried(CurrentPtr now, std::string id, const pki::Csr& request);
     Task<Result<Chain>> enroll(CurrentPtr now, std::string url, Access access, const pki::Csr& request);

@@ -77,8 +77,8 @@ Task<Result<pki::CertificateChain>> LocalCa::issue(CurrentPtr now, std::string i
     const auto ids = *now->settings.local_ca;
     if (!co_await one_making_.enter(0))
         co_return fail(Errc::throttled, "the device's own authority is being made by another request");
+    const Turn turn{one_making_};
     auto chain = co_await authority(now, ids);
-    one_making_.leave(0);
     if (!chain) co_return fail(chain.error().wrap(fmt::format("certificate \"{}\"", printable(id))));
     Pairs pairs(now->files, keys_);
     MUSTER_CO_TRY(const auto key, co_await pairs.use_key(ids.key));
