@@ -1,8 +1,11 @@
 // [provisioning] in all its forms, [proxy] and parent_hostname: what is refused and how it is said, and what becomes of
 // the keys (facts/device.md 1.2, 1.3). What a good file becomes is in tests/golden/device_config.
 #include <gmock/gmock.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
+#include "base/bytes.h"
 #include "fixture.h"
 
 namespace muster::edge {
@@ -162,6 +165,39 @@ TEST_F(ProvisioningFiles, AKeyInTheFileGoesWhereKeydAloneReadsIt) {
         EXPECT_THAT(text, Not(HasSubstr(std::string(key_text))));
         EXPECT_THAT(text, Not(HasSubstr(std::string(key_bytes))));
     }
+}
+
+// Killed at each step: the key and the five files are all old or all new, and nothing staged is left lying about.
+TEST_F(ProvisioningFiles, TheKeyChangesWithTheFilesOrNotAtAll) {
+    const auto with = [&](const std::string& device, std::string_view bytes) {
+        configure(string_for("HostName=hub.example;DeviceId=" + device +
+                             ";SharedAccessKey=" + base64_encode(as_bytes(bytes))));
+    };
+    const auto directory = paths_.secrets_directory() / "keyd";
+    int rounds = 0;
+    for (bool died = true; died; ++rounds) {
+        with("old", "the old key of this device");
+        ASSERT_TRUE(run()->written);
+        with("new", "the new key of this device");
+        const pid_t child = fork();
+        if (child == 0) {
+            int step = 0;
+            (void)run(false, [&](std::string_view) {
+                if (step++ == rounds) kill(getpid(), SIGKILL);
+            });
+            _exit(0);
+        }
+        int status = 0;
+        waitpid(child, &status, 0);
+        died = WIFSIGNALED(status);
+        ASSERT_TRUE(recover_interrupted_apply(paths_));
+        const auto key = *read_file(directory / "device-id");
+        const auto settings = *read_file(paths_.generated_config("identityd"));
+        const bool is_new = settings.find("device_id = \"new\"") != std::string::npos;
+        EXPECT_EQ(key, is_new ? "the new key of this device" : "the old key of this device") << "round " << rounds;
+        EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory), {}), 1) << "round " << rounds;
+    }
+    EXPECT_EQ(rounds, 15);  // as with five files, and the key twice
 }
 
 TEST_F(ProvisioningFiles, AKeyOfUnusualSizeIsAWarning) {
