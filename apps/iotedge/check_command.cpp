@@ -83,6 +83,7 @@ int check(const edge::Paths& paths, const CheckArguments& arguments) {
     log::set_level(log::Level::error);
     const auto options = check_options(arguments);
     if (!knows_all(options.dont_run)) return wrong_usage;
+    warn_without_root(paths);
     for (const auto& name : arguments.without_effect)
         fmt::print(stderr, "note: {} has no effect: no container is needed here\n", name);
     Teller tell(arguments, clock);

@@ -1,5 +1,7 @@
 #include "commands.h"
 
+#include <unistd.h>
+
 namespace muster::iotedge {
 
 int report(const Error& error) {
@@ -11,6 +13,12 @@ int report(const Error& error) {
     }
     if (!hint.empty()) fmt::print(stderr, "    to mend it: {}\n", hint);
     return refused;
+}
+
+void warn_without_root(const edge::Paths& paths) {
+    if (paths.rooted() || ::geteuid() == 0) return;
+    fmt::print(stderr,
+               "note: without root the services' settings, keys and sockets are out of reach: sudo iotedge ...\n");
 }
 
 int not_in_this_version(const std::string& command, const std::string& needs) {

@@ -32,6 +32,9 @@ int write_configuration(const std::filesystem::path& file, const std::string& te
 int config_mp(const edge::Paths& paths, const std::string& given, const std::string& out, bool force);
 int config_import(const edge::Paths& paths, const std::string& given, const std::string& out, bool force);
 
+// Says so on standard error when this user cannot see all of a device.
+void warn_without_root(const edge::Paths& paths);
+
 struct CheckArguments {
     std::string dont_run;  // ids, apart by spaces
     std::string iothub_hostname;

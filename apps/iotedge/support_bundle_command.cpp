@@ -120,6 +120,7 @@ Result<> make(const edge::Paths& paths, const BundleArguments& arguments, const 
 
 int support_bundle(const edge::Paths& paths, const BundleArguments& arguments) {
     log::start(log::Level::error, log::Format::human);
+    warn_without_root(paths);
     const bool to_output = arguments.output == "-";
     const auto name = usual_name(SystemClock().now());
     std::filesystem::path file = arguments.output.empty() ? name : arguments.output;
