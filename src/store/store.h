@@ -1,12 +1,7 @@
 // The record store: transactions over typed records, awaited by services.
 #pragma once
 
-#include <boost/asio/associated_executor.hpp>
-#include <boost/asio/async_result.hpp>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
-
+#include <functional>
 #include <memory>
 
 #include "base/task.h"
@@ -25,12 +20,12 @@ public:
     // goes on, on its own reactor, once the transaction is durable.
     template <class Fn>
     auto transact(Fn fn) -> Task<std::invoke_result_t<Fn&, Tx&>> {
-        return run(&Driver::write, std::move(fn));
+        return run(&Driver::write, Function<std::invoke_result_t<Fn&, Tx&>>(std::move(fn)));
     }
     // The same for a `fn` that changes nothing: it sees one snapshot and waits for no writer.
     template <class Fn>
     auto read(Fn fn) -> Task<std::invoke_result_t<Fn&, Tx&>> {
-        return run(&Driver::read, std::move(fn));
+        return run(&Driver::read, Function<std::invoke_result_t<Fn&, Tx&>>(std::move(fn)));
     }
     // Blocking, for start-up.
     Result<> transact_now(std::function<Result<>(Tx&)> fn);
@@ -42,36 +37,24 @@ public:
 private:
     explicit Store(std::unique_ptr<Driver> driver) : driver_(std::move(driver)) {}
 
-    template <class Fn>
-    auto run(void (Driver::*submit)(Driver::Work, Driver::Done), Fn fn) -> Task<std::invoke_result_t<Fn&, Tx&>> {
-        using Outcome = std::invoke_result_t<Fn&, Tx&>;
+    using Submit = void (Driver::*)(Driver::Work, Driver::Done);
+    // One coroutine for each type of outcome, not for each function: they are what takes the compiler's time.
+    template <class Outcome>
+    using Function = std::move_only_function<Outcome(Tx&)>;
+
+    template <class Outcome>
+    Task<Outcome> run(Submit submit, Function<Outcome> fn) {
         std::optional<Outcome> outcome;
-        bool journaled = false;
-        Driver::Work work = [&](Session& session) -> Result<> {
-            Tx tx(session);
+        auto result = co_await perform(submit, [&](Tx& tx) -> Result<> {
             outcome.emplace(fn(tx));
-            journaled = tx.journaled();
             if (!*outcome) return std::unexpected(outcome->error());
             return {};
-        };
-        auto initiate = [&](auto handler) {
-            auto executor = boost::asio::get_associated_executor(handler);
-            (driver_.get()->*submit)(
-                std::move(work), [handler = std::move(handler),
-                                  guard = boost::asio::make_work_guard(executor)](Result<> result) mutable {
-                    boost::asio::post(guard.get_executor(),
-                                      [handler = std::move(handler), result = std::move(result)]() mutable {
-                                          std::move(handler)(std::move(result));
-                                      });
-                });
-        };
-        auto result = co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>&, void(Result<>)>(
-            initiate, boost::asio::use_awaitable);
+        });
         // A commit that failed undoes what the work believed it had done.
         if (!result) co_return std::unexpected(std::move(result).error());
-        if (journaled && on_journal_) on_journal_();
         co_return std::move(*outcome);
     }
+    Task<Result<>> perform(Submit submit, std::function<Result<>(Tx&)> fn);
 
     std::unique_ptr<Driver> driver_;
     std::function<void()> on_journal_;
