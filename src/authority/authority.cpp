@@ -54,6 +54,11 @@ Result<> Authority::load() {
     }));
     for (const auto& record : records) {
         auto ca = files_.load(record);
+        if (!ca && !record.active) {
+            log::error("a former issuing CA cannot sign its revocation list any more",
+                       {{"certificate", record.fingerprint}, {"error", ca.error().chain()}});
+            continue;
+        }
         if (!ca)
             return fail(ca.error()
                             .wrap("the certificate authority cannot be used")

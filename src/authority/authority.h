@@ -48,7 +48,8 @@ public:
           files_(std::move(directory), clock, random),
           policy_(std::move(policy)) {}
 
-    // Blocking, for start-up. A key file that is missing or foreign is an error: nothing could be issued or revoked.
+    // Blocking, for start-up. That the key of the CA that issues is missing or foreign is an error; of a former one, it
+    // is in the log, and there is no revocation list of it any more.
     Result<> load();
     // What else must know of another issuing CA before that is answered: the groups in memory.
     void on_change(std::function<Task<Result<>>()> tell) { tell_ = std::move(tell); }

@@ -54,6 +54,14 @@ TEST_F(AuthorityTest, IsThereAgainAfterARestart) {
     std::filesystem::remove(directory_ / "authority" / (authority_.issuing()->fingerprint + ".key.pem"));
     Authority without_key(*store_, clock_, random_, directory_ / "authority", {});
     EXPECT_THAT(why(without_key.load()), HasSubstr("cannot be used"));
+
+    // A former one is no reason not to start.
+    const auto former = authority_.issuing()->id();
+    ASSERT_TRUE(run(authority_.create({.name = "Next"}, true, {})));
+    Authority goes_on(*store_, clock_, random_, directory_ / "authority", {});
+    ASSERT_TRUE(goes_on.load());
+    EXPECT_EQ(goes_on.issuing()->fingerprint, authority_.issuing()->fingerprint);
+    EXPECT_EQ(goes_on.find(former), nullptr);
 }
 
 TEST_F(AuthorityTest, ANewIssuingCaKeepsTheRootAndWhatTheOldOneIssued) {
