@@ -6,6 +6,7 @@ const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { before, describe, it } = require('node:test');
+const rhea = require('rhea');
 const muster = require('./lib/muster');
 const mqtt = require('./lib/raw-mqtt');
 const pki = require('./lib/openssl');
@@ -306,6 +307,34 @@ describe('a certificate request in the registration', () => {
     newer.close();
     assert.equal(registrationState.status, 'assigned');
     assert.equal(registrationState.issuedCertificateChain.length, 3);
+  });
+  it('comes over AMQP, too', async () => {
+    const ca = pki.authority('est amqp');
+    await putGroup('amqp', { credentialPolicyName: 'default', attestation: { type: 'x509', x509: { signingCertificates: { primary: { certificate: ca.cert } } } } });
+    const d = pki.device('est-csr-5', ca);
+    const connection = rhea.create_container().connect({ transport: 'tls', host: 'localhost', port: 5671, servername: muster.host,
+      ca: muster.ca, cert: d.chain, key: d.key, reconnect: false });
+    const address = `${muster.idScope}/registrations/est-csr-5`;
+    const properties = { 'com.microsoft:api-version': '2025-07-01-preview' };
+    const receiver = connection.open_receiver({ source: { address }, properties });
+    const sender = connection.open_sender({ target: { address }, properties });
+    const event = (source, name) => new Promise((resolve, reject) => {
+      source.once(name, resolve);
+      connection.once('disconnected', () => reject(new Error(`${name} did not come`)));
+    });
+    const ask = async (type, body, more = {}) => {
+      const answer = event(receiver, 'message');
+      sender.send({ application_properties: { 'iotdps-operation-type': type, ...more }, correlation_id: type, body: rhea.message.data_section(Buffer.from(body)) });
+      const { message } = await answer;
+      return JSON.parse(message.body.content.toString());
+    };
+    await event(sender, 'sendable');
+    const { operationId } = await ask('iotdps-register', JSON.stringify({ registrationId: 'est-csr-5', csr: fs.readFileSync(request('est-csr-5').derFile).toString('base64') }));
+    const { registrationState } = await ask('iotdps-get-operationstatus', '', { 'iotdps-operation-id': operationId });
+    assert.equal(registrationState.status, 'assigned');
+    assert.equal(registrationState.issuedCertificateChain.length, 3);
+    connection.removeAllListeners('disconnected');
+    connection.close();
   });
   it('is refused where the enrollment issues none, and the device is not registered then', async () => {
     const plain = pki.device('est-csr-3', factory);
