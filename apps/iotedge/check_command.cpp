@@ -12,7 +12,7 @@ namespace {
 
 void print(const std::string& text) {
     fmt::print("{}", text);
-    std::fflush(stdout);
+    (void)std::fflush(stdout);
 }
 
 void print_line(const json::object& object) {

@@ -9,7 +9,7 @@
 namespace muster::edge::keyd {
 namespace {
 
-constexpr std::string_view base_slot = "";  // no key's id
+constexpr std::string_view base_slot;  // empty: no key's id
 
 // The token's answer is the whole truth about it; the id that was asked for makes it one about this device.
 template <class Value>

@@ -14,7 +14,7 @@
 #include "edge/pkcs11/uri.h"
 
 // p11-kit's name for the standard's CK_FUNCTION_LIST; its header stays inside this room.
-struct _CK_FUNCTION_LIST;
+struct _CK_FUNCTION_LIST;  // NOLINT(bugprone-reserved-identifier)
 
 namespace muster::edge::pkcs11 {
 
