@@ -30,7 +30,7 @@ bool fits(const YAML::Node& node, int depth, std::size_t& count) {
 // Quoted scalars have the tag "!": text, whatever they look like.
 bool is_plain_value(const YAML::Node& node) {
     if (node.Tag() == "!") return false;
-    const auto text = node.Scalar();
+    const auto& text = node.Scalar();
     return text == "true" || text == "false" || parse_integer<std::int64_t>(text).has_value();
 }
 

@@ -29,7 +29,7 @@ Result<Object> private_half(const Session& session, const KeyName& name) {
 
 // What else belongs to a private key has its id; its label only where there is no id.
 KeyName partner_of(const KeyName& name, const std::optional<Bytes>& id) {
-    if (id && !id->empty()) return {std::nullopt, *id};
+    if (id && !id->empty()) return {std::nullopt, id};
     return name;
 }
 
