@@ -53,7 +53,7 @@ Result<std::optional<TpmKeys>> TpmKeys::from_json(const json::object& body) {
     return std::optional(std::move(keys));
 }
 
-TpmChallenges::TpmChallenges(std::string scope, ByteView service_key)
+TpmChallenges::TpmChallenges(std::string_view scope, ByteView service_key)
     : scope_(to_lower(scope)), service_key_(pki::hmac_sha256(service_key, as_bytes("muster: TPM challenges"))) {}
 
 Secret TpmChallenges::key_of(std::string_view registration_id, ByteView endorsement_key, std::string_view storage_name,

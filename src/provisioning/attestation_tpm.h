@@ -38,7 +38,7 @@ inline constexpr std::string_view tpm_key_name = "registration";
 class TpmChallenges {
 public:
     // `service_key` is the service's own secret, kept over restarts and shared by all that serve one id scope.
-    TpmChallenges(std::string scope, ByteView service_key);
+    TpmChallenges(std::string_view scope, ByteView service_key);
 
     // The activation blob that challenges the TPM. Different each time, for the same key.
     Result<Bytes> make(const TpmKeys& keys, std::string_view registration_id, TimePoint now, Random& random) const;

@@ -1,6 +1,9 @@
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "device.h"
@@ -14,6 +17,16 @@ using ::testing::Not;
 using ::testing::StartsWith;
 
 class SupervisorTest : public Device {};
+
+void call(const std::filesystem::path& socket) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    ASSERT_LT(socket.native().size(), sizeof address.sun_path);
+    socket.native().copy(address.sun_path, sizeof address.sun_path - 1);
+    const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    EXPECT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0) << socket;
+    ::close(fd);
+}
 
 TEST_F(SupervisorTest, WaitsForAConfigurationThenRuns) {
     supervise();
@@ -47,6 +60,22 @@ TEST_F(SupervisorTest, AServiceThatIsKilledComesBack) {
         eventually([&] { return iotedge({"system", "logs"}).out.find("killed by signal 9") != std::string::npos; }));
     EXPECT_TRUE(eventually([&] { return pid_of("aziot-certd") != 0 && pid_of("aziot-certd") != before; }));
     EXPECT_TRUE(eventually([&] { return all_running(); })) << status();
+}
+
+TEST_F(SupervisorTest, TheServiceOfTheTpmStartsWhenItIsCalled) {
+    ASSERT_EQ(iotedge({"config", "apply"}).exit_code, 0);
+    supervise();
+    ASSERT_TRUE(eventually([&] { return all_running(); })) << status();
+    EXPECT_THAT(status(), HasSubstr("aziot-tpmd              Ready\n"));
+    EXPECT_EQ(pid_of("aziot-tpmd"), 0);
+    call(paths_.socket(Service::tpmd));
+    EXPECT_TRUE(eventually([&] { return status().find("aziot-tpmd              Running") != std::string::npos; }))
+        << status();
+    const pid_t before = pid_of("aziot-tpmd");
+    ASSERT_NE(before, 0);
+    // Called once, it is wanted: it comes back as the others do.
+    kill(before, SIGKILL);
+    EXPECT_TRUE(eventually([&] { return pid_of("aziot-tpmd") != 0 && pid_of("aziot-tpmd") != before; })) << status();
 }
 
 TEST_F(SupervisorTest, ABrokenServiceIsShownWithItsLastLines) {
