@@ -22,8 +22,8 @@ struct LocalService {
 // unavailable.
 Task<Result<json::object>> call_local(LocalService service, std::string method, std::string path, json::object body);
 
-// Whether such an error says that there is no key or certificate of that id. keyd and certd answer it with 400 like other
-// wrong parameters, and tell it apart in the message alone (facts/device.md 3.4).
+// Whether such an error says that there is no key or certificate of that id. keyd and certd answer it with 400 like
+// other wrong parameters, and tell it apart in the message alone (facts/device.md 3.4).
 bool says_not_found(const Error& error);
 
 }  // namespace muster::edge
