@@ -331,6 +331,7 @@ void Service::stop() {
     s.amqp_server->drain(drain_patience);
     if (s.monitoring) s.monitoring->drain(std::chrono::milliseconds(0));
     s.reactors.stop();
+    s.operating->policies.stop();
     s.hubs->stop();
     s.store.reset();
     if (auto removed = remove_file(s.data.file("endpoints.json")); !removed)

@@ -16,6 +16,10 @@ PolicyBook::PolicyBook(Policies policies, Save save)
     : save_(std::move(save)), current_(std::make_shared<const Policies>(std::move(policies))) {}
 
 PolicyBook::~PolicyBook() {
+    stop();
+}
+
+void PolicyBook::stop() {
     writer_.join();
 }
 

@@ -20,6 +20,8 @@ public:
 
     PolicyBook(Policies policies, Save save);
     ~PolicyBook();
+    // Ends what is being changed, and takes no more. Before whoever awaits a change goes.
+    void stop();
 
     // One state of all; it stays as it is for who holds it.
     std::shared_ptr<const Policies> current() const;

@@ -126,7 +126,9 @@ Task<Result<json::object>> Certificates::revoke(std::string serial, pki::Revocat
 Task<void> Certificates::renew(std::shared_ptr<const IssuingCa> ca) {
     {
         const std::lock_guard lock(mutex_);
-        slots_[ca->id()].list.reset();
+        auto& slot = slots_[ca->id()];
+        slot.list.reset();
+        ++slot.number;  // a list that is being made of what was read before does not take the place of the next one
     }
     if (const auto made = co_await publish(ca); !made)
         log::error("the revocation list could not be made", {{"authority", ca->id()}, {"error", made.error().chain()}});
@@ -178,7 +180,10 @@ Task<Result<std::shared_ptr<const PublishedList>>> Certificates::revocation_list
     }
     auto made = co_await publish(ca);
     const std::lock_guard lock(mutex_);
-    slots_[ca->id()].renewing = false;
+    auto& slot = slots_[ca->id()];
+    slot.renewing = false;
+    // What there is serves until it ends.
+    if (!made && slot.list && now < slot.list->next_update) co_return slot.list;
     co_return made;
 }
 

@@ -106,6 +106,15 @@ Task<DeviceAnswer> operation_status(const Services& services, provisioning::Devi
     co_return DeviceAnswer{200, std::move(*result), std::nullopt};
 }
 
+Task<DeviceAnswer> look_up_registration(const Services& services, provisioning::DeviceRequest request) {
+    if (const auto refusal = services.throttle.admit_registration(request.peer))
+        co_return throttled_answer(services, *refusal, request.tracking_id);
+    const auto tracking_id = request.tracking_id;
+    auto result = co_await services.registrations.lookup(std::move(request));
+    if (!result) co_return failed_device_answer(services, result.error(), tracking_id);
+    co_return DeviceAnswer{200, std::move(*result), std::nullopt};
+}
+
 DeviceAnswer failed_device_answer(const Services& services, const Error& error, std::string_view tracking_id) {
     return {provisioning::error_number(error) / 1000,
             provisioning_error_body(services, error, tracking_id, "device registration"), retry_after(error)};

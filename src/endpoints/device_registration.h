@@ -25,6 +25,8 @@ struct DeviceAnswer {
 Task<DeviceAnswer> register_device(const Services& services, provisioning::DeviceRequest request, std::string body);
 Task<DeviceAnswer> operation_status(const Services& services, provisioning::DeviceRequest request,
                                     std::string operation_id);
+// The device's own record. It costs what a registration does, and counts as one where there are limits.
+Task<DeviceAnswer> look_up_registration(const Services& services, provisioning::DeviceRequest request);
 DeviceAnswer failed_device_answer(const Services& services, const Error& error, std::string_view tracking_id);
 
 // {errorCode, trackingId, message, timestampUtc}. What is our fault is logged under `about` and told by its tracking id

@@ -19,6 +19,8 @@ Result<provisioning::DeviceRequest> tried_request(const Exchange& exchange) {
     MUSTER_TRY(const auto authorization, optional_string(body, "authorization"));
     if (chain.has_value() == authorization.has_value())
         return fail(provisioning::bad_body("give either \"certificateChain\" or \"authorization\""));
+    if (authorization && trim(*authorization).empty())
+        return fail(provisioning::bad_body("\"authorization\" is empty"));
     provisioning::DeviceRequest request{.scope = exchange.services.scope,
                                         .registration_id = id.value_or(""),
                                         .chain = {},
@@ -31,6 +33,7 @@ Result<provisioning::DeviceRequest> tried_request(const Exchange& exchange) {
             return fail(parsed.error()
                             .wrap(Errc::invalid_argument, "\"certificateChain\"")
                             .with_number(provisioning::code::invalid_body));
+        if (parsed->empty()) return fail(provisioning::bad_body("\"certificateChain\" holds no certificate"));
         request.chain = std::move(*parsed);
         if (!id) request.registration_id = request.chain.front().common_name();
     }

@@ -63,9 +63,7 @@ Task<net::HttpResponse> lookup(const Exchange& exchange) {
     if (!body) co_return provisioning_error(exchange, body.error());
     if (find_member(*body, "csr") != nullptr)
         co_return provisioning_error(exchange, provisioning::bad_body("\"csr\" belongs to a register request"));
-    auto result = co_await exchange.services.registrations.lookup(device_request(exchange));
-    if (!result) co_return provisioning_error(exchange, result.error());
-    co_return json_answer(exchange, 200, *result);
+    co_return http_answer(exchange, co_await look_up_registration(exchange.services, device_request(exchange)));
 }
 
 }  // namespace

@@ -57,6 +57,11 @@ std::string address_text(const sockaddr_storage& address) {
     }
     if (address.ss_family == AF_INET6) {
         const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
+        // IPv4 on a socket for both: the same device under the same name, whatever it is listened on.
+        if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) {
+            ::inet_ntop(AF_INET, &v6.sin6_addr.s6_addr[12], text, sizeof text);
+            return fmt::format("{}:{}", text, ntohs(v6.sin6_port));
+        }
         ::inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof text);
         return fmt::format("[{}]:{}", text, ntohs(v6.sin6_port));
     }

@@ -165,7 +165,9 @@ Task<Result<json::array>> GroupCrls::list(std::string group_id) {
 Task<Result<>> GroupCrls::remove(std::string group_id, std::string issuer, store::Origin by) {
     MUSTER_CO_CHECK(co_await store_.transact([&](Tx& tx) -> Result<> {
         MUSTER_TRY(const auto erased, tx.group_crls().erase(group_id, to_upper(issuer)));
-        if (erased) return {};
+        if (erased)
+            return tx.journal().change(by, clock_.now(), "revocationList.deleted", group_id,
+                                       {{"issuer", to_upper(issuer)}});
         return fail(
             Error(Errc::not_found, fmt::format("the enrollment group '{}' has no revocation list of the issuer {}",
                                                printable(group_id), printable(issuer)))

@@ -229,7 +229,7 @@ Task<Result<>> Groups::refresh() {
         co_return std::unexpected(std::move(index).error());
     }
     set(generation, std::move(*index));
-    stale_ = false;
+    if (generation == generation_) stale_ = false;  // a later one may have failed meanwhile
     co_return Result<>();
 }
 

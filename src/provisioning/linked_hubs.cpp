@@ -250,6 +250,12 @@ Result<LinkedHubRecord> LinkedHubs::record_from_json(const std::string& name, co
         record.address = *address;
     }
     MUSTER_TRY(record.certificates, read_certificates(body));
+    // Else whoever may change the link, but not read its key, could have a token made with it sent to a place of
+    // theirs.
+    const bool elsewhere =
+        existing != nullptr && (record.address != existing->address || record.certificates != existing->certificates);
+    if (elsewhere && !given && !is_own(name))
+        return fail(bad_body("a new \"address\" or \"caCertificate\" needs the whole \"connectionString\" again"));
     MUSTER_TRY(const auto location, optional_string(body, "location"));
     record.location = location.value_or("");
     MUSTER_TRY(const auto weight, optional_integer(body, "allocationWeight"));

@@ -100,6 +100,8 @@ Task<Result<json::object>> Registrations::explain(DeviceRequest request) {
     } else {
         checks.failed("request", asked.error());
     }
+    if (request.authorization.empty() && request.chain.empty())
+        co_return fail(bad_body("there is no credential to test"));
     MUSTER_CO_CHECK(co_await groups_.refresh_if_stale());
     const auto verdict = judge(request, register_patience);
     MUSTER_CO_TRY(auto seen, co_await store_.read([&](Tx& tx) -> Result<Seen> {

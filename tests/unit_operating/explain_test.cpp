@@ -28,6 +28,11 @@ protected:
     const pki::CertificateChain chain_{leaf_.certificate, middle_.certificate};
 };
 
+TEST_F(ExplainTest, NothingShownIsNoTest) {
+    const auto result = run(registrations_.explain(request("dev1", {})));
+    EXPECT_EQ(number(result), code::invalid_body);
+}
+
 TEST_F(ExplainTest, SaysWhichGroupDecidesAndRegistersNothing) {
     ASSERT_TRUE(put_group("plant", root_.certificate, object(R"({"capabilities":{"iotEdge":true}})")));
     const auto result = explain("dev1", chain_);
