@@ -207,12 +207,15 @@ Task<> Deliveries::State::look_around(DeliveryQueue& queue) {
 // While the peer takes no calls, devices are not left waiting beyond their patience.
 Task<> Deliveries::State::expire(DeliveryQueue& queue) {
     for (std::size_t ended = expired_at_once; ended > 0 && !stopped;) {
-        const auto due = co_await tools.store.read(
-            [&](Tx& tx) { return tx.outbox().due(queue.name(), tools.clock.now(), expired_at_once); });
-        if (!due) co_return;
+        // Those that are worked on are still in the outbox.
+        const auto limit = expired_at_once + queue.running;
+        const auto waited = co_await tools.store.read([&](Tx& tx) {
+            return tx.outbox().assignments_before(queue.name(), tools.clock.now() - tools.limits.patience, limit);
+        });
+        if (!waited) co_return;
         ended = 0;
-        for (const auto& task : *due) {
-            if (!expired(task) || !is_assignment_key(task.key) || busy.contains(task.key)) continue;
+        for (const auto& task : *waited) {
+            if (busy.contains(task.key)) continue;
             if (co_await work.settle_as_failed(task, no_answer(queue))) ++ended;
         }
     }

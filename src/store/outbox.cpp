@@ -47,6 +47,17 @@ Result<std::vector<OutboxRecord>> OutboxTable::due(std::string_view queue, TimeP
     return records;
 }
 
+Result<std::vector<OutboxRecord>> OutboxTable::assignments_before(std::string_view queue, TimePoint created,
+                                                                  std::size_t limit) {
+    std::vector<OutboxRecord> records;
+    MUSTER_CHECK(session_.query("SELECT " MUSTER_OUTBOX_COLUMNS
+                                " FROM outbox WHERE queue = $1 AND task_key LIKE 'assign/%' AND created < $2 "
+                                "ORDER BY created LIMIT $3",
+                                {queue, created, static_cast<std::int64_t>(limit)},
+                                [&](const Row& row) { records.push_back(read(row)); }));
+    return records;
+}
+
 Result<std::optional<TimePoint>> OutboxTable::next_due(std::string_view queue) {
     std::optional<TimePoint> next;
     MUSTER_CHECK(session_.query("SELECT due FROM outbox WHERE queue = $1 ORDER BY due LIMIT 1", {queue},

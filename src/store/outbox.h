@@ -30,6 +30,8 @@ public:
     Result<bool> erase(std::string_view key);
     // Those that are due, the longest waiting first.
     Result<std::vector<OutboxRecord>> due(std::string_view queue, TimePoint now, std::size_t limit);
+    // Assignments that began to wait before then, due or not, the longest waiting first.
+    Result<std::vector<OutboxRecord>> assignments_before(std::string_view queue, TimePoint created, std::size_t limit);
     // When the next of a queue is due; nothing when it is empty.
     Result<std::optional<TimePoint>> next_due(std::string_view queue);
     Result<std::vector<std::string>> queues();

@@ -231,10 +231,21 @@ TEST(Store, TheOutboxGivesWhatIsDueOldestFirst) {
     ASSERT_TRUE(put("c", "hub/y", 20));
     ASSERT_TRUE(put("d", "hub/x", 99));
     ASSERT_TRUE(put("b", "hub/x", 40));  // takes the place of the former
+    const auto assignment = [&](std::string key, int created) {
+        return net::run_blocking(store->transact([&](Tx& tx) {
+            return tx.outbox().put(
+                {.key = key, .id = "1", .queue = "hub/x", .body = "{}", .due = at(999), .created = at(created)});
+        }));
+    };
+    ASSERT_TRUE(assignment("assign/1", 7));
+    ASSERT_TRUE(assignment("assign/2", 6));
+    ASSERT_TRUE(assignment("assign/3", 8));
     const auto seen = net::run_blocking(store->read([&](Tx& tx) -> Result<std::vector<std::string>> {
         std::vector<std::string> keys;
         MUSTER_TRY(const auto due, tx.outbox().due("hub/x", at(50), 10));
         for (const auto& record : due) keys.push_back(record.key);
+        MUSTER_TRY(const auto long_waiting, tx.outbox().assignments_before("hub/x", at(8), 10));
+        for (const auto& record : long_waiting) keys.push_back(record.key);
         MUSTER_TRY(const auto queues, tx.outbox().queues());
         keys.insert(keys.end(), queues.begin(), queues.end());
         MUSTER_TRY(const auto count, tx.outbox().count("hub/x", 2));
@@ -243,7 +254,7 @@ TEST(Store, TheOutboxGivesWhatIsDueOldestFirst) {
         return keys;
     }));
     ASSERT_TRUE(seen) << seen.error().chain();
-    EXPECT_EQ(*seen, (std::vector<std::string>{"a", "b", "hub/x", "hub/y", "2 true"}));
+    EXPECT_EQ(*seen, (std::vector<std::string>{"a", "b", "assign/2", "assign/1", "hub/x", "hub/y", "2 true"}));
     EXPECT_TRUE(*net::run_blocking(store->transact([](Tx& tx) { return tx.outbox().erase("c"); })));
     EXPECT_FALSE(*net::run_blocking(store->transact([](Tx& tx) { return tx.outbox().erase("c"); })));
 }
