@@ -60,6 +60,19 @@ json::object operation_json(std::string_view operation_id, json::object state) {
     return {{"operationId", operation_id}, {"status", std::move(status)}, {"registrationState", std::move(state)}};
 }
 
+// Asks for the group that the device will be registered by: of a certificate issued here, its record says which.
+Task<Result<>> check_group_limit(store::Store& store, const DeviceRequest& request, const Verdict& judged) {
+    if (!request.admit_group) co_return Result<>();
+    auto group = judged.group;
+    if (judged.issued_here) {
+        MUSTER_CO_TRY(auto looked_up,
+                      co_await store.read([&](Tx& tx) { return look_up_issued(tx, request.chain.front(), judged); }));
+        group = std::move(looked_up.group);
+    }
+    if (!group) co_return Result<>();
+    co_return request.admit_group(group->group.id);
+}
+
 void log_refusal(const DeviceRequest& request, const Error& error, std::string_view step) {
     log::warn("device refused", {{"registrationId", printable(request.registration_id)},
                                  {"step", step},
@@ -215,8 +228,7 @@ Task<Result<json::object>> Registrations::register_device(DeviceRequest request,
     constexpr int attempts = 3;
     for (int attempt = 1;; ++attempt) {
         const auto verdict = judge(request, register_patience);
-        if (attempt == 1 && request.admit_group && verdict.group)
-            MUSTER_CO_CHECK(request.admit_group(verdict.group->group.id));
+        if (attempt == 1) MUSTER_CO_CHECK(co_await check_group_limit(store_, request, verdict));
         const Asked asked{request, body, csr ? &*csr : nullptr};
         auto settled = co_await settle_admitted(asked, verdict);
         if (!settled) {

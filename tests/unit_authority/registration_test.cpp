@@ -84,6 +84,15 @@ TEST_F(IssuedRegistrationTest, WhatWasIssuedRegistersThroughItsGroupUntilItIsRev
     EXPECT_THAT(refusal(register_device(request("dev-1", {*made}))), HasSubstr("lets nobody in: the certificate"));
 }
 
+TEST_F(IssuedRegistrationTest, TheLimitOfItsGroupIsForWhatWasIssuedToo) {
+    put_group("keys");
+    const auto made = enrol_by_password("dev-1", new_key(), "dev-1", password("dev-1", "keys"));
+    ASSERT_TRUE(made) << why(made);
+    auto asked = request("dev-1", {*made});
+    asked.admit_group = [](const std::string& id) -> Result<> { return fail(Errc::throttled, "too many of {}", id); };
+    EXPECT_EQ(refusal(register_device(asked)), "too many of keys");
+}
+
 TEST_F(IssuedRegistrationTest, TheRecordDecidesBeforeAnyCaOfAGroupDoes) {
     // The issuing CA itself in a group: what it issued for another stays there.
     put_group("by-authority", &authority_.issuing()->certificate());
