@@ -69,6 +69,21 @@ Result<std::optional<pki::Certificate>> issued_for(Tx& tx, const CertificateRequ
     return std::nullopt;
 }
 
+// That nobody has the name yet, nor is meant to get it by a password.
+Result<bool> is_free(Tx& tx, const std::string& name, TimePoint now) {
+    MUSTER_TRY(const auto registration, tx.registrations().find(name));
+    MUSTER_TRY(const auto issued, tx.issued_certificates().count_since(name, TimePoint{}));
+    MUSTER_TRY(const auto identity, tx.identities().find(name));
+    MUSTER_TRY(const auto password, tx.one_time_passwords().find(name));
+    const bool awaited = password && password->used_for.empty() && password->expires >= now;
+    return !registration && issued == 0 && !identity && !awaited;
+}
+
+// Of the device's making, and not of the service's.
+bool is_refusal(const Error& error) {
+    return error.code() == Errc::unauthorized || error.code() == Errc::forbidden;
+}
+
 void log_refusal(const EnrolmentRequest& request, const Error& error) {
     log::warn("certificate refused",
               {{"group", printable(request.group_id)},
@@ -94,9 +109,8 @@ Result<std::optional<pki::Certificate>> CertificateEnrolment::check_name(Tx& tx,
                            "allow one bootstrap certificate to enrol devices of new names"));
     MUSTER_TRY(auto before, issued_for(tx, csr, verdict.group->group.id, clock_.now()));
     if (before) return before;
-    MUSTER_TRY(const auto registration, tx.registrations().find(name));
-    MUSTER_TRY(const auto issued, tx.issued_certificates().count_since(name, TimePoint{}));
-    if (!registration && issued == 0) return std::nullopt;
+    MUSTER_TRY(const auto free, is_free(tx, name, clock_.now()));
+    if (free) return std::nullopt;
     return fail(forbidden(fmt::format("'{}' is known already: a shared bootstrap certificate enrols new names alone",
                                       printable(name)))
                     .with_hint("renew with the device's own certificate, or give it a one-time password"));
@@ -172,7 +186,7 @@ Result<CertificateEnrolment::Admission> CertificateEnrolment::admit(Tx& tx, cons
     MUSTER_CHECK(check_no_individual(tx, csr.common_name));
     if (request.chain.empty()) return admit_by_password(tx, request, csr);
     auto admission = admit_by_certificate(tx, request, csr, verdict);
-    if (admission || request.user.empty()) return admission;
+    if (admission || request.user.empty() || !is_refusal(admission.error())) return admission;
     auto by_password = admit_by_password(tx, request, csr);
     if (by_password) return by_password;
     return fail(by_password.error().code(), "{}; and {}", admission.error().chain(), by_password.error().chain());

@@ -137,6 +137,21 @@ TEST_F(EnrolmentTest, ACertificateCountsBeforeAPassword) {
     EXPECT_TRUE(renewed) << why(renewed);
 }
 
+TEST_F(EnrolmentTest, AFaultOfTheServiceIsNoRefusal) {
+    const auto bootstrap = pki_.leaf(&factory_, "dev-1");
+    write([&](store::Tx& tx) -> Result<> {
+        MUSTER_TRY(auto group, tx.enrollment_groups().find("plant"));
+        group->body = "broken";
+        return tx.enrollment_groups().put(*group);
+    });
+    const auto failed = ask({.csr = csr("dev-1", new_key()),
+                             .chain = {bootstrap.certificate},
+                             .user = "dev-1",
+                             .password = Secret(std::string_view("wrong"))});
+    EXPECT_FALSE(failed);
+    EXPECT_NE(code(failed), Errc::unauthorized) << why(failed);
+}
+
 TEST_F(EnrolmentTest, ADeviceThatAsksWithoutEndIsStopped) {
     const auto bootstrap = pki_.leaf(&factory_, "dev-1");
     const auto key = new_key();
@@ -190,6 +205,22 @@ TEST_F(SharedBootstrapTest, EnrolsNewNamesAndNoKnownOnes) {
     EXPECT_EQ(code(enrol("dev-2", new_key(), {*made})), Errc::forbidden) << "no bootstrap certificate";
     write([](store::Tx& tx) { return tx.registrations().put({.id = "dev-3", .etag = "e", .status = "assigned"}); });
     EXPECT_EQ(code(enrol("dev-3", new_key(), {shared.certificate})), Errc::forbidden);
+}
+
+TEST_F(SharedBootstrapTest, ANameOfAnIdentityOrOfAPasswordIsNotFree) {
+    const auto shared = pki_.leaf(&factory_, "bootstrap");
+    write([](store::Tx& tx) { return tx.identities().insert({.device_id = "dev-4", .status = "enabled"}); });
+    EXPECT_THAT(why(enrol("dev-4", new_key(), {shared.certificate})), HasSubstr("is known already"));
+    const auto secret = password("dev-5", "plant");
+    EXPECT_THAT(why(enrol("dev-5", new_key(), {shared.certificate})), HasSubstr("is known already"));
+    // The one that it was made for has it.
+    EXPECT_TRUE(ask({.csr = csr("dev-5", new_key()),
+                     .chain = {shared.certificate},
+                     .user = "dev-5",
+                     .password = Secret(std::string_view(secret))}));
+    ASSERT_FALSE(password("dev-6", "plant").empty());
+    clock_.advance(std::chrono::hours(2));
+    EXPECT_TRUE(enrol("dev-6", new_key(), {shared.certificate})) << "the password has ended";
 }
 
 }  // namespace
