@@ -34,19 +34,50 @@ std::unexpected<Trouble> trouble(Error error) {
     return std::unexpected(Trouble{std::move(error), false});
 }
 
-// An enrollment that was taken back while its device waited lets nobody in.
-Result<std::optional<Error>> objection_of(Tx& tx, std::string_view registration_id) {
-    MUSTER_TRY(const auto record, tx.registrations().find(registration_id));
-    if (!record) return std::nullopt;
+// Whether that certificate was issued here to the device, and taken back.
+Result<bool> is_revoked(Tx& tx, std::string_view registration_id, std::string_view thumbprint) {
+    if (thumbprint.empty()) return false;
+    constexpr std::size_t at_once = 100;
+    for (std::string after;;) {
+        MUSTER_TRY(const auto page,
+                   tx.issued_certificates().list({.registration_id = registration_id}, after, at_once));
+        const auto found = std::ranges::find(page, thumbprint, &store::IssuedCertificateRecord::fingerprint);
+        if (found != page.end()) return found->revoked.has_value();
+        if (page.size() < at_once) return false;
+        after = page.back().serial;
+    }
+}
+
+// An enrollment or a certificate that was taken back while its device waited lets nobody in.
+Result<std::optional<Error>> objection_of(Tx& tx, const RegistrationRecord& record, const AssignmentOrder& order) {
+    MUSTER_TRY(const auto revoked, is_revoked(tx, record.id, order.credential.thumbprint));
+    if (revoked) return unauthorized("the certificate was revoked while the device waited");
     // An individual one blocks a group's device, too.
-    MUSTER_TRY(auto enrollment, tx.enrollments().find(record->id));
-    if (!enrollment && !record->group_id.empty()) {
-        MUSTER_TRY(enrollment, tx.enrollment_groups().find(record->group_id));
+    MUSTER_TRY(auto enrollment, tx.enrollments().find(record.id));
+    if (!enrollment && !record.group_id.empty()) {
+        MUSTER_TRY(enrollment, tx.enrollment_groups().find(record.group_id));
     }
     if (!enrollment) return unauthorized("the enrollment was deleted while the device waited");
     MUSTER_TRY(const auto rules, enrollment_rules(*enrollment));
     if (rules.enabled) return std::nullopt;
     return unauthorized("the enrollment was disabled while the device waited");
+}
+
+// An attempt before may have made the identity there, and nobody is to be let in by it.
+Result<Wakes> end_and_clean_up(Assigner& assigner, RegistrationRecord& record, AssignmentOrder order,
+                               const Error& error) {
+    end_as_failed(record, error);
+    if (!order.hub.empty() && !equals_ignore_case(order.hub, order.from_hub))
+        order.touched.push_back(std::exchange(order.hub, {}));
+    return assigner.clean_up(order);
+}
+
+// Nothing when there is no objection at the time of the transaction, which may be much later than the first look.
+Result<std::optional<Wakes>> end_if_objected(Assigner& assigner, RegistrationRecord& record,
+                                             const AssignmentOrder& order) {
+    MUSTER_TRY(const auto objection, objection_of(assigner.tx, record, order));
+    if (!objection) return std::nullopt;
+    return end_and_clean_up(assigner, record, order, *objection);
 }
 
 }  // namespace
@@ -69,7 +100,7 @@ Task<Outcome> DeliveryWork::deliver(DeliveryQueue& queue, const OutboxRecord& ta
 Task<Outcome> DeliveryWork::assign(DeliveryQueue& queue, const OutboxRecord& task) {
     auto order = AssignmentOrder::parse(task.body);
     if (!order) co_return co_await settle_as_failed(task, order.error());
-    auto objection = co_await this->objection(task);
+    auto objection = co_await this->objection(task, *order);
     if (!objection) co_return trouble(std::move(objection).error());
     if (*objection) co_return co_await settle_as_failed(task, std::move(**objection));
     if (order->webhook) co_return co_await ask(task, std::move(*order));
@@ -88,8 +119,12 @@ Task<Outcome> DeliveryWork::assign(DeliveryQueue& queue, const OutboxRecord& tas
     co_return trouble(Error(Errc::io, "the device's twin changes all the time while it is copied"));
 }
 
-Task<Result<std::optional<Error>>> DeliveryWork::objection(const OutboxRecord& task) {
-    co_return co_await tools_.store.read([&](Tx& tx) { return objection_of(tx, registration_of_key(task.key)); });
+Task<Result<std::optional<Error>>> DeliveryWork::objection(const OutboxRecord& task, const AssignmentOrder& order) {
+    co_return co_await tools_.store.read([&](Tx& tx) -> Result<std::optional<Error>> {
+        MUSTER_TRY(const auto record, tx.registrations().find(registration_of_key(task.key)));
+        if (!record) return std::nullopt;
+        return objection_of(tx, *record, order);
+    });
 }
 
 // The hub before has a queue of its own: while it is slow, only those wait whose twins are there.
@@ -133,6 +168,11 @@ Task<Outcome> DeliveryWork::move_to(DeliveryQueue& queue, const OutboxRecord& ta
     }
     auto settled = co_await settle(task, order, list,
                                    [&](Assigner& assigner, RegistrationRecord& record, Settled& outcome) -> Result<> {
+                                       MUSTER_TRY(auto ended, end_if_objected(assigner, record, order));
+                                       if (ended) {
+                                           outcome.wakes = std::move(*ended);
+                                           return {};
+                                       }
                                        if (*own) {
                                            MUSTER_TRY(const auto now, read_own_twin(assigner.tx, order.from_device));
                                            // The error takes back what the transaction has done.
@@ -244,6 +284,11 @@ Task<Outcome> DeliveryWork::go_on(const OutboxRecord& task, AssignmentOrder orde
     const auto list = tools_.hubs.current();
     auto settled = co_await settle(task, order, *list,
                                    [&](Assigner& assigner, RegistrationRecord& record, Settled& outcome) -> Result<> {
+                                       MUSTER_TRY(auto ended, end_if_objected(assigner, record, order));
+                                       if (ended) {
+                                           outcome.wakes = std::move(*ended);
+                                           return {};
+                                       }
                                        MUSTER_TRY(outcome.wakes, assigner.begin(record, order, task.created));
                                        return {};
                                    });
@@ -285,8 +330,7 @@ Task<Outcome> DeliveryWork::settle_as_failed(const OutboxRecord& task, Error err
     const auto order = AssignmentOrder::parse(task.body).value_or(AssignmentOrder{});
     auto settled = co_await settle(task, order, *list,
                                    [&](Assigner& assigner, RegistrationRecord& record, Settled& outcome) -> Result<> {
-                                       end_as_failed(record, error);
-                                       MUSTER_TRY(outcome.wakes, assigner.clean_up(order));
+                                       MUSTER_TRY(outcome.wakes, end_and_clean_up(assigner, record, order, error));
                                        return {};
                                    });
     if (!settled) co_return trouble(std::move(settled).error());

@@ -50,7 +50,7 @@ private:
     struct Settled;
 
     Task<Outcome> assign(DeliveryQueue& queue, const store::OutboxRecord& task);
-    Task<Result<std::optional<Error>>> objection(const store::OutboxRecord& task);
+    Task<Result<std::optional<Error>>> objection(const store::OutboxRecord& task, const AssignmentOrder& order);
     Task<Outcome> fetch_twin(DeliveryQueue& queue, const store::OutboxRecord& task, AssignmentOrder order,
                              const LinkedHub& from);
     Task<Outcome> move_to(DeliveryQueue& queue, const store::OutboxRecord& task, const AssignmentOrder& order,

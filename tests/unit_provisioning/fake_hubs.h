@@ -19,8 +19,9 @@ public:
     };
     struct Hub {
         std::map<std::string, Device> devices;
-        std::optional<Error> down;     // every call ends like this
-        std::optional<Error> refuses;  // to create
+        std::optional<Error> down;          // every call ends like this
+        std::optional<Error> refuses;       // to create
+        std::function<Result<>()> answers;  // how a creation that was done ends; not under the lock
         int creations = 0;
         int calls = 0;
     };
@@ -58,7 +59,8 @@ private:
         Client(FakeHubs& all, std::string name) : all_(all), name_(std::move(name)) {}
 
         Task<Result<>> put_device(const RemoteDevice& device) override {
-            co_return all_.with(name_, [&](Hub& hub) -> Result<> {
+            std::function<Result<>()> answer;
+            auto done = all_.with(name_, [&](Hub& hub) -> Result<> {
                 MUSTER_CHECK(check(hub));
                 if (hub.refuses) return fail(*hub.refuses);
                 const bool is_there = hub.devices.contains(device.device_id);
@@ -68,8 +70,10 @@ private:
                 held.credential = device.credential;
                 held.edge = device.edge;
                 hub.creations += is_there ? 0 : 1;
+                answer = hub.answers;
                 return {};
             });
+            co_return done&& answer ? answer() : std::move(done);
         }
         Task<Result<std::optional<TwinCopy>>> read_twin(const std::string& id) override {
             co_return all_.with(name_, [&](Hub& hub) -> Result<std::optional<TwinCopy>> {

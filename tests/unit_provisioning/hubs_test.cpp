@@ -103,6 +103,22 @@ protected:
         if (!leaves_.contains(id)) leaves_.emplace(id, pki_.leaf(&root_, id));
         return {leaves_.at(id).certificate};
     }
+    // The certificate of the device, as the service's authority would have issued it.
+    void record_as_issued(const std::string& id = "dev1") {
+        const auto done = store_->transact_now([&](store::Tx& tx) -> Result<> {
+            // Others before it, more than a page.
+            for (int i = 0; i < 120; ++i)
+                MUSTER_CHECK(tx.issued_certificates().insert(
+                    {.serial = fmt::format("{:04}", i), .fingerprint = "other", .registration_id = id}));
+            return tx.issued_certificates().insert(
+                {.serial = "5E", .fingerprint = chain(id).front().sha256_thumbprint(), .registration_id = id});
+        });
+        ASSERT_TRUE(done) << why(done);
+    }
+    Result<> revoke() {
+        return store_->transact_now(
+            [&](store::Tx& tx) { return tx.issued_certificates().revoke("5E", clock_.now(), "keyCompromise"); });
+    }
     bool at_own_hub(const std::string& id = "dev1") { return run(registry_.get_device(id)).has_value(); }
     std::string own_twin(std::string_view pointer) {
         const auto twin = run(registry_.get_twin("dev1", ""));
@@ -204,6 +220,28 @@ TEST_F(HubsTest, ADeviceDoesNotWaitWithoutEnd) {
     EXPECT_EQ(text_at(state, "/errorCode"), std::to_string(code::hub_unavailable));
 }
 
+TEST_F(HubsTest, ADeviceDoesNotWaitBehindRemovals) {
+    link("b.example");
+    outside_.with("b.example", [](auto& hub) { hub.down = down; });
+    ASSERT_TRUE(store_->transact_now([&](store::Tx& tx) -> Result<> {
+        for (int i = 0; i < 200; ++i) {
+            const RemovalOrder removal{"b.example", fmt::format("gone-{}", i), {}};
+            MUSTER_CHECK(tx.outbox().put({.key = removal_key(removal.hub, removal.device_id),
+                                          .id = std::to_string(i),
+                                          .queue = hub_queue(removal.hub),
+                                          .body = removal.serialize(),
+                                          .due = clock_.now() - std::chrono::hours(1),
+                                          .created = clock_.now() - std::chrono::hours(1)}));
+        }
+        return {};
+    }));
+    ASSERT_TRUE(group(at("b.example")));
+    const auto waiting = run(registrations_.register_device(request("dev1", chain("dev1")), {}));
+    clock_.advance(std::chrono::hours(2));
+    const auto state = final_state(waiting);
+    EXPECT_EQ(text_at(state, "/errorCode"), std::to_string(code::hub_unavailable)) << json::serialize(state);
+}
+
 TEST_F(HubsTest, WithoutAHubTheRegistrationFails) {
     ASSERT_TRUE(run(linked_.put(own, object(R"({"applyAllocationPolicy":false})"), std::nullopt, true)));
     ASSERT_TRUE(group({}));
@@ -242,6 +280,44 @@ TEST_F(HubsTest, AnEnrollmentThatIsTakenBackLetsNobodyInWhoStillWaits) {
     EXPECT_EQ(text_at(final_state(first), "/errorCode"), std::to_string(code::unauthorized));
     EXPECT_EQ(text_at(final_state(second, "dev2"), "/status"), "assigned");
     EXPECT_FALSE(outside_.has("b.example", "dev1"));
+}
+
+TEST_F(HubsTest, ACertificateRevokedWhileItsDeviceWaitsLetsNobodyIn) {
+    link("b.example");
+    record_as_issued();
+    outside_.with("b.example", [](auto& hub) { hub.down = down; });
+    ASSERT_TRUE(group(at("b.example")));
+    const auto waiting = run(registrations_.register_device(request("dev1", chain("dev1")), {}));
+    ASSERT_TRUE(revoke());
+    const auto state = final_state(waiting);
+    EXPECT_EQ(text_at(state, "/errorCode"), std::to_string(code::unauthorized)) << json::serialize(state);
+    EXPECT_EQ(text_at(state, "/errorMessage"), "the certificate was revoked while the device waited");
+    outside_.with("b.example", [](auto& hub) { hub.down.reset(); });
+    EXPECT_TRUE(comes_true([&] { return left_in_outbox() == 0; }));
+    EXPECT_EQ(outside_.with("b.example", [](auto& hub) { return hub.creations; }), 0);
+}
+
+TEST_F(HubsTest, ACertificateRevokedWhileTheHubIsAskedLeavesNoIdentity) {
+    link("b.example");
+    record_as_issued();
+    outside_.with("b.example", [&](auto& hub) { hub.answers = [this] { return revoke(); }; });
+    ASSERT_TRUE(group(at("b.example")));
+    EXPECT_EQ(text_at(registered(), "/errorMessage"), "the certificate was revoked while the device waited");
+    EXPECT_EQ(outside_.with("b.example", [](auto& hub) { return hub.creations; }), 1);
+    EXPECT_TRUE(comes_true([&] { return !outside_.has("b.example", "dev1") && left_in_outbox() == 0; }));
+}
+
+TEST_F(HubsTest, AnAssignmentThatFailsLeavesNoIdentityAtItsHub) {
+    link("b.example");
+    // It is made there, only the answer gets lost.
+    outside_.with("b.example", [](auto& hub) { hub.answers = [] { return Result<>(fail(Errc::io, "cut off")); }; });
+    ASSERT_TRUE(group(at("b.example")));
+    const auto waiting = run(registrations_.register_device(request("dev1", chain("dev1")), {}));
+    ASSERT_TRUE(comes_true([&] { return outside_.has("b.example", "dev1"); }));
+    ASSERT_TRUE(group(at("b.example", object(R"({"provisioningStatus":"disabled"})"))));
+    clock_.advance(std::chrono::seconds(60));
+    EXPECT_EQ(text_at(final_state(waiting), "/status"), "failed");
+    EXPECT_TRUE(comes_true([&] { return !outside_.has("b.example", "dev1") && left_in_outbox() == 0; }));
 }
 
 TEST_F(HubsTest, ADisabledDeviceStaysDisabledWhereItMoves) {
