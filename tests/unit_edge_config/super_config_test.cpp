@@ -257,6 +257,14 @@ TEST(SuperConfig, TheTpmsOwnTable) {
                             HasSubstr("hierarchy_authorization.owner: has more than 64 bytes"), HasSubstr("storage")));
 }
 
+TEST(SuperConfig, TheTpmIndexIsNoOtherKeysPlace) {
+    EXPECT_THAT(with_base("[tpm]\nauth_key_index = 1\n"),
+                ElementsAre(HasSubstr("0x1 is the place of the storage root key (0x81000001)")));
+    EXPECT_THAT(with_base("[tpm]\nauth_key_index = 0x10001\n"),
+                ElementsAre(HasSubstr("0x10001 is the place of the endorsement key (0x81010001)")));
+    EXPECT_THAT(with_base("[tpm]\nauth_key_index = 2\n"), IsEmpty());
+}
+
 TEST(SuperConfig, TheTpmIndexIsANumberAsTheDocumentsDoNotSay) {
     EXPECT_THAT(with_base("[tpm]\nauth_key_index = \"0x000100\"\n"),
                 Contains(HasSubstr("must be an integer, not a string")));

@@ -1,6 +1,7 @@
 #include "edge/config/super_config.h"
 
 #include "base/text.h"
+#include "edge/common/tpm_handles.h"
 #include "edge/config/readers.h"
 #include "edge/config/values.h"
 #include "edge/pkcs11/uri.h"
@@ -94,6 +95,18 @@ std::optional<std::string> tpm_auth(const ConfigSection& section, std::string_vi
     return std::nullopt;
 }
 
+std::optional<std::uint32_t> tpm_auth_key_index(const ConfigSection& table) {
+    const auto number = table.integer("auth_key_index", 0, 0x7FFFFF);
+    if (!number) return std::nullopt;
+    const auto index = static_cast<std::uint32_t>(*number);
+    const auto other = key_in_place_of(index);
+    if (other.empty()) return index;
+    table.problem("auth_key_index",
+                  fmt::format("{:#x} is the place of {} ({:#x})", index, other, first_owner_handle + index),
+                  "comment it out with #: 0x000100 is what it is without");
+    return std::nullopt;
+}
+
 TpmSettings read_tpm(const ConfigSection& root) {
     TpmSettings out;
     const auto table = root.table("tpm");
@@ -102,8 +115,7 @@ TpmSettings read_tpm(const ConfigSection& root) {
         if (!text.empty()) return std::nullopt;
         return "is empty: \"device\" is the kernel's TPM";
     });
-    if (const auto index = table->integer("auth_key_index", 0, 0x7FFFFF))
-        out.auth_key_index = static_cast<std::uint32_t>(*index);
+    out.auth_key_index = tpm_auth_key_index(*table);
     if (const auto hierarchy = table->table("hierarchy_authorization")) {
         out.endorsement_auth = tpm_auth(*hierarchy, "endorsement");
         out.owner_auth = tpm_auth(*hierarchy, "owner");

@@ -1,5 +1,7 @@
 #include "edge/tpmd/settings.h"
 
+#include "edge/common/tpm_handles.h"
+
 namespace muster::edge::tpmd {
 namespace {
 
@@ -29,6 +31,9 @@ Result<Settings> Settings::from(const json::object& object) {
     if (index && (*index < 0 || *index > largest_auth_key_index))
         return fail(Errc::invalid_argument, "auth_key_index is {}; 0 to {:#x}", *index, largest_auth_key_index);
     if (index) settings.auth_key_index = static_cast<std::uint32_t>(*index);
+    if (const auto other = key_in_place_of(settings.auth_key_index); !other.empty())
+        return fail(Errc::invalid_argument, "auth_key_index is {:#x}, which is the place of {} ({:#x})",
+                    settings.auth_key_index, other, first_owner_handle + settings.auth_key_index);
     MUSTER_TRY(const auto* hierarchies, optional_object(object, "hierarchy_authorization"));
     if (hierarchies != nullptr) {
         MUSTER_TRY(settings.endorsement_auth, read_auth(*hierarchies, "endorsement"));

@@ -10,7 +10,7 @@
 
 namespace muster::edge::tpmd {
 
-// Persistent handles of the owner begin at 0x81000000; the index is added (Part 3, 28.5 of the TPM 2.0 Library).
+// Added to first_owner_handle.
 inline constexpr std::uint32_t usual_auth_key_index = 0x000100;
 inline constexpr std::uint32_t largest_auth_key_index = 0x7FFFFF;
 

@@ -1,14 +1,10 @@
 // What tpmd has the TPM do (facts/device.md 3.6): its two keys, and an authentication key that DPS wraps for them.
 #pragma once
 
+#include "edge/common/tpm_handles.h"
 #include "edge/tpmd/settings.h"
 
 namespace muster::edge::tpmd {
-
-// Persistent handles that all of this trade use.
-inline constexpr std::uint32_t endorsement_key_handle = 0x81010001;
-inline constexpr std::uint32_t storage_root_key_handle = 0x81000001;
-inline constexpr std::uint32_t first_owner_handle = 0x81000000;
 
 // Blocking, up to seconds each; from one thread at a time. Errors: unavailable, the TPM is out of reach;
 // invalid_argument, bytes that are no such key, or one for another TPM; not_found, no authentication key yet; else
