@@ -108,10 +108,10 @@ TEST_F(ScheduleTest, WhatHasEndedIsTriedEveryHourAtLeast) {
 
 TEST_F(ScheduleTest, TheIssuersWishIsTheLeast) {
     schedule.watch(life, at(85h), steady(0s));
-    schedule.failed(at(85h), steady(0s), std::chrono::hours(9));
-    EXPECT_EQ(schedule.wait(at(85h), steady(0s)), 9h);
-    schedule.failed(at(85h), steady(0s), std::chrono::hours(999));
-    EXPECT_EQ(schedule.wait(at(85h), steady(0s)), 24h) << "but a day is the most";
+    schedule.failed(at(60h), steady(0s), std::chrono::hours(9));
+    EXPECT_EQ(schedule.wait(at(84h), steady(0s)), 9h);
+    schedule.failed(at(60h), steady(0s), std::chrono::hours(999));
+    EXPECT_EQ(schedule.wait(at(84h), steady(0s)), 10h) << "but a quarter of what is left is the most";
     schedule.failed(at(85h), steady(0s), std::chrono::seconds(1));
     EXPECT_GE(schedule.wait(at(85h), steady(0s)), 4h);
 }

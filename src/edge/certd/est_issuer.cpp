@@ -13,6 +13,7 @@ namespace muster::edge::certd {
 namespace {
 
 using Steady = std::chrono::steady_clock;
+constexpr std::chrono::seconds longest_wait = std::chrono::hours(1);        // whatever a server asks for
 constexpr std::string_view identity_key_preference = "ec-p256:rsa-4096:*";  // facts/device.md 5.2
 
 // The server does not serve this request with this credential; another way may do.
@@ -124,7 +125,7 @@ Task<Result<pki::CertificateChain>> EstIssuer::enroll(CurrentPtr now, std::strin
     MUSTER_CO_TRY(const auto client, client_for(*now, url, std::move(access.credential)));
     auto chain = co_await enroll_with(*client, access, request);
     if (chain) co_return std::move(chain);
-    if (client->wish() > std::chrono::seconds(0)) wish_ = client->wish();
+    if (client->wish() > std::chrono::seconds(0)) wishes_[access.asker] = client->wish();
     co_return fail(chain.error().wrap(fmt::format("EST at {}, signed in with {}", url, access.what)));
 }
 
@@ -143,7 +144,8 @@ Task<std::optional<EstCredential>> EstIssuer::predecessor(CurrentPtr now, std::s
     co_return std::nullopt;
 }
 
-Task<Result<pki::CertificateChain>> EstIssuer::bootstrap(CurrentPtr now, EstTarget target, const pki::Csr& request) {
+Task<Result<pki::CertificateChain>> EstIssuer::bootstrap(CurrentPtr now, EstTarget target, std::string asker,
+                                                         const pki::Csr& request) {
     const auto ids = *target.auth.identity;
     auto credential = co_await credential_of(now, *target.auth.bootstrap, "the bootstrap certificate");
     if (!credential)
@@ -163,7 +165,7 @@ Task<Result<pki::CertificateChain>> EstIssuer::bootstrap(CurrentPtr now, EstTarg
     MUSTER_CO_TRY(const auto key, co_await pairs.make_key(ids.key, std::string(identity_key_preference)));
     MUSTER_CO_TRY(const auto own_request, pki::Csr::create(key, subject, identity_extensions()));
     Access access{fmt::format("the bootstrap certificate \"{}\"", target.auth.bootstrap->certificate),
-                  EstClient::Operation::enroll, std::move(*credential)};
+                  EstClient::Operation::enroll, std::move(*credential), std::move(asker)};
     auto chain = co_await enroll(now, url, std::move(access), own_request);
     if (!chain)
         co_return fail(chain.error().wrap(fmt::format("cannot get the EST certificate \"{}\"", ids.certificate)));
@@ -173,7 +175,8 @@ Task<Result<pki::CertificateChain>> EstIssuer::bootstrap(CurrentPtr now, EstTarg
     co_return std::move(chain);
 }
 
-Task<Result<EstCredential>> EstIssuer::identity(CurrentPtr now, EstTarget target, const pki::Csr& request) {
+Task<Result<EstCredential>> EstIssuer::identity(CurrentPtr now, EstTarget target, std::string asker,
+                                                const pki::Csr& request) {
     const auto ids = *target.auth.identity;
     auto credential = co_await credential_of(now, ids, "the EST certificate");
     const bool in_date = credential && clock_.now() <= credential->chain.front().not_after();
@@ -190,23 +193,24 @@ Task<Result<EstCredential>> EstIssuer::identity(CurrentPtr now, EstTarget target
     // Another request may have got it meanwhile.
     credential = co_await credential_of(now, ids, "the EST certificate");
     if (!credential || clock_.now() > credential->chain.front().not_after()) {
-        auto chain = co_await bootstrap(now, target, request);
+        auto chain = co_await bootstrap(now, target, asker, request);
         credential = chain ? co_await credential_of(now, ids, "the EST certificate")
                            : Result<EstCredential>(fail(chain.error()));
     }
     co_return credential;
 }
 
-Task<Result<EstIssuer::Access>> EstIssuer::configured(CurrentPtr now, EstTarget target, const pki::Csr& request) {
+Task<Result<EstIssuer::Access>> EstIssuer::configured(CurrentPtr now, EstTarget target, std::string asker,
+                                                      const pki::Csr& request) {
     const auto& auth = target.auth;
     if (!auth.any())
         co_return fail(
             Error(Errc::conflict, "nothing says how to sign in at the EST server")
                 .with_hint("set username and password, or identity_cert and identity_pk, in "
                            "[cert_issuance.est.auth] of /etc/aziot/config.toml, then run: iotedge config apply"));
-    Access access{fmt::format("the name \"{}\"", printable(auth.username)), EstClient::Operation::enroll, {}};
+    Access access{fmt::format("the name \"{}\"", printable(auth.username)), EstClient::Operation::enroll, {}, asker};
     if (auth.identity) {
-        MUSTER_CO_TRY(access.credential, co_await identity(now, target, request));
+        MUSTER_CO_TRY(access.credential, co_await identity(now, target, asker, request));
         access.what = fmt::format("the EST certificate \"{}\"", auth.identity->certificate);
     }
     access.credential.username = auth.username;
@@ -219,13 +223,13 @@ Task<Result<pki::CertificateChain>> EstIssuer::issue_unhurried(CurrentPtr now, s
     MUSTER_CO_TRY(auto target, est_target(now->settings, id));
     if (auto before = co_await predecessor(now, id, request)) {
         Access access{fmt::format("the certificate \"{}\" itself", without_temp(id)), EstClient::Operation::reenroll,
-                      std::move(*before)};
+                      std::move(*before), id};
         auto chain = co_await enroll(now, target.url, std::move(access), request);
         if (chain || !another_way_may_do(chain.error()) || !target.auth.any()) co_return std::move(chain);
         log::info("the EST server does not renew this certificate by itself; asking for a new one",
                   {{"certId", printable(id)}, {"reason", chain.error().chain()}});
     }
-    MUSTER_CO_TRY(auto access, co_await configured(now, target, request));
+    MUSTER_CO_TRY(auto access, co_await configured(now, target, id, request));
     co_return co_await enroll(now, target.url, std::move(access), request);
 }
 
@@ -253,12 +257,18 @@ Task<Result<pki::CertificateChain>> EstIssuer::issue_first(CurrentPtr now, std::
                            printable(id), left.count());
         asked_to_wait_.erase(at);
     }
-    wish_.reset();
+    wishes_.erase(id);
     auto chain = co_await issue_unhurried(now, id, request);
+    const auto wish = take_wish(id);
     if (chain) co_return std::move(chain);
-    if (chain.error().code() == Errc::throttled && wish_ && asked_to_wait_.size() < 64)
-        asked_to_wait_[id] = Steady::now() + *wish_;
+    if (chain.error().code() == Errc::throttled && wish && asked_to_wait_.size() < 64)
+        asked_to_wait_[id] = Steady::now() + std::min(*wish, longest_wait);
     co_return fail(chain.error().wrap(fmt::format("certificate \"{}\" could not be issued", printable(id))));
+}
+
+std::optional<std::chrono::seconds> EstIssuer::take_wish(const std::string& id) {
+    const auto found = wishes_.extract(id);
+    return found ? std::optional(found.mapped()) : std::nullopt;
 }
 
 Task<std::string> EstIssuer::preferred_key(CurrentPtr now, std::string id) {
@@ -279,7 +289,7 @@ Task<Result<pki::CertificateChain>> EstIssuer::enroll_again(CurrentPtr now, rene
     const bool in_date = clock_.now() <= own.chain.front().not_after();
     if (in_date) {
         Access access{fmt::format("the EST certificate \"{}\" itself", ids.certificate), EstClient::Operation::reenroll,
-                      std::move(own)};
+                      std::move(own), ids.certificate};
         auto chain = co_await enroll(now, target.url, std::move(access), request);
         if (chain || !another_way_may_do(chain.error()) || !target.auth.bootstrap) co_return std::move(chain);
         log::info("the EST server does not renew the EST certificate; asking for a new one",
@@ -292,12 +302,13 @@ Task<Result<pki::CertificateChain>> EstIssuer::enroll_again(CurrentPtr now, rene
     first.username = target.auth.username;
     first.password = target.auth.password;
     Access access{fmt::format("the bootstrap certificate \"{}\"", target.auth.bootstrap->certificate),
-                  EstClient::Operation::enroll, std::move(first)};
+                  EstClient::Operation::enroll, std::move(first), ids.certificate};
     co_return co_await enroll(now, target.url, std::move(access), request);
 }
 
 Task<Result<pki::CertificateChain>> EstIssuer::renew_identity(CurrentPtr now, renewal::PairIds ids,
                                                               std::string certificate, std::string key_id, Chain old) {
+    wishes_.erase(ids.certificate);
     Pairs pairs(now->files, keys_);
     MUSTER_CO_TRY(const auto key, co_await pairs.make_key(std::move(key_id), std::string(identity_key_preference)));
     MUSTER_CO_TRY(const auto request, pki::Csr::create(key, pki::subject_of(old.front()), identity_extensions()));

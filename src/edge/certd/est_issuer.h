@@ -41,8 +41,8 @@ public:
     // How an EST certificate renews itself: by simplereenroll, or by bootstrap; it has worked when the server takes it
     // in a handshake.
     renewal::Ways ways_to_renew(const CurrentSource& current, const renewal::PairIds& ids);
-    // What the server of the last failure asked for; forgotten by asking.
-    std::optional<std::chrono::seconds> take_wish() { return std::exchange(wish_, std::nullopt); }
+    // What the server asked for when the certificate's last enrolment failed; forgotten by asking.
+    std::optional<std::chrono::seconds> take_wish(const std::string& id);
 
     // Called when there is a certificate that was not there before.
     void on_new_identity(std::function<void()> call) { on_new_identity_ = std::move(call); }
@@ -53,6 +53,7 @@ private:
         std::string what;  // "the EST certificate \"est-id\"", for the log
         EstClient::Operation operation;
         EstCredential credential;
+        std::string asker = {};  // id of the certificate for whose sake the server is asked
     };
     using Chain = pki::CertificateChain;
 
@@ -63,9 +64,9 @@ private:
     Task<Result<Chain>> enroll(CurrentPtr now, std::string url, Access access, const pki::Csr& request);
     Task<Result<Chain>> enroll_with(EstClient& client, const Access& access, const pki::Csr& request);
     Task<std::optional<EstCredential>> predecessor(CurrentPtr now, std::string id, const pki::Csr& request);
-    Task<Result<Access>> configured(CurrentPtr now, EstTarget target, const pki::Csr& request);
-    Task<Result<EstCredential>> identity(CurrentPtr now, EstTarget target, const pki::Csr& request);
-    Task<Result<Chain>> bootstrap(CurrentPtr now, EstTarget target, const pki::Csr& request);
+    Task<Result<Access>> configured(CurrentPtr now, EstTarget target, std::string asker, const pki::Csr& request);
+    Task<Result<EstCredential>> identity(CurrentPtr now, EstTarget target, std::string asker, const pki::Csr& request);
+    Task<Result<Chain>> bootstrap(CurrentPtr now, EstTarget target, std::string asker, const pki::Csr& request);
     Task<Result<Chain>> renew_identity(CurrentPtr now, renewal::PairIds ids, std::string certificate, std::string key,
                                        Chain old);
     Task<Result<Chain>> enroll_again(CurrentPtr now, renewal::PairIds ids, const pki::Csr& request);
@@ -81,7 +82,7 @@ private:
     // By certificate id:
     std::map<std::string, std::chrono::steady_clock::time_point> asked_to_wait_;
     std::map<std::string, std::shared_ptr<Flight>> flights_;
-    std::optional<std::chrono::seconds> wish_;
+    std::map<std::string, std::chrono::seconds> wishes_;
     std::function<void()> on_new_identity_;
 };
 

@@ -91,7 +91,7 @@ void Keepers::start(const renewal::PairIds& ids, renewal::Ways ways, bool by_est
                                  [this, ids] { return policy_of(ids); },
                                  {},
                                  {}};
-    if (by_est) around.wish = [this] { return est_.take_wish(); };
+    if (by_est) around.wish = [this, ids] { return est_.take_wish(ids.certificate); };
     boost::asio::co_spawn(loop_, renewal::keep(kept->pairs, ids, std::move(ways), std::move(around)),
                           boost::asio::detached);
 }

@@ -5,13 +5,19 @@ namespace {
 
 constexpr Micros longest_pause_after_end = std::chrono::hours(1);
 constexpr Micros longest_start_jitter = std::chrono::minutes(10);
-constexpr std::chrono::seconds longest_wish = std::chrono::days(1);
+constexpr Micros shortest_longest_wish = std::chrono::minutes(1);
 
 }  // namespace
 
 Micros Schedule::up_to(Micros most) const {
     return Micros(static_cast<std::int64_t>(
         random_.below(static_cast<std::uint64_t>(std::max<Micros>(most, Micros(0)).count()) + 1)));
+}
+
+// An issuer that may ask for any time could ask for the certificate's end.
+Micros Schedule::longest_wish(TimePoint wall) const {
+    if (wall >= life_.not_after) return longest_pause_after_end;
+    return std::max((life_.not_after - wall) / 4, shortest_longest_wish);
 }
 
 void Schedule::watch(const Lifetime& life, TimePoint wall, Steady now) {
@@ -33,7 +39,7 @@ void Schedule::failed(TimePoint wall, Steady now, std::optional<std::chrono::sec
     auto pause = retry_pause(policy_, life_);
     pause += up_to(pause / 4);
     if (wall >= life_.not_after) pause = std::min(pause, longest_pause_after_end);
-    if (wish) pause = std::max<Micros>(pause, std::min(*wish, longest_wish));
+    if (wish) pause = std::max(pause, std::min<Micros>(*wish, longest_wish(wall)));
     not_earlier_ = now + pause;
 }
 

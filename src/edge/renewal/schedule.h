@@ -31,7 +31,8 @@ public:
     // certificate that is due already.
     void renewed(const Lifetime& life, TimePoint wall, Steady now);
     // An attempt failed: the next one comes a retry pause later and up to a quarter of it more; not later than an hour
-    // once the certificate has ended; not before what the issuer asked for (`wish`, at most a day).
+    // once the certificate has ended; not before what the issuer asked for (`wish`), of which counts at most a quarter
+    // of the life that is left, but a minute, and an hour after the end.
     void failed(TimePoint wall, Steady now, std::optional<std::chrono::seconds> wish = std::nullopt);
 
     // How long until the next attempt; zero: it is due.
@@ -39,6 +40,7 @@ public:
 
 private:
     Micros up_to(Micros most) const;
+    Micros longest_wish(TimePoint wall) const;
 
     Policy policy_;
     Random& random_;
