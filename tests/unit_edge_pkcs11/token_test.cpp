@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <thread>
 
 #include "support/soft_hsm.h"
@@ -190,6 +191,20 @@ TEST_F(InSoftHsm, AWrongPinIsTriedOnce) {
     // Another PIN is another matter.
     Token right(*module, uri("token=edge?pin-value=1234"));
     EXPECT_TRUE(right.find_pair(KeyName::labelled("k")).value());
+}
+
+TEST_F(InSoftHsm, AWrongPinCostsOneTryHoweverManyAskAtOnce) {
+    std::atomic<int> tried = 0;
+    {
+        std::vector<std::jthread> threads;
+        for (int i = 0; i < 8; ++i)
+            threads.emplace_back([&] {
+                Token wrong(*module, uri("token=edge?pin-value=9999"));
+                const auto answer = wrong.find_pair(KeyName::labelled("k"));
+                if (!answer && answer.error().chain().find("was refused before") == std::string::npos) ++tried;
+            });
+    }
+    EXPECT_EQ(tried, 1);
 }
 
 TEST_F(InSoftHsm, ATokenThatIsNotThereIsNamedAndThoseThatAre) {

@@ -58,6 +58,11 @@ public:
     // Changes with each restart. Under hold().
     unsigned epoch() const { return epoch_; }
 
+    // Held from the look at the refusals until the token has answered: a wrong PIN costs one try, however many ask.
+    std::unique_lock<std::mutex> login_turn() const { return std::unique_lock(login_mutex_); }
+    // The token in the slot as it is now. Under hold().
+    Result<TokenInfo> describe(unsigned long slot) const;
+
     // PINs that a token refused. They are tried no second time as long as the library is loaded, whoever asks: a token
     // locks itself after a few.
     std::optional<Error> refusal_of(const TokenInfo& token, const Secret& pin) const;
@@ -67,7 +72,6 @@ private:
     Module(std::filesystem::path path, void* handle, const _CK_FUNCTION_LIST* functions,
            std::chrono::milliseconds restart_pause);
     Result<> initialize();
-    Result<TokenInfo> describe(unsigned long slot) const;
     bool slot_matches(unsigned long slot, const Uri& where) const;
     Result<> check_library(const Uri& where) const;
 
@@ -81,6 +85,7 @@ private:
         Secret pin;
         Error why;
     };
+    mutable std::mutex login_mutex_;
     mutable std::mutex refusals_mutex_;
     std::vector<Refusal> refusals_;
     bool initialized_ = false;

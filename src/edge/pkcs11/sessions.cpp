@@ -9,6 +9,25 @@ namespace {
 // For a token that allows only so many sessions, and all are in use.
 constexpr auto session_patience = std::chrono::seconds(20);
 
+bool is_logged_in(const CK_FUNCTION_LIST& functions, CK_SESSION_HANDLE session) {
+    CK_SESSION_INFO info{};
+    if (functions.C_GetSessionInfo(session, &info) != CKR_OK) return false;
+    return info.state == CKS_RO_USER_FUNCTIONS || info.state == CKS_RW_USER_FUNCTIONS;
+}
+
+// A PIN that is wrong costs the token at its last try, and a daemon cannot ask whether it is right.
+Result<> check_tries(const TokenInfo& token) {
+    if (token.pin_locked) return fail(failure(fmt::format("the token {} is locked", token.text()), CKR_PIN_LOCKED));
+    if (!token.last_try) return {};
+    return fail(failure(fmt::format("the token {} has one try of its PIN left, which is not spent on the one that is "
+                                    "configured",
+                                    token.text()),
+                        CKR_PIN_INCORRECT)
+                    .with_hint("correct the PIN (pin-value or pin-source) in /etc/aziot/config.toml, log in once by "
+                               "hand, which gives the tries back: pkcs11-tool --module LIBRARY --login "
+                               "--list-objects; then run: iotedge config apply"));
+}
+
 }  // namespace
 
 Session Sessions::Lease::session() const {
@@ -55,8 +74,12 @@ Result<> Sessions::log_in(CK_SESSION_HANDLE session) {
     if (!pin) return {};
     // While sessions are lent the PIN stays in its place: they may need it.
     if (!pin_) pin_ = std::move(*pin);
+    const auto turn = module_.login_turn();
+    if (is_logged_in(module_.functions(), session)) return {};
     if (const auto before = module_.refusal_of(*token_, *pin_))
         return fail(before->wrap("the PIN was refused before and is not tried again"));
+    MUSTER_TRY(const auto now, module_.describe(token_->slot));
+    MUSTER_CHECK(check_tries(now));
     auto* const text = const_cast<unsigned char*>(pin_->bytes().data());
     const auto value = module_.functions().C_Login(session, CKU_USER, text, pin_->size());
     if (value == CKR_USER_ALREADY_LOGGED_IN) return {};
