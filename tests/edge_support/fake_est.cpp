@@ -109,6 +109,7 @@ net::HttpResponse FakeEst::issue(const net::HttpRequest& request) const {
         else
             wanted.subject_rest.emplace_back(type, value);
     }
+    if (!given_name_.empty()) wanted.common_name = given_name_;
     wanted.not_before = SystemClock().now() - age_;
     wanted.not_after = wanted.not_before + life_;
     const pki::Issuer issuer{ca_.certificate, ca_.key};

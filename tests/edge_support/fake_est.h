@@ -35,6 +35,10 @@ public:
     void set_life(std::chrono::seconds life) {
         change([&] { life_ = life; });
     }
+    // Whatever name is asked for; empty: that one.
+    void set_given_name(std::string name) {
+        change([&] { given_name_ = std::move(name); });
+    }
     void set_age(std::chrono::seconds age) {
         change([&] { age_ = age; });
     }
@@ -83,6 +87,7 @@ private:
     std::set<std::string> names_;
     bool reenroll_ = true;
     bool authority_ = false;
+    std::string given_name_;
     std::chrono::seconds life_{86400};
     std::chrono::seconds age_{0};
     std::string csr_attributes_;

@@ -134,6 +134,34 @@ TEST_F(IssuedDevice, AnotherNameIsAnotherCertificate) {
     EXPECT_TRUE(whole());
 }
 
+TEST_F(IssuedDevice, AnIssuerWithANameOfItsOwnIsAskedOnceInAProcess) {
+    est.set_given_name("dev-1.plant");
+    write_settings("identity_auto_renew = false\n");
+    start_all();
+    ASSERT_TRUE(eventually([&] { return provisioned(); })) << log();
+    EXPECT_TRUE(provision()) << log();
+    EXPECT_TRUE(provision()) << log();
+    EXPECT_EQ(est.operations().size(), 1U);
+    EXPECT_THAT(log(), ::testing::HasSubstr("another name than was asked for"));
+    const auto first = certificate()->pem();
+    device.stop(Service::identityd, SIGTERM);
+    device.start(Service::identityd);
+    ASSERT_TRUE(eventually([&] { return provision(); })) << log();
+    EXPECT_TRUE(provision()) << log();
+    EXPECT_EQ(est.operations().size(), 2U);
+    EXPECT_EQ(certificate()->pem(), first) << "what works stays";
+    EXPECT_FALSE(certificate("device-id-temp"));
+    // A third name is neither what was asked for nor what is in place.
+    device.stop(Service::identityd, SIGTERM);
+    est.set_given_name("dev-3");
+    device.start(Service::identityd);
+    EXPECT_FALSE(provision());
+    EXPECT_FALSE(provision());
+    EXPECT_EQ(est.operations().size(), 3U);
+    EXPECT_THAT(log(), ::testing::HasSubstr("instead"));
+    EXPECT_EQ(certificate()->pem(), first);
+}
+
 TEST_F(IssuedDevice, AnIdentityMadeByHandIsRenewedAfterAskingTheHub) {
     est.set_life(6s);
     const auto ca = device.write("certs/hub-ca.pem", cloud.ca_pem());

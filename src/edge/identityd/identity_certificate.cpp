@@ -2,6 +2,9 @@
 
 #include <boost/asio/post.hpp>
 
+#include <map>
+#include <mutex>
+
 #include "base/log.h"
 #include "base/text.h"
 #include "edge/identityd/x509_credential.h"
@@ -83,19 +86,99 @@ renewal::PairIds ids_of(const X509Settings& settings) {
     return {settings.certificate_id, settings.key_id};
 }
 
+bool is_named(const pki::Certificate& certificate, std::string_view name) {
+    return equals_ignore_case(certificate.common_name(), name);
+}
+
+// What issuers made of the names that they were asked for, as long as this process lives: asking once more would get
+// the same, and each time costs a certificate.
+class Renames {
+public:
+    bool known(const std::string& certificate, const std::string& wanted) const {
+        const std::lock_guard lock(mutex_);
+        return given_.contains({certificate, wanted});
+    }
+    std::string given(const std::string& certificate, const std::string& wanted) const {
+        const std::lock_guard lock(mutex_);
+        const auto found = given_.find({certificate, wanted});
+        return found == given_.end() ? std::string() : found->second;
+    }
+    void note(const std::string& certificate, const std::string& wanted, const pki::Certificate& given) {
+        const std::lock_guard lock(mutex_);
+        if (given_.size() >= most) given_.clear();
+        given_[{certificate, wanted}] = given.common_name();
+    }
+
+private:
+    static constexpr std::size_t most = 64;
+    mutable std::mutex mutex_;
+    std::map<std::pair<std::string, std::string>, std::string> given_;
+};
+
+Renames& renames() {
+    static Renames all;
+    return all;
+}
+
+// `in_place` has another name than the wanted one, because the issuer wills it so, or the settings have changed and the
+// issuer does not follow.
+Result<pki::CertificateChain> in_spite_of_rename(const X509Settings& settings, const std::string& wanted,
+                                                 pki::CertificateChain in_place) {
+    const auto& id = settings.certificate_id;
+    if (!renames().known(id, wanted)) {
+        renames().note(id, wanted, in_place.front());
+        log::warn("the issuer gave the identity certificate another name than was asked for; it is used as it is",
+                  {{"certId", id}, {"asked", wanted}, {"given", in_place.front().common_name()}});
+    }
+    const auto given = renames().given(id, wanted);
+    if (is_named(in_place.front(), given)) return in_place;
+    return fail(Error(Errc::conflict,
+                      fmt::format("the identity certificate \"{}\" is of \"{}\", not of \"{}\", and the issuer gives "
+                                  "one of \"{}\" instead",
+                                  id, printable(in_place.front().common_name()), printable(wanted), printable(given)))
+                    .with_hint("have the issuer keep the subject of the request, or give the device the name that the "
+                               "issuer gives it; then run: iotedge system restart"));
+}
+
+// Beside the one in place, which stays when the new one has not the name that it is there for.
+Task<Result<pki::CertificateChain>> replace(Neighbours neighbours, X509Settings settings,
+                                            pki::CertificateChain in_place) {
+    Store store(neighbours);
+    const auto ids = ids_of(settings);
+    const std::string wanted(name_in(settings.issued->subject));
+    MUSTER_CO_TRY(auto chain, co_await request(neighbours, ids.next_certificate(), ids.key, settings.issued->subject));
+    if (is_named(chain.front(), wanted)) {
+        MUSTER_CO_CHECK(co_await renewal::adopt(store, ids, {chain, ids.key}));
+        co_return chain;
+    }
+    renames().note(ids.certificate, wanted, chain.front());
+    log::warn("the issuer gave an identity certificate another name than was asked for; the one in place stays",
+              {{"certId", ids.certificate},
+               {"asked", wanted},
+               {"given", chain.front().common_name()},
+               {"inPlace", in_place.front().common_name()}});
+    MUSTER_CO_CHECK(co_await store.remove_certificate(ids.next_certificate()));
+    co_return in_place;
+}
+
 }  // namespace
 
 Task<Result<pki::CertificateChain>> ensure_identity(Neighbours neighbours, X509Settings settings) {
     Store store(neighbours);
     auto found = co_await renewal::settle(store, ids_of(settings));
     if (!found) co_return fail(found.error().wrap(Errc::unavailable, "the identity certificate cannot be looked at"));
-    const auto& subject = settings.issued->subject;
-    if (*found && equals_ignore_case((*found)->front().common_name(), name_in(subject))) co_return std::move(**found);
-    log::info("getting an identity certificate", {{"certId", settings.certificate_id}, {"name", name_in(subject)}});
-    auto chain = co_await request(neighbours, settings.certificate_id, settings.key_id, subject);
+    const std::string wanted(name_in(settings.issued->subject));
+    if (*found && is_named((*found)->front(), wanted)) co_return std::move(**found);
+    if (*found && renames().known(settings.certificate_id, wanted))
+        co_return in_spite_of_rename(settings, wanted, std::move(**found));
+    log::info("getting an identity certificate", {{"certId", settings.certificate_id}, {"name", wanted}});
+    auto chain = *found
+                     ? co_await replace(neighbours, settings, std::move(**found))
+                     : co_await request(neighbours, settings.certificate_id, settings.key_id, settings.issued->subject);
     if (!chain)
         co_return fail(chain.error().wrap(Errc::unavailable,
                                           fmt::format("no identity certificate \"{}\"", settings.certificate_id)));
+    if (!is_named(chain->front(), wanted)) co_return in_spite_of_rename(settings, wanted, std::move(*chain));
     log::info("identity certificate issued", {{"certId", settings.certificate_id},
                                               {"subject", chain->front().subject()},
                                               {"notAfter", format_utc_seconds(chain->front().not_after())}});

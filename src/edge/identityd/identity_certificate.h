@@ -15,7 +15,9 @@
 namespace muster::edge::identityd {
 
 // The certificate in place, with its key in place. When there is none, or its name is not the one that the settings
-// have now, one is issued first. Errors: of certd (no issuer, the issuer refuses) and keyd.
+// have now, one is issued first; an issuer that gives another name than was asked for is asked once in the life of the
+// process. Errors: of certd (no issuer, the issuer refuses) and keyd; conflict, the name is neither the wanted one nor
+// the one that the issuer gives.
 Task<Result<pki::CertificateChain>> ensure_identity(Neighbours neighbours, X509Settings settings);
 
 // Renews it: a new pair beside the old one, which registers before it takes the old one's place. Works on the cloud
