@@ -24,7 +24,7 @@ protected:
             if (!store.keys.contains(key)) store.change([&] { store.set_key(key, new_key()); });
             const pki::PrivateKey held(pki::share(store.keys.at(key).get()));
             ++issued;
-            auto chain = certificate_of(held, fmt::format("new {}", issued), at(80), at(180 + issued));
+            auto chain = certificate_of(held, fmt::format("new {}", issued), begin, end + std::chrono::seconds(issued));
             store.change([&] { store.certificates[certificate] = chain; });
             co_return chain;
         };
@@ -39,12 +39,17 @@ protected:
         };
         return ways;
     }
-    Result<pki::CertificateChain> renew_once(bool rotate_key) { return run(renew(store, ids, rotate_key, ways())); }
+    Result<pki::CertificateChain> renew_once(bool rotate_key) {
+        return run(renew(store, ids, rotate_key, ways(), clock));
+    }
     std::string name_in_place() { return store.certificates.at(ids.certificate).front().common_name(); }
 
     FakeStore store;
+    ManualClock clock{at(85)};
     std::string in_place = "old";
     bool issuing = true;
+    TimePoint begin = at(80);
+    TimePoint end = at(180);
     int issued = 0;
     int proven = 0;
     std::optional<Error> refusal;
@@ -105,11 +110,30 @@ TEST_F(Renewal, ACertificateOfAnotherKeyIsNotTakenOver) {
         store.certificates[certificate] = certificate_of(new_key(), "other", at(80), at(180));
         co_return store.certificates[certificate];
     };
-    const auto renewed = run(renew(store, ids, true, wrong));
+    const auto renewed = run(renew(store, ids, true, wrong, clock));
     ASSERT_FALSE(renewed);
     EXPECT_EQ(renewed.error().code(), Errc::conflict);
     EXPECT_EQ(proven, 0);
     EXPECT_EQ(name_in_place(), "old");
+}
+
+TEST_F(Renewal, ACertificateThatIsWorthNoMoreIsNotTakenOver) {
+    const auto refused_with = [this](TimePoint from, TimePoint until, TimePoint now) {
+        begin = from;
+        end = until - std::chrono::seconds(issued + 1);
+        clock.set(now);
+        const auto renewed = renew_once(true);
+        EXPECT_FALSE(renewed);
+        EXPECT_EQ(renewed.error().code(), Errc::conflict);
+        EXPECT_FALSE(store.certificates.contains(ids.next_certificate()));
+        return renewed.error().chain();
+    };
+    EXPECT_NE(refused_with(at(10), at(100), at(85)).find("no later than the old one"), std::string::npos);
+    EXPECT_NE(refused_with(at(10), at(200), at(201)).find("expired"), std::string::npos);
+    EXPECT_NE(refused_with(at(1000), at(2000), at(85)).find("not valid before"), std::string::npos);
+    EXPECT_EQ(proven, 0);
+    EXPECT_EQ(name_in_place(), "old");
+    EXPECT_TRUE(store.whole(ids));
 }
 
 TEST_F(Renewal, NothingIsThereToRenew) {

@@ -73,7 +73,8 @@ private:
 
     Task<> attempt() {
         log::info("renewing the certificate", {{"certId", ids_.certificate}});
-        const auto renewed = co_await contained(renew(store_, ids_, schedule_->policy().rotate_key, ways_));
+        const auto renewed =
+            co_await contained(renew(store_, ids_, schedule_->policy().rotate_key, ways_, around_.wall));
         if (!renewed) {
             const auto wish = around_.wish ? around_.wish() : std::nullopt;
             schedule_->failed(around_.wall.now(), around_.steady(), wish);

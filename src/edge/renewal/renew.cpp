@@ -1,12 +1,29 @@
 #include "edge/renewal/renew.h"
 
 #include "base/log.h"
+#include "base/text.h"
 
 namespace muster::edge::renewal {
 namespace {
 
 bool refused(const Error& error) {
     return error.code() == Errc::unauthorized || error.code() == Errc::conflict;
+}
+
+// An issuer's clock may be ahead of ours.
+constexpr Micros tolerable_head_start = std::chrono::minutes(10);
+
+// No proof by use shows what a certificate is worth tomorrow.
+Result<> check_life(const pki::Certificate& fresh, const pki::Certificate& old, TimePoint now) {
+    const auto end = fresh.not_after();
+    if (now > end)
+        return fail(Errc::conflict, "it expired on {}, or this machine's clock is wrong", format_utc_seconds(end));
+    if (now + tolerable_head_start < fresh.not_before())
+        return fail(Errc::conflict, "it is not valid before {}, or this machine's clock is wrong",
+                    format_utc_seconds(fresh.not_before()));
+    if (end <= old.not_after())
+        return fail(Errc::conflict, "it ends on {}, no later than the old one", format_utc_seconds(end));
+    return {};
 }
 
 // Of an earlier attempt that got no further: as good as a fresh one while it ends later than the one in place.
@@ -33,11 +50,17 @@ Task<Result<Successor>> make_successor(PairStore& store, PairIds ids, bool rotat
 
 }  // namespace
 
-Task<Result<pki::CertificateChain>> renew(PairStore& store, PairIds ids, bool rotate_key, Ways ways) {
+Task<Result<pki::CertificateChain>> renew(PairStore& store, PairIds ids, bool rotate_key, Ways ways,
+                                          const Clock& clock) {
     MUSTER_CO_TRY(auto old, co_await settle(store, ids));
     if (!old) co_return fail(Errc::not_found, "there is no certificate \"{}\" to renew", ids.certificate);
-    MUSTER_CO_TRY(auto successor, co_await make_successor(store, ids, rotate_key, ways, std::move(*old)));
+    MUSTER_CO_TRY(auto successor, co_await make_successor(store, ids, rotate_key, ways, *old));
     auto chain = successor.chain;
+    if (auto worth = check_life(chain.front(), old->front(), clock.now()); !worth) {
+        MUSTER_CO_CHECK(co_await store.remove_certificate(ids.next_certificate()));
+        co_return fail(worth.error().wrap(
+            fmt::format("the new certificate \"{}\" is not worth having; the old one stays", ids.certificate)));
+    }
     if (auto proven = co_await ways.prove(successor.chain, successor.key); !proven) {
         if (refused(proven.error())) (void)co_await store.remove_certificate(ids.next_certificate());
         co_return fail(proven.error().wrap(

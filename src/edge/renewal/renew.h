@@ -20,8 +20,11 @@ struct Ways {
     std::function<Task<Result<>>(pki::CertificateChain chain, std::string key)> prove;
 };
 
-// The new certificate, in place. When it fails, whatever the reason, the old pair is in place as it was; a new pair
-// that could not be tried is kept for the next attempt, one that was refused is not.
-Task<Result<pki::CertificateChain>> renew(PairStore& store, PairIds ids, bool rotate_key, Ways ways);
+// The new certificate, in place; one that is not in date by `clock` (ten minutes of difference are allowed before its
+// beginning), or ends no later than the old one, is refused (Errc::conflict) and not kept. When it fails, whatever the
+// reason, the old pair is in place as it was; a new pair that could not be tried is kept for the next attempt, one that
+// was refused is not.
+Task<Result<pki::CertificateChain>> renew(PairStore& store, PairIds ids, bool rotate_key, Ways ways,
+                                          const Clock& clock);
 
 }  // namespace muster::edge::renewal
