@@ -198,5 +198,25 @@ TEST_F(Sources, ARefusedTokenIsMadeAnewWithTheServicesTime) {
     EXPECT_EQ(cloud.seen().size(), 4U);
 }
 
+TEST_F(Sources, AGatewaysTimeCountsWithinADay) {
+    identityd::CloudSettings settings;
+    settings.authorities = {ca()};
+    const auto tokens_made = [&](std::chrono::hours behind) {
+        const ManualClock wrong(SystemClock().now() - behind);
+        const auto client = identityd::CloudClient::create({"https://" + cloud.address(), "r", "", true},
+                                                           std::make_shared<TimeTeller>(), settings, wrong)
+                                .value();
+        const auto before = cloud.seen().size();
+        cloud.script_register({json_answer(401, json::object()), json_answer(202, json::object())});
+        net::HttpRequest request;
+        request.method = "PUT";
+        request.target = "/s/registrations/r/register";
+        EXPECT_TRUE(net::run_blocking(client->send(std::move(request))));
+        return cloud.seen().size() - before;
+    };
+    EXPECT_EQ(tokens_made(std::chrono::hours(23)), 2U);
+    EXPECT_EQ(tokens_made(std::chrono::hours(25)), 1U);
+}
+
 }  // namespace
 }  // namespace muster::edge::testing

@@ -8,6 +8,7 @@ namespace muster::edge::identityd {
 namespace {
 
 constexpr std::chrono::seconds tolerable_clock_error{60};
+constexpr std::chrono::seconds most_from_gateway = std::chrono::hours(24);
 
 Result<std::shared_ptr<net::ClientTls>> trust(const CloudSettings& settings) {
     auto tls = std::make_shared<net::ClientTls>();
@@ -63,6 +64,11 @@ bool CloudClient::learn_time(const net::HttpResponse& response) {
     if (!theirs) return false;
     const auto error = std::chrono::floor<std::chrono::seconds>(*theirs - clock_.now());
     if (std::chrono::abs(error - clock_error_) <= tolerable_clock_error) return false;
+    if (target_.via_gateway && std::chrono::abs(error) > most_from_gateway) {
+        log::warn("the gateway's time is too far from this device's to be taken; set the clock of the wrong one",
+                  {{"gateway", target_.url}, {"differenceSeconds", std::to_string(error.count())}});
+        return false;
+    }
     log::warn("this device's clock is not the service's; signing with the service's time",
               {{"differenceSeconds", std::to_string(error.count())}});
     clock_error_ = error;

@@ -13,9 +13,10 @@ namespace muster::edge::identityd {
 
 // Where the requests of a client go and what their tokens are for.
 struct CloudTarget {
-    std::string url;       // "https://host[:port]"
-    std::string resource;  // "{scope}/registrations/{id}" or "{hub}/devices/{id}"
-    std::string policy;    // "registration" at DPS, empty at a hub
+    std::string url;           // "https://host[:port]"
+    std::string resource;      // "{scope}/registrations/{id}" or "{hub}/devices/{id}"
+    std::string policy;        // "registration" at DPS, empty at a hub
+    bool via_gateway = false;  // another device stands there for the service
 };
 
 // One connection, kept between the requests; one request at a time.
@@ -30,7 +31,8 @@ public:
 
     // Errors as net::HttpClient's, and unavailable when the credential cannot sign. A token that the service refuses
     // while its Date and this device's clock differ is made anew with the service's time: boards have no clock to
-    // trust.
+    // trust. A gateway's time counts only within a day of this device's: it sees the tokens, and could have them last
+    // for as long as it likes.
     Task<Result<net::HttpResponse>> send(net::HttpRequest request);
 
 private:

@@ -38,7 +38,10 @@ Result<HubModule> read_hub_module(const json::value& value) {
 }
 
 CloudTarget hub_target(const DeviceIdentity& identity) {
-    return {"https://" + identity.gateway, fmt::format("{}/devices/{}", identity.hub, identity.device_id), {}};
+    return {"https://" + identity.gateway,
+            fmt::format("{}/devices/{}", identity.hub, identity.device_id),
+            {},
+            identity.gateway != identity.hub};
 }
 
 std::string HubClient::path_of(std::string_view module) const {
