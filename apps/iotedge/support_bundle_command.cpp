@@ -1,8 +1,8 @@
 // `iotedge support-bundle` (facts/device.md 7.1): what helps to find out what is wrong with a device, without its
 // secrets.
-#include <unistd.h>
-
+#include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -29,7 +29,8 @@ struct TextFile {
 
 constexpr std::string_view services_with_files[] = {"keyd", "certd", "identityd", "tpmd", "edged"};
 
-// The super-config, the services' files, and what administrators put beside those.
+// The super-config, the services' files, and what administrators put beside those. A service's user may write to its
+// directory: what a link there points to is not for him to choose.
 std::vector<TextFile> configurations(const edge::Paths& paths) {
     std::vector<TextFile> out;
     const auto add = [&](const std::filesystem::path& file, std::string name) {
@@ -39,7 +40,8 @@ std::vector<TextFile> configurations(const edge::Paths& paths) {
     for (const auto service : services_with_files) {
         std::error_code error;
         for (const auto& entry : std::filesystem::directory_iterator(paths.config_directory(service), error))
-            add(entry.path(), fmt::format("config/{}/{}", service, entry.path().filename().string()));
+            if (std::filesystem::is_regular_file(entry.symlink_status(error)))
+                add(entry.path(), fmt::format("config/{}/{}", service, entry.path().filename().string()));
     }
     std::ranges::sort(out, {}, &TextFile::name);
     return out;
@@ -116,6 +118,19 @@ Result<> make(const edge::Paths& paths, const BundleArguments& arguments, const 
     return zip.finish();
 }
 
+// By way of a file in a directory of our own: an archive is not written from front to end.
+Result<> print(const edge::Paths& paths, const BundleArguments& arguments) {
+    auto directory = (std::filesystem::temp_directory_path() / "support_bundle.XXXXXX").string();
+    if (::mkdtemp(directory.data()) == nullptr)
+        return fail(errno_error(fmt::format("cannot make a directory {}", directory), errno));
+    const auto file = std::filesystem::path(directory) / "bundle.zip";
+    auto made = make(paths, arguments, file);
+    if (made) made = print_file(file);
+    std::error_code ignored;
+    std::filesystem::remove_all(directory, ignored);
+    return made;
+}
+
 }  // namespace
 
 int support_bundle(const edge::Paths& paths, const BundleArguments& arguments) {
@@ -123,13 +138,8 @@ int support_bundle(const edge::Paths& paths, const BundleArguments& arguments) {
     warn_without_root(paths);
     const bool to_output = arguments.output == "-";
     const auto name = usual_name(SystemClock().now());
-    std::filesystem::path file = arguments.output.empty() ? name : arguments.output;
-    if (to_output) file = std::filesystem::temp_directory_path() / fmt::format("{}.{}", name, ::getpid());
-    auto made = make(paths, arguments, file);
-    if (made && to_output) {
-        made = print_file(file);
-        (void)remove_file(file);
-    }
+    const std::filesystem::path file = arguments.output.empty() ? name : arguments.output;
+    auto made = to_output ? print(paths, arguments) : make(paths, arguments, file);
     if (!made) return report(made.error().wrap("there is no support bundle"));
     if (!to_output && !arguments.quiet) {
         std::error_code ignored;

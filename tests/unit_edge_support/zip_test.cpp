@@ -1,8 +1,10 @@
 // Archives are read back by Info-ZIP's unzip.
 #include "edge/support/zip_file.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstdio>
@@ -41,6 +43,32 @@ TEST(Zip, IsWhatUnzipReads) {
     EXPECT_THAT(output_of("unzip -l " + path.string()), HasSubstr("2026-11-26 17:05   logs/a.txt"));
     EXPECT_EQ(output_of("unzip -p " + path.string() + " logs/a.txt").size(), 100'000U);
     std::filesystem::remove(path);
+}
+
+TEST(Zip, FollowsNoLinkAndKeepsNoWiderMode) {
+    const std::filesystem::path path = ::testing::TempDir() + "muster-zip-mode.zip";
+    const std::filesystem::path link = ::testing::TempDir() + "muster-zip-link.zip";
+    std::filesystem::remove(path);
+    std::filesystem::remove(link);
+    const int fd = ::open(path.c_str(), O_CREAT | O_WRONLY, 0600);
+    ASSERT_GE(fd, 0);
+    ASSERT_EQ(::write(fd, "what was there before", 21), 21);
+    ASSERT_EQ(::fchmod(fd, 0666), 0);
+    ::close(fd);
+    std::filesystem::create_symlink(path, link);
+    EXPECT_EQ(ZipFile::create(link).error().code(), Errc::conflict);
+    EXPECT_EQ(std::filesystem::file_size(path), 21U) << "nothing came of the link";
+    EXPECT_EQ(ZipFile::create("/dev/null").error().code(), Errc::conflict);
+    {
+        auto zip = ZipFile::create(path);
+        ASSERT_TRUE(zip) << zip.error().chain();
+        ASSERT_TRUE(zip->finish());
+    }
+    struct stat status{};
+    ASSERT_EQ(::stat(path.c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 0777, 0600U);
+    std::filesystem::remove(path);
+    std::filesystem::remove(link);
 }
 
 TEST(Zip, IsGoneWhenItWasNotFinished) {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <minizip/zip.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -21,6 +22,26 @@ tm_zip zip_time(TimePoint time) {
     out.tm_min = static_cast<int>(clock.minutes().count());
     out.tm_sec = static_cast<int>(clock.seconds().count());
     return out;
+}
+
+struct FileDescriptor {
+    explicit FileDescriptor(int opened) : fd(opened) {}
+    FileDescriptor(const FileDescriptor&) = delete;
+    FileDescriptor& operator=(const FileDescriptor&) = delete;
+    ~FileDescriptor() { ::close(fd); }
+    const int fd;
+};
+
+// One that was there before keeps no wider mode, and is of nobody else, who could widen it again.
+Result<> make_private(int fd, const std::filesystem::path& path) {
+    struct stat status{};
+    if (::fstat(fd, &status) != 0) return fail(errno_error(fmt::format("cannot look at {}", path.string()), errno));
+    if (!S_ISREG(status.st_mode)) return fail(Errc::conflict, "cannot write {}: it is no regular file", path.string());
+    if (status.st_uid != ::geteuid())
+        return fail(Errc::conflict, "cannot write {}: there is such a file, and it belongs to another user",
+                    path.string());
+    if (::fchmod(fd, 0600) != 0) return fail(errno_error(fmt::format("cannot protect {}", path.string()), errno));
+    return {};
 }
 
 }  // namespace
@@ -46,13 +67,15 @@ ZipFile& ZipFile::operator=(ZipFile&&) noexcept = default;
 ZipFile::~ZipFile() = default;
 
 Result<ZipFile> ZipFile::create(const std::filesystem::path& path) {
-    // minizip would make it for everyone to read.
-    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    // minizip would make it for everyone to read, and follow a link that someone else put there.
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+    if (fd < 0 && errno == ELOOP) return fail(Errc::conflict, "cannot write {}: it is a link", path.string());
     if (fd < 0) return fail(errno_error(fmt::format("cannot write {}", path.string()), errno));
-    ::close(fd);
+    const FileDescriptor file(fd);
+    MUSTER_CHECK(make_private(fd, path));
     auto state = std::make_unique<State>();
     state->path = path;
-    state->zip = zipOpen64(path.c_str(), APPEND_STATUS_CREATE);
+    state->zip = zipOpen64(fmt::format("/proc/self/fd/{}", fd).c_str(), APPEND_STATUS_CREATE);
     if (state->zip == nullptr) return fail(Errc::io, "cannot write {}", path.string());
     return ZipFile(std::move(state));
 }

@@ -13,7 +13,7 @@ namespace muster::edge::support {
 
 class ZipFile {
 public:
-    // Makes the file anew; only its owner may read it.
+    // Makes the file anew; only its owner may read it. Errc::conflict: a link, no regular file, or another user's.
     static Result<ZipFile> create(const std::filesystem::path& path);
     ZipFile(ZipFile&&) noexcept;
     ZipFile& operator=(ZipFile&&) noexcept;
