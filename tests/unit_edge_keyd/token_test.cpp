@@ -134,6 +134,23 @@ TEST_F(KeydWithToken, AMoveThatWasDecidedIsFinished) {
     EXPECT_FALSE(std::filesystem::exists(device->paths().state_directory(Service::keyd) / "moving-key.json"));
 }
 
+TEST_F(KeydWithToken, AMoveThatCannotBeFinishedCostsItsKeyAlone) {
+    start();
+    (void)new_pair("device-id", "ec-p256");
+    (void)new_pair("other", "ec-p256");
+    device->stop(Service::keyd, SIGKILL);
+    for (const auto* label : {"first", "second"})  // the id of two: nobody can say which of them is to move
+        (void)hsm->tool(
+            fmt::format("--login --pin 1234 --keypairgen --key-type EC:prime256v1 --id 77 --label {}", label));
+    const auto journal = device->paths().state_directory(Service::keyd) / "moving-key.json";
+    ASSERT_TRUE(write_file_atomic(journal, R"({"to":"device-id","id":"77"})", 0600));
+    device->start(Service::keyd);
+    EXPECT_NE(get("/keypair/device-id").status, 200);
+    EXPECT_EQ(get("/keypair/other").status, 200);
+    EXPECT_EQ(get("/keypair/first").status, 200);
+    EXPECT_TRUE(std::filesystem::exists(journal));
+}
+
 TEST_F(KeydWithToken, SymmetricKeysAreInTheTokenToo) {
     start();
     const auto secret = "0123456789abcdef0123456789abcdef";

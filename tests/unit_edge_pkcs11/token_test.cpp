@@ -6,6 +6,7 @@
 #include <atomic>
 #include <thread>
 
+#include "edge/pkcs11/sessions.h"
 #include "support/soft_hsm.h"
 
 namespace muster::edge::pkcs11 {
@@ -205,6 +206,24 @@ TEST_F(InSoftHsm, AWrongPinCostsOneTryHoweverManyAskAtOnce) {
             });
     }
     EXPECT_EQ(tried, 1);
+}
+
+TEST_F(InSoftHsm, AKeyThatIsNotToBeChangedIsSaidToBeSo) {
+    ASSERT_TRUE(token->generate_pair("free", p256, random));
+    EXPECT_TRUE(token->can_rename("free").value());
+    Sessions sessions(*module, uri("token=edge?pin-value=1234"));
+    const auto made = sessions.use_once([](const Session& session) {
+        const Bytes curve{0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
+        Template open, secret;
+        open.boolean(CKA_TOKEN, true).text(CKA_LABEL, "fixed").bytes(CKA_EC_PARAMS, curve);
+        secret.boolean(CKA_TOKEN, true).boolean(CKA_SIGN, true).boolean(CKA_MODIFIABLE, false);
+        secret.text(CKA_LABEL, "fixed");
+        return session.generate_pair(CKM_EC_KEY_PAIR_GEN, open, secret);
+    });
+    ASSERT_TRUE(made) << made.error().chain();
+    const auto can = token->can_rename("fixed");
+    ASSERT_TRUE(can) << can.error().chain();
+    EXPECT_FALSE(*can);
 }
 
 TEST_F(InSoftHsm, ATokenThatIsNotThereIsNamedAndThoseThatAre) {

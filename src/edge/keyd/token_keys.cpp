@@ -9,7 +9,8 @@
 namespace muster::edge::keyd {
 namespace {
 
-constexpr std::string_view base_slot;  // empty: no key's id
+constexpr std::string_view base_slot;            // empty: no key's id
+constexpr std::string_view next_mark = "-temp";  // ends the id of a key that will take another's place
 
 // The token's answer is the whole truth about it; the id that was asked for makes it one about this device.
 template <class Value>
@@ -110,7 +111,7 @@ Result<TokenKeys::Place> TokenKeys::place(const std::string& id) {
         return Place{std::move(token), pkcs11::KeyName::of(at->second), at->second.text()};
     }
     MUSTER_TRY(auto token, about(base_token(), id, place_of(id)));
-    MUSTER_CHECK(about(finish_move(), id, place_of(id)));
+    MUSTER_CHECK(about(finish_move(id), id, place_of(id)));
     return Place{std::move(token), pkcs11::KeyName::labelled(id), settings_.base->text()};
 }
 
@@ -143,6 +144,7 @@ Result<bool> TokenKeys::create_pair(const std::string& id, const std::vector<pki
     for (const auto& spec : preferred) {
         auto made = token->generate_pair(id, spec, random);
         if (made) {
+            if (id.ends_with(next_mark)) MUSTER_CHECK(check_can_move(*token, id));
             log::info("key pair created in the token",
                       {{"keyId", printable(id)}, {"algorithm", spec.text()}, {"token", settings_.base->text()}});
             return true;
@@ -153,6 +155,19 @@ Result<bool> TokenKeys::create_pair(const std::string& id, const std::vector<pki
                   {{"keyId", printable(id)}, {"algorithm", spec.text()}, {"reason", made.error().chain()}});
     }
     return false;
+}
+
+// Before a certificate is issued for a key that could never take its place.
+Result<> TokenKeys::check_can_move(pkcs11::Token& token, const std::string& id) {
+    const auto can = token.can_rename(id);
+    if (can && *can) return {};
+    MUSTER_CHECK(about(token.remove_pair(id), id, settings_.base->text()));
+    if (!can) return fail(can.error().wrap(fmt::format("cannot make the key pair \"{}\"", printable(id))));
+    return fail(Error(Errc::conflict, fmt::format("the token ({}) lets no key be renamed: a new key pair \"{}\" could "
+                                                  "not take the old one's place",
+                                                  settings_.base->text(), printable(id)))
+                    .with_hint("set rotate_key = false in auto_renew in /etc/aziot/config.toml, then run: iotedge "
+                               "config apply"));
 }
 
 Result<bool> TokenKeys::create_key(const std::string& id, KeyUse use, const std::optional<Secret>& import,
@@ -189,13 +204,30 @@ Result<> TokenKeys::move_pair(const std::string& from, const std::string& to) {
     MUSTER_TRY(const auto where, place(from));
     MUSTER_TRY(auto id, about(where.token->id_of_pair(from), from, where.text));
     const std::lock_guard lock(moving_);
+    // There is one journal: what is in it must be done before it is written anew.
+    MUSTER_CHECK(about(finish_move_locked(), from, where.text));
     MUSTER_CHECK(write_file_atomic(journal_, text_of({to, std::move(id)}), 0600));
     return finish_move_locked();
 }
 
-Result<> TokenKeys::finish_move() {
+// A move that cannot be finished costs the key whose place it is about, and no other.
+Result<> TokenKeys::finish_move(const std::string& wanted) {
     const std::lock_guard lock(moving_);
-    return finish_move_locked();
+    auto done = finish_move_locked();
+    if (done) return done;
+    const auto to = moving_to();
+    if (!to || !*to || **to == wanted) return done;
+    if (!std::exchange(said_stuck_, true))
+        log::error("a key's move in the token cannot be finished", {{"error", line_of(done.error())}});
+    return {};
+}
+
+Result<std::optional<std::string>> TokenKeys::moving_to() {
+    std::error_code ignored;
+    if (!std::filesystem::exists(journal_, ignored)) return std::nullopt;
+    MUSTER_TRY(const auto text, read_file(journal_));
+    MUSTER_TRY(auto move, parse_move(journal_, text));
+    return std::move(move.to);
 }
 
 Result<> TokenKeys::finish_move_locked() {

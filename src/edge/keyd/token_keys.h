@@ -42,6 +42,7 @@ public:
     Result<std::unique_ptr<SymmetricKey>> find_key(const std::string& id);
 
     // In the base slot. The first of the algorithms that the token can make; false when it can make none.
+    // Errc::conflict: the key is to take another's place ("<id>-temp"), and the token lets no label be changed.
     Result<bool> create_pair(const std::string& id, const std::vector<pki::KeySpec>& preferred, Random& random);
     // False when the token cannot hold such a key.
     Result<bool> create_key(const std::string& id, KeyUse use, const std::optional<Secret>& import, Random& random);
@@ -62,15 +63,18 @@ private:
     Result<Place> place(const std::string& id);
     Result<std::shared_ptr<pkcs11::Token>> token_of(const std::string& name, const pkcs11::Uri& uri);
     Result<std::shared_ptr<pkcs11::Token>> base_token();
-    Result<> finish_move();
+    Result<> check_can_move(pkcs11::Token& token, const std::string& id);
+    Result<> finish_move(const std::string& wanted);
     Result<> finish_move_locked();
+    Result<std::optional<std::string>> moving_to();
 
     const TokenSettings settings_;
     std::filesystem::path journal_;
     std::mutex loading_;  // guards the library and the tokens
     std::shared_ptr<pkcs11::Module> module_;
     std::map<std::string, std::shared_ptr<pkcs11::Token>> tokens_;
-    std::mutex moving_;  // guards the journal of a move
+    std::mutex moving_;  // guards the journal of a move, and
+    bool said_stuck_ = false;
 };
 
 }  // namespace muster::edge::keyd

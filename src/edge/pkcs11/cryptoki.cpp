@@ -86,6 +86,7 @@ constexpr std::array inabilities{CKR_MECHANISM_INVALID,         CKR_MECHANISM_PA
                                  CKR_CURVE_NOT_SUPPORTED,       CKR_DOMAIN_PARAMS_INVALID,   CKR_KEY_SIZE_RANGE,
                                  CKR_ATTRIBUTE_TYPE_INVALID,    CKR_ATTRIBUTE_VALUE_INVALID, CKR_TEMPLATE_INCONSISTENT,
                                  CKR_KEY_FUNCTION_NOT_PERMITTED};
+constexpr std::array fixed{CKR_FUNCTION_NOT_SUPPORTED, CKR_ATTRIBUTE_READ_ONLY, CKR_ACTION_PROHIBITED};
 constexpr std::array bad_input{CKR_DATA_INVALID, CKR_DATA_LEN_RANGE, CKR_ENCRYPTED_DATA_INVALID,
                                CKR_ENCRYPTED_DATA_LEN_RANGE, CKR_KEY_TYPE_INCONSISTENT};
 
@@ -146,6 +147,10 @@ bool needs_fresh_session(const Error& error) {
 
 bool is_pin_refusal(const Error& error) {
     return contains(pin_refusals, error);
+}
+
+bool forbids_change(const Error& error) {
+    return contains(fixed, error);
 }
 
 bool is_inability(const Error& error) {

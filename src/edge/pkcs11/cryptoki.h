@@ -30,5 +30,7 @@ bool needs_fresh_session(const Error& error);
 bool is_pin_refusal(const Error& error);
 // The token does not do that, with this key or at all.
 bool is_inability(const Error& error);
+// The object, or every object of the token, is not to be changed.
+bool forbids_change(const Error& error);
 
 }  // namespace muster::edge::pkcs11

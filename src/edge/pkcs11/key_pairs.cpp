@@ -198,6 +198,19 @@ Result<Bytes> Token::id_of_pair(const std::string& label) {
     });
 }
 
+Result<bool> Token::can_rename(const std::string& label) {
+    const auto name = KeyName::labelled(label);
+    return sessions_->use([&](const Session& session) -> Result<bool> {
+        MUSTER_TRY(const auto key, private_half(session, name));
+        Template attributes;
+        attributes.text(CKA_LABEL, label);
+        const auto done = session.set(key, attributes);
+        if (done) return true;
+        if (forbids_change(done.error())) return false;
+        return fail(done.error());
+    });
+}
+
 Result<> Token::take_over_label(const Bytes& id, const std::string& label) {
     const KeyName taker{std::nullopt, id};
     return sessions_->use([&](const Session& session) -> Result<> {

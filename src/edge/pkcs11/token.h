@@ -56,6 +56,8 @@ public:
     Result<> remove_pair(const std::string& label);
     // The id (CKA_ID) of the pair, which stays when its label changes; Errc::not_found.
     Result<Bytes> id_of_pair(const std::string& label);
+    // Whether the token lets a label be changed: asked with the one that the private key has.
+    Result<bool> can_rename(const std::string& label);
     // Gives the pair with this id the label, and removes other pairs of that label. May be repeated at any point.
     Result<> take_over_label(const Bytes& id, const std::string& label);
 
