@@ -224,6 +224,7 @@ CREATE TABLE outbox (
     created BIGINT NOT NULL
 );
 CREATE INDEX outbox_by_queue ON outbox (queue, due);
+CREATE INDEX outbox_by_age ON outbox (queue, created);
 )sql"),
 };
 
