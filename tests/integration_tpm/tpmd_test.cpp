@@ -4,6 +4,7 @@
 #include <csignal>
 
 #include "device.h"
+#include "edge/tpmd/settings.h"
 #include "pki/key.h"
 #include "software_tpm.h"
 #include "wire/tpm/activation.h"
@@ -173,6 +174,12 @@ TEST_F(Tpmd, NeedsTheHierarchiesPasswordsWhereThereAreAny) {
     EXPECT_EQ(string_or(sign("abc").body, "digest"), digest(key, "abc"));
     EXPECT_THAT(tpm_.tool("tpm2_getcap handles-persistent"), HasSubstr("0x81001234"));
     EXPECT_THAT(device_.log(Service::tpmd), ::testing::Not(HasSubstr("owner-word")));
+}
+
+TEST(TpmdSettings, TheIndexIsNoOtherKeysPlace) {
+    EXPECT_THAT(tpmd::Settings::from({{"auth_key_index", 1}}).error().chain(), HasSubstr("the storage root key"));
+    EXPECT_THAT(tpmd::Settings::from({{"auth_key_index", 0x10001}}).error().chain(), HasSubstr("the endorsement key"));
+    EXPECT_TRUE(tpmd::Settings::from({{"auth_key_index", 2}}));
 }
 
 TEST_F(Tpmd, AnswersAsTheOriginalDoes) {
