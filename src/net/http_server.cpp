@@ -78,7 +78,7 @@ void HttpServer::drain(std::chrono::milliseconds patience) {
 
 ServerStatistics HttpServer::statistics() const {
     const auto& common = state_->core.common();
-    return {common.open, common.total, common.handshakes_failed, state_->http->requests};
+    return {common.open, common.total, common.handshakes_failed, state_->http->requests, state_->http->budget->held()};
 }
 
 }  // namespace muster::net

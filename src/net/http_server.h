@@ -66,6 +66,7 @@ struct ServerStatistics {
     std::uint64_t connections_total;
     std::uint64_t handshakes_failed;
     std::uint64_t requests_total;
+    std::size_t bytes_held;  // of large requests that have not wholly arrived
 };
 
 class HttpServer {
