@@ -115,6 +115,7 @@ TEST_F(EventsTest, WhoWaitsIsTold) {
     while (!told && std::chrono::steady_clock::now() < patience) std::this_thread::yield();
     EXPECT_TRUE(told);
     reactors.stop();
+    store_.reset();  // its threads may be telling the reactor yet
 }
 
 TEST_F(EventsTest, AServiceThatEndsSendsHomeWhoWaits) {
@@ -135,6 +136,7 @@ TEST_F(EventsTest, AServiceThatEndsSendsHomeWhoWaits) {
     while (!home && std::chrono::steady_clock::now() < patience) std::this_thread::yield();
     EXPECT_TRUE(home);
     reactors.stop();
+    store_.reset();
 }
 
 TEST_F(EventsTest, RefusalsAreToldTogetherAndTheRestCounted) {

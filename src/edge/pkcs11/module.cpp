@@ -134,6 +134,7 @@ bool Module::restart() {
 }
 
 Result<TokenInfo> Module::describe(unsigned long slot) const {
+    const std::lock_guard lock(describing_mutex_);
     CK_TOKEN_INFO info{};
     MUSTER_CHECK(check("C_GetTokenInfo", functions_->C_GetTokenInfo(slot, &info)));
     TokenInfo token;

@@ -86,6 +86,7 @@ private:
         Error why;
     };
     mutable std::mutex login_mutex_;
+    mutable std::mutex describing_mutex_;  // SoftHSM tells a token's time through gmtime(), which threads share
     mutable std::mutex refusals_mutex_;
     std::vector<Refusal> refusals_;
     bool initialized_ = false;
