@@ -69,7 +69,7 @@ constexpr std::size_t batch_limit = 256;
 // large store changes lie far apart, so the WAL may grow with the store, to an eighth of its pages (4 KiB each) within
 // these bounds.
 constexpr std::int64_t least_checkpoint_pages = 8'192;
-constexpr std::int64_t most_checkpoint_pages = 65'536;
+constexpr std::int64_t most_checkpoint_pages = 16'384;
 // Readers may have kept it from being emptied for long: then it is done with the writer standing still.
 constexpr std::int64_t forced_checkpoint_pages = 2 * most_checkpoint_pages;
 
