@@ -14,16 +14,9 @@
 #include <string>
 
 #include "base/bytes.h"
+#include "base/owner.h"
 
 namespace muster::pki {
-
-template <auto Free>
-struct Freer {
-    template <class T>
-    void operator()(T* object) const {
-        Free(object);
-    }
-};
 
 using X509Owner = std::unique_ptr<X509, Freer<X509_free>>;
 using X509NameOwner = std::unique_ptr<X509_NAME, Freer<X509_NAME_free>>;

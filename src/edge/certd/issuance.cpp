@@ -5,18 +5,13 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include "base/owner.h"
+
 namespace muster::edge::certd {
 namespace {
 
 constexpr auto clock_skew = std::chrono::minutes(5);
 
-template <auto Free>
-struct Freer {
-    template <class T>
-    void operator()(T* pointer) const {
-        Free(pointer);
-    }
-};
 using NewCertificate = std::unique_ptr<X509, Freer<X509_free>>;
 using NewExtension = std::unique_ptr<X509_EXTENSION, Freer<X509_EXTENSION_free>>;
 using NewName = std::unique_ptr<X509_NAME, Freer<X509_NAME_free>>;

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/owner.h"
 #include "base/text.h"
 
 namespace muster::edge::keyd {
@@ -19,13 +20,6 @@ constexpr std::size_t tag_size = 16;
 constexpr std::uint8_t version_current = 0x02;  // ciphertext, tag
 constexpr std::uint8_t version_legacy = 0x01;   // tag, ciphertext
 
-template <auto Free>
-struct Freer {
-    template <class T>
-    void operator()(T* pointer) const {
-        Free(pointer);
-    }
-};
 using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, Freer<EVP_CIPHER_CTX_free>>;
 using KeyContext = std::unique_ptr<EVP_PKEY_CTX, Freer<EVP_PKEY_CTX_free>>;
 using BigNumber = std::unique_ptr<BIGNUM, Freer<BN_free>>;

@@ -9,19 +9,13 @@
 #include <openssl/param_build.h>
 #include <openssl/rsa.h>
 
+#include "base/owner.h"
 #include "wire/tpm/buffer.h"
 #include "wire/tpm/structures.h"
 
 namespace muster::wire::tpm {
 namespace {
 
-template <auto Free>
-struct Freer {
-    template <class T>
-    void operator()(T* object) const {
-        Free(object);
-    }
-};
 using KeyContext = std::unique_ptr<EVP_PKEY_CTX, Freer<EVP_PKEY_CTX_free>>;
 using EcKey = std::unique_ptr<EC_KEY, Freer<EC_KEY_free>>;
 using Group = std::unique_ptr<EC_GROUP, Freer<EC_GROUP_free>>;
