@@ -27,43 +27,12 @@ export PATH=$bin:$PATH
 unset MUSTER_CONNECTION_STRING MUSTER_CA https_proxy HTTPS_PROXY no_proxy NO_PROXY
 ip link set lo up
 work=$(mktemp -d /tmp/muster-issued.XXXXXX)
-declare -A pid
-passed=0 failed=0 skipped=0
-ok() { # what, command...
-    local what=$1
-    shift
-    if "$@" >"$work/last" 2>&1; then
-        passed=$((passed + 1))
-        echo "ok: $what"
-    else
-        failed=$((failed + 1))
-        echo "FAILED: $what: $*"
-        sed 's/^/    /' "$work/last" | tail -15
-        [ -z "${log:-}" ] || sed 's/^/    log: /' "$log" | grep -v "request refused" | cut -c1-600 | tail -8
-    fi
+# shellcheck source=tests/integration_device/checks.sh
+. "$here/checks.sh"
+skipped=0
+show_log() {
+    [ -z "${log:-}" ] || sed 's/^/    log: /' "$log" | grep -v "request refused" | cut -c1-600 | tail -8
 }
-within() { # seconds, command...
-    local end=$((SECONDS + $1))
-    shift
-    until "$@" >/dev/null 2>&1; do
-        [ "$SECONDS" -lt "$end" ] || { "$@"; return; }
-        sleep 0.1
-    done
-}
-end() {
-    local name
-    for name in "$@"; do
-        [ -n "${pid[$name]:-}" ] || continue
-        kill -TERM "${pid[$name]}" 2>/dev/null
-        wait "${pid[$name]}" 2>/dev/null
-        unset "pid[$name]"
-    done
-}
-finish() {
-    end "${!pid[@]}"
-    rm -rf "$work"
-}
-trap finish EXIT
 cd "$work" || exit 1
 
 printf 'host_name = "localhost"\n[listen]\nmetrics = "off"\nmqtts = "off"\namqps = "off"\n[authority]\ncertificate_days = 1\n' >musterd.toml

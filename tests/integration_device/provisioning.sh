@@ -14,6 +14,7 @@ if [ "${1:-}" != --inside ]; then
     exec unshare --net --mount --pid --fork --mount-proc "$0" --inside "$1"
 fi
 bin=$(cd "$2" && pwd)
+here=$(cd "$(dirname "$0")" && pwd)
 export PATH=$bin:$PATH
 unset MUSTER_CONNECTION_STRING MUSTER_CA https_proxy HTTPS_PROXY no_proxy NO_PROXY
 ip link set lo up
@@ -25,50 +26,13 @@ work=$(mktemp -d /tmp/muster-provisioning.XXXXXX)
 } >"$work/hosts"
 mount --bind "$work/hosts" /etc/hosts
 
-declare -A pid
-passed=0 failed=0
-ok() { # what, command...
-    local what=$1
-    shift
-    if "$@" >"$work/last" 2>&1; then
-        passed=$((passed + 1))
-        echo "ok: $what"
-    else
-        failed=$((failed + 1))
-        echo "FAILED: $what: $*"
-        sed 's/^/    /' "$work/last" | tail -15
-        [ -z "${root:-}" ] || sed 's/^/    log: /' "$root/log" | tail -12
-    fi
-}
-within() { # seconds, command...
-    local end=$((SECONDS + $1))
-    shift
-    until "$@" >/dev/null 2>&1; do
-        [ "$SECONDS" -lt "$end" ] || { "$@"; return; }
-        sleep 0.02
-    done
-}
-fails_with() { # text, command...
-    local text=$1 out
-    shift
-    if out=$("$@" 2>&1); then echo "it succeeded: $out"; return 1; fi
-    grep -qF -- "$text" <<<"$out" || { echo "$out"; return 1; }
-}
-end() { # names of processes of ours
-    local name
-    for name in "$@"; do
-        [ -n "${pid[$name]:-}" ] || continue
-        kill -TERM "${pid[$name]}" 2>/dev/null
-        wait "${pid[$name]}" 2>/dev/null
-        unset "pid[$name]"
-    done
-}
+# shellcheck source=tests/integration_device/checks.sh
+. "$here/checks.sh"
 finish() {
     end "${!pid[@]}"
     umount /etc/hosts
     rm -rf "$work"
 }
-trap finish EXIT
 
 serve() { # a or b
     local address=127.0.0.1

@@ -16,53 +16,13 @@ if [ "${1:-}" != --inside ]; then
     exec unshare --net --mount --pid --fork --mount-proc "$0" --inside "$1"
 fi
 bin=$(cd "$2" && pwd)
+here=$(cd "$(dirname "$0")" && pwd)
 export PATH=$bin:$PATH
 unset MUSTER_CONNECTION_STRING MUSTER_CA https_proxy HTTPS_PROXY no_proxy NO_PROXY
 ip link set lo up
 work=$(mktemp -d /tmp/muster-token.XXXXXX)
-declare -A pid
-passed=0 failed=0
-ok() { # what, command...
-    local what=$1
-    shift
-    if "$@" >"$work/last" 2>&1; then
-        passed=$((passed + 1))
-        echo "ok: $what"
-    else
-        failed=$((failed + 1))
-        echo "FAILED: $what: $*"
-        sed 's/^/    /' "$work/last" | tail -15
-        [ -z "${root:-}" ] || sed 's/^/    log: /' "$root/log" | tail -12
-    fi
-}
-within() { # seconds, command...
-    local end=$((SECONDS + $1))
-    shift
-    until "$@" >/dev/null 2>&1; do
-        [ "$SECONDS" -lt "$end" ] || { "$@"; return; }
-        sleep 0.05
-    done
-}
-fails_with() { # text, command...
-    local text=$1 out
-    shift
-    if out=$("$@" 2>&1); then echo "it succeeded: $out"; return 1; fi
-    grep -qF -- "$text" <<<"$out" || { echo "$out"; return 1; }
-}
-end() {
-    local name
-    for name in "$@"; do
-        [ -n "${pid[$name]:-}" ] || continue
-        kill -TERM "${pid[$name]}" 2>/dev/null
-        wait "${pid[$name]}" 2>/dev/null
-        unset "pid[$name]"
-    done
-}
-finish() {
-    end "${!pid[@]}"
-    rm -rf "$work"
-}
-trap finish EXIT
+# shellcheck source=tests/integration_device/checks.sh
+. "$here/checks.sh"
 
 cd "$work" || exit 1
 mkdir tokens
