@@ -14,33 +14,18 @@
 #include "endpoints/https.h"
 #include "net/reactor.h"
 #include "pki/issue.h"
+#include "scratch.h"
 #include "store/sqlite_driver.h"
 #include "wire/sas.h"
 
 namespace {
 
 using namespace muster;
+using fuzz::Directory;
+using fuzz::must;
 
 constexpr auto scope = "0ne00000001";
 constexpr auto hub_name = "localhost";
-
-template <class T>
-T must(Result<T> result) {
-    if (!result) std::abort();
-    if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
-
-struct Directory {
-    std::filesystem::path path;
-    Directory() {
-        const auto base = std::filesystem::exists("/dev/shm") ? std::filesystem::path("/dev/shm")
-                                                              : std::filesystem::temp_directory_path();
-        auto pattern = (base / "muster-fuzz-XXXXXX").string();
-        if (::mkdtemp(pattern.data()) == nullptr) std::abort();
-        path = pattern;
-    }
-    ~Directory() { std::filesystem::remove_all(path); }
-};
 
 [[noreturn]] void broken(std::string_view rule, std::string_view who, const net::HttpResponse& response) {
     fmt::print(stderr, "{}: {} got {} {}\n", rule, who, response.status, response.body);

@@ -15,29 +15,14 @@
 #include "net/reactor.h"
 #include "pki/issue.h"
 #include "pki/pkcs7.h"
+#include "scratch.h"
 #include "store/sqlite_driver.h"
 
 namespace {
 
 using namespace muster;
-
-template <class T>
-T must(Result<T> result) {
-    if (!result) std::abort();
-    if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
-
-struct Directory {
-    std::filesystem::path path;
-    Directory() {
-        const auto base = std::filesystem::exists("/dev/shm") ? std::filesystem::path("/dev/shm")
-                                                              : std::filesystem::temp_directory_path();
-        auto pattern = (base / "muster-fuzz-XXXXXX").string();
-        if (::mkdtemp(pattern.data()) == nullptr) std::abort();
-        path = pattern;
-    }
-    ~Directory() { std::filesystem::remove_all(path); }
-};
+using fuzz::Directory;
+using fuzz::must;
 
 [[noreturn]] void broken(std::string_view rule, const net::HttpResponse& response) {
     fmt::print(stderr, "{}: {} {}\n", rule, response.status, response.body);
