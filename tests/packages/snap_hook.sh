@@ -15,7 +15,7 @@ trap cleanup EXIT
 export SNAP=$work/snap SNAP_DATA=$work/data
 unset MUSTER_DEVICE_ROOT
 mkdir -p "$SNAP/usr/bin" "$SNAP_DATA/shared" "$work/path"
-ln -s "$bin/iotedge" "$bin/aziotd" "$SNAP/usr/bin/"
+ln -s "$bin/iotedge" "$bin/aziotctl" "$bin/aziotd" "$SNAP/usr/bin/"
 cat >"$work/path/snapctl" <<END
 #!/bin/sh
 [ "\$1 \$2" = "get raw-config" ] || { echo "snapctl: \$*" >&2; exit 64; }
@@ -34,7 +34,9 @@ check() { # what, command...
 }
 hook() { "$hook" >"$work/out" 2>&1 && code=0 || code=$?; }
 config=$SNAP_DATA/etc/aziot/config.toml
-services_run() { [ "$(MUSTER_DEVICE_ROOT=$SNAP_DATA "$bin/iotedge" system status | grep -c ' Running$')" = 3 ]; }
+status() { MUSTER_DEVICE_ROOT=$SNAP_DATA "$SNAP/usr/bin/aziotctl" system status; }
+services_run() { [ "$(status | grep -c ' Running$')" = 3 ]; }
+tpmd_is() { status | grep -qE "aziot-tpmd +$1"; }
 eventually() { for _ in $(seq 100); do if "$@"; then return 0; fi; sleep 0.1; done; return 1; }
 
 hook
@@ -84,5 +86,32 @@ sed 's/0ne00ABCDEF/0ne00ABCDE0/' "$work/good" >"$work/raw-config"
 hook
 check "a change is taken" test "$code" = 0
 check "and in force" eventually grep -q 'scopeId=0ne00ABCDE0' "$work/log"
+check "the services run" eventually services_run
+
+# With its TPM: where there is none, the hook says so; a way to another one is taken, and tpmd called.
+sed -e '/^method = /,$d' "$work/good" >"$work/raw-config"
+printf 'method = "tpm"\nregistration_id = "press-7"\n[tpm]\ntcti = "device:%s/no-tpm"\n' "$work" >>"$work/raw-config"
+hook
+check "a TPM that is not there fails the command" test "$code" != 0
+check "with the reason" grep -q "no-tpm does not exist" "$work/out"
+check "tpmd sleeps" tpmd_is '(Ready|Down - inactive)'
+sed -i 's|^tcti = .*|tcti = "swtpm:host=127.0.0.1,port=9"|' "$work/raw-config"
+hook
+check "another way to a TPM is taken" test "$code" = 0
+check "tpmd is called" eventually tpmd_is Running
+check "and says what of the TPM" eventually grep -q 'the TPM cannot be reached' "$work/log"
+
+# A key in a token, a certificate that is issued.
+sed -e 's|^identity_pk = .*|identity_pk = "pkcs11:token=edge;object=device-id?pin-value=1234"|' "$work/good" >"$work/raw-config"
+hook
+check "a token without its library fails the command" test "$code" != 0
+check "with what is missing" grep -q pkcs11_lib_path "$work/out"
+sed -e '/^identity_/d' "$work/good" >"$work/raw-config"
+printf '[provisioning.attestation.identity_cert]\nmethod = "est"\nurl = "https://127.0.0.1:9/.well-known/est"\n' >>"$work/raw-config"
+printf 'username = "press-7"\npassword = "planted-password"\n' >>"$work/raw-config"
+hook
+check "an issued certificate is taken" test "$code" = 0
+check "and asked for" eventually grep -q 'EST' "$work/log"
+check "the password is in no log" test "$(grep -c planted-password "$work/log")" = 0
 check "the services run" eventually services_run
 exit "$failures"
