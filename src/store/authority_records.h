@@ -1,6 +1,9 @@
 // The records of the service's own certificate authority, and the revocation lists that groups name.
 #pragma once
 
+#include <chrono>
+#include <compare>
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -42,6 +45,25 @@ struct OneTimePasswordRecord {
     std::string used_for;  // serial of the certificate that it was spent on; empty while it is unspent
 };
 
+// Where the service fetches a revocation list from, and how that goes.
+struct CrlSource {
+    std::string url;
+    std::string certificates;  // PEM: what an https server must chain to; empty: the operating system's store
+    std::string issuers;       // PEM: the list's issuer and what is between it and a CA of the group; empty: that CA
+    std::chrono::seconds interval{3600};
+    TimePoint due{};            // of the next attempt
+    TimePoint fetched{};        // when a good list came last
+    std::int64_t failures = 0;  // since then
+    std::string problem;        // of the last attempt; empty when it went well
+};
+
+// Which revocation list.
+struct CrlKey {
+    std::string group_id;
+    std::string issuer;
+    auto operator<=>(const CrlKey&) const = default;
+};
+
 // A revocation list that an operator gave to a group: one for each issuer.
 struct GroupCrlRecord {
     std::string group_id;
@@ -50,6 +72,7 @@ struct GroupCrlRecord {
     Bytes certificate;   // the issuer's, DER
     bool must_be_current = false;
     TimePoint updated{};
+    std::optional<CrlSource> source;  // nothing: it was uploaded
 };
 
 }  // namespace muster::store

@@ -147,14 +147,67 @@ Result<bool> OneTimePasswordTable::erase(std::string_view registration_id) {
     return rows > 0;
 }
 
+namespace {
+
+#define MUSTER_CRL_COLUMNS                                                                             \
+    "group_id, issuer, list, certificate, must_be_current, updated, source_url, source_certificates, " \
+    "source_issuers, source_interval, source_due, source_fetched, source_failures, source_problem "
+
+GroupCrlRecord read_crl(const Row& row) {
+    GroupCrlRecord record{.group_id = row.string(0),
+                          .issuer = row.string(1),
+                          .list = row.byte_vector(2),
+                          .certificate = row.byte_vector(3),
+                          .must_be_current = row.boolean(4),
+                          .updated = row.time(5),
+                          .source = {}};
+    if (auto url = row.string(6); !url.empty())
+        record.source = CrlSource{.url = std::move(url),
+                                  .certificates = row.string(7),
+                                  .issuers = row.string(8),
+                                  .interval = std::chrono::seconds(row.integer(9)),
+                                  .due = row.time(10),
+                                  .fetched = row.time(11),
+                                  .failures = row.integer(12),
+                                  .problem = row.string(13)};
+    return record;
+}
+
+constexpr std::string_view crls_of_group =
+    "SELECT " MUSTER_CRL_COLUMNS "FROM group_crl WHERE group_key = $1 ORDER BY issuer";
+constexpr std::string_view all_crls = "SELECT " MUSTER_CRL_COLUMNS "FROM group_crl ORDER BY group_key, issuer";
+constexpr std::string_view one_crl = "SELECT " MUSTER_CRL_COLUMNS "FROM group_crl WHERE group_key = $1 AND issuer = $2";
+
+#undef MUSTER_CRL_COLUMNS
+
+}  // namespace
+
 Result<> GroupCrlTable::put(const GroupCrlRecord& record) {
+    const auto source = record.source.value_or(CrlSource{});
     MUSTER_CHECK(session_.execute(
-        "INSERT INTO group_crl (group_key, group_id, issuer, list, certificate, must_be_current, updated) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (group_key, issuer) DO UPDATE SET "
+        "INSERT INTO group_crl (group_key, group_id, issuer, list, certificate, must_be_current, updated, source_url, "
+        "source_certificates, source_issuers, source_interval, source_due, source_fetched, source_failures, "
+        "source_problem) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) "
+        "ON CONFLICT (group_key, issuer) DO UPDATE SET "
         "group_id = excluded.group_id, list = excluded.list, certificate = excluded.certificate, "
-        "must_be_current = excluded.must_be_current, updated = excluded.updated",
+        "must_be_current = excluded.must_be_current, updated = excluded.updated, source_url = excluded.source_url, "
+        "source_certificates = excluded.source_certificates, source_issuers = excluded.source_issuers, "
+        "source_interval = excluded.source_interval, source_due = excluded.source_due, "
+        "source_fetched = excluded.source_fetched, source_failures = excluded.source_failures, "
+        "source_problem = excluded.source_problem",
         {to_lower(record.group_id), record.group_id, record.issuer, record.list, record.certificate,
-         record.must_be_current, record.updated}));
+         record.must_be_current, record.updated, source.url, source.certificates, source.issuers,
+         static_cast<std::int64_t>(source.interval.count()), source.due, source.fetched, source.failures,
+         source.problem}));
+    return {};
+}
+
+Result<> GroupCrlTable::note(const GroupCrlRecord& record) {
+    const auto source = record.source.value_or(CrlSource{});
+    MUSTER_CHECK(session_.execute(
+        "UPDATE group_crl SET source_due = $1, source_fetched = $2, source_failures = $3, source_problem = $4 "
+        "WHERE group_key = $5 AND issuer = $6",
+        {source.due, source.fetched, source.failures, source.problem, to_lower(record.group_id), record.issuer}));
     return {};
 }
 
@@ -169,35 +222,42 @@ Result<> GroupCrlTable::erase_group(std::string_view group_id) {
     return {};
 }
 
-namespace {
-
-GroupCrlRecord read_crl(const Row& row) {
-    return {.group_id = row.string(0),
-            .issuer = row.string(1),
-            .list = row.byte_vector(2),
-            .certificate = row.byte_vector(3),
-            .must_be_current = row.boolean(4),
-            .updated = row.time(5)};
-}
-
-}  // namespace
-
 Result<std::vector<GroupCrlRecord>> GroupCrlTable::list_group(std::string_view group_id) {
     std::vector<GroupCrlRecord> records;
-    MUSTER_CHECK(session_.query(
-        "SELECT group_id, issuer, list, certificate, must_be_current, updated FROM group_crl WHERE group_key = $1 "
-        "ORDER BY issuer",
-        {to_lower(group_id)}, [&](const Row& row) { records.push_back(read_crl(row)); }));
+    MUSTER_CHECK(
+        session_.query(crls_of_group, {to_lower(group_id)}, [&](const Row& row) { records.push_back(read_crl(row)); }));
     return records;
 }
 
 Result<std::vector<GroupCrlRecord>> GroupCrlTable::list() {
     std::vector<GroupCrlRecord> records;
-    MUSTER_CHECK(session_.query(
-        "SELECT group_id, issuer, list, certificate, must_be_current, updated FROM group_crl ORDER BY group_key, "
-        "issuer",
-        {}, [&](const Row& row) { records.push_back(read_crl(row)); }));
+    MUSTER_CHECK(session_.query(all_crls, {}, [&](const Row& row) { records.push_back(read_crl(row)); }));
     return records;
+}
+
+Result<std::optional<GroupCrlRecord>> GroupCrlTable::find(std::string_view group_id, std::string_view issuer) {
+    std::optional<GroupCrlRecord> found;
+    MUSTER_CHECK(session_.query(one_crl, {to_lower(group_id), issuer}, [&](const Row& row) { found = read_crl(row); }));
+    return found;
+}
+
+Result<std::vector<CrlKey>> GroupCrlTable::due(TimePoint now, std::size_t limit) {
+    std::vector<CrlKey> keys;
+    MUSTER_CHECK(session_.query(
+        "SELECT group_id, issuer FROM group_crl WHERE source_url <> '' AND source_due <= $1 ORDER BY source_due "
+        "LIMIT $2",
+        {now, static_cast<std::int64_t>(limit)},
+        [&](const Row& row) { keys.push_back({row.string(0), row.string(1)}); }));
+    return keys;
+}
+
+Result<std::optional<TimePoint>> GroupCrlTable::next_due() {
+    std::optional<TimePoint> next;
+    MUSTER_CHECK(
+        session_.query("SELECT MIN(source_due) FROM group_crl WHERE source_url <> ''", {}, [&](const Row& row) {
+            if (!row.is_null(0)) next = row.time(0);
+        }));
+    return next;
 }
 
 }  // namespace muster::store

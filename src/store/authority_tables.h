@@ -67,6 +67,13 @@ public:
     Result<> erase_group(std::string_view group_id);
     Result<std::vector<GroupCrlRecord>> list_group(std::string_view group_id);
     Result<std::vector<GroupCrlRecord>> list();
+    Result<std::optional<GroupCrlRecord>> find(std::string_view group_id, std::string_view issuer);
+    // How fetching went, and when it goes on; the list stays as it is.
+    Result<> note(const GroupCrlRecord& record);
+    // Lists that are to be fetched by then, the longest due first.
+    Result<std::vector<CrlKey>> due(TimePoint now, std::size_t limit);
+    // When the next is due; nothing when none is ever fetched.
+    Result<std::optional<TimePoint>> next_due();
 
 private:
     Session& session_;

@@ -226,6 +226,17 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_by_queue ON outbox (queue, due);
 CREATE INDEX outbox_by_age ON outbox (queue, created);
 )sql"),
+    // 9: revocation lists that the service fetches by itself.
+    std::string_view(R"sql(
+ALTER TABLE group_crl ADD COLUMN source_url TEXT NOT NULL DEFAULT '';
+ALTER TABLE group_crl ADD COLUMN source_certificates TEXT NOT NULL DEFAULT '';
+ALTER TABLE group_crl ADD COLUMN source_issuers TEXT NOT NULL DEFAULT '';
+ALTER TABLE group_crl ADD COLUMN source_interval BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE group_crl ADD COLUMN source_due BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE group_crl ADD COLUMN source_fetched BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE group_crl ADD COLUMN source_failures BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE group_crl ADD COLUMN source_problem TEXT NOT NULL DEFAULT '';
+)sql"),
 };
 
 Result<std::int64_t> current_version(Session& session) {
