@@ -92,6 +92,12 @@ Result<> request(Context& context, const std::string& name, const std::string& k
 
 Result<> install(Context& context, const std::string& chain_path, const std::string& key_path) {
     MUSTER_TRY(const auto chain, read_file(chain_path));
+std::string detail_of(const json::object& certificate) {
+    const auto reason = string_or(certificate, "reason");
+    if (string_or(certificate, "origin") != "edge-ca") return reason;
+    return reason.empty() ? "edge CA" : "edge CA, " + reason;
+}
+
     json::object body{{"chain", chain}};
     if (!key_path.empty()) {
         MUSTER_TRY(auto key, read_file(key_path));
@@ -119,7 +125,7 @@ const ListView& list_view(const Context& context) {
                                                 string_or(item, "status"),
                                                 string_or(item, "notAfterUtc").substr(0, 10),
                                                 short_time(item, "issuedUtc", now),
-                                                string_or(item, "reason")};
+                                                detail_of(item)};
             },
             "The authority has issued nothing of that kind."};
     return view;

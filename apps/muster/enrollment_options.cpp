@@ -240,7 +240,7 @@ bool EnrollmentOptions::changes_something() const {
                         of.primary_key, of.secondary_key, of.endorsement_key, of.device_id, of.device_information,
                         of.edge_enabled, of.desired, of.provisioning_status, of.reprovision_policy,
                         of.allocation_policy, of.tags, of.iot_hubs, of.webhook_url, of.webhook_api_version,
-                        of.credential_policy);
+                        of.credential_policy, of.edge_ca);
     };
     return texts(*this) != texts(empty) || remove_certificate || remove_secondary_certificate;
 }
@@ -285,6 +285,10 @@ void add_enrollment_options(CLI::App& verb, EnrollmentKind kind, EnrollmentVerb 
     add_allocation_options(verb, options);
     add_choice(verb, "--credential-policy", options.credential_policy, {"default", "none"},
                "default: devices that ask for it get a certificate of the service's authority with their registration");
+    if (group) {
+        add_choice(verb, "--edge-ca", options.edge_ca, {"true", "false"},
+                   "whether its devices may have an edge CA from the service's authority over EST; default false");
+    }
     if (change == EnrollmentVerb::update) {
         verb.add_option("-e,--etag", options.etag, "change it only if this is still its ETag")->type_name("ETAG");
     }
@@ -303,6 +307,8 @@ Result<> apply_options(const EnrollmentOptions& options, EnrollmentKind kind, js
         MUSTER_TRY(body["optionalDeviceInformation"],
                    read_object_option("--device-information", options.device_information));
     }
+    if (options.edge_ca == "false") body.erase("edgeCaIssuance");
+    if (options.edge_ca == "true") body["edgeCaIssuance"] = true;
     if (!options.edge_enabled.empty()) child(body, "capabilities")["iotEdge"] = options.edge_enabled == "true";
     MUSTER_CHECK(apply_twin(options, body));
     apply_policies(options, body);

@@ -162,6 +162,8 @@ void print_enrollment(const Context& context, EnrollmentKind kind, const json::o
     facts.add("Created", long_time(enrollment, "createdDateTimeUtc", now));
     facts.add("Updated", long_time(enrollment, "lastUpdatedDateTimeUtc", now));
     facts.add("ETag", string_or(enrollment, "etag"));
+    if (text_at(enrollment, "edgeCaIssuance") == "true") facts.add("Edge CAs", "over EST");
+    add_revocation_lists(facts, enrollment, now);
     if (const auto* registration = object_at(enrollment, "registrationState")) {
         add_registration(facts, *registration, now);
     } else if (detail != EnrollmentDetail::as_written && kind == EnrollmentKind::individual) {

@@ -30,12 +30,28 @@ store::JournalEntry issued_event(const Signed& made) {
                         {"notAfterUtc", format_utc(made.record.not_after)},
                         {"by", made.subject.by}};
     if (!made.record.group_id.empty()) detail["enrollmentGroupId"] = made.record.group_id;
+    if (made.record.origin == edge_ca_origin) detail["edgeCa"] = made.record.subject;
     return {.time = made.record.issued,
             .type = "certificate.issued",
             .subject = made.record.registration_id,
             .peer = made.subject.peer,
             .tracking_id = made.subject.tracking_id,
             .detail = json::serialize(detail)};
+}
+
+// Each CA above must have room below it for one more.
+Result<> check_room_for_edge_ca(const IssuingCa& ca) {
+    for (std::size_t i = 0; i < ca.chain.size(); ++i) {
+        const auto room = ca.chain[i].path_length();
+        if (!room || static_cast<std::size_t>(*room) > i) continue;
+        return fail(Error(Errc::forbidden,
+                          fmt::format("the CA '{}' may not have an edge CA below it: its path length is {}, and {} is "
+                                      "needed",
+                                      printable(ca.chain[i].subject()), *room, i + 1))
+                        .with_hint("make or install an issuing CA with a greater path length, or none: `muster "
+                                   "authority create --replace`, `muster authority install`"));
+    }
+    return {};
 }
 
 }  // namespace
@@ -165,10 +181,12 @@ Task<Result<Signed>> Authority::sign(const CertificateRequest& request, Subject 
     const auto ca = issuing();
     if (ca == nullptr) co_return fail(authority_is_off());
     MUSTER_CO_CHECK(check_key(request.key));
+    if (request.for_edge_ca) MUSTER_CO_CHECK(check_room_for_edge_ca(*ca));
     const auto now = clock_.now();
     const pki::IssueRequest wanted{
-        .profile = pki::Profile::client,
+        .profile = request.for_edge_ca ? pki::Profile::intermediate_ca : pki::Profile::client,
         .common_name = request.common_name,
+        .path_length = request.for_edge_ca ? std::optional(0) : std::nullopt,
         .subject_der = pki::subject_der(request.csr),
         .crl_url = policy_.crl_url.empty() ? "" : fmt::format("{}/{}.crl", policy_.crl_url, ca->id()),
         .not_before = now - clock_skew,
@@ -212,6 +230,7 @@ void log_issued(const Signed& made) {
     log::info("certificate issued", {{"registrationId", made.record.registration_id},
                                      {"group", made.record.group_id},
                                      {"serial", made.record.serial},
+                                     {"subject", printable(made.record.subject)},
                                      {"until", format_utc_seconds(made.record.not_after)},
                                      {"by", made.subject.by},
                                      {"peer", made.subject.peer},

@@ -17,12 +17,17 @@
 
 namespace muster::authority {
 
+// The origin, in its record, of a certificate that is an edge CA: it signs for the modules of its device and is no
+// credential of the device's.
+inline constexpr std::string_view edge_ca_origin = "edge-ca";
+
 // To whom a certificate is issued, and on what occasion.
 struct Subject {
-    std::string registration_id;  // as the caller spells it; the common name of the request, but for case
-    std::string group_id;         // empty for an individual enrollment
-    std::string origin;           // est, registration
-    std::string by;               // what proved it, for the log and the journal: "one-time password"
+    // As the caller spells it; of a device certificate the common name of the request, but for case.
+    std::string registration_id;
+    std::string group_id;  // empty for an individual enrollment
+    std::string origin;    // est, registration; edge_ca_origin for an edge CA
+    std::string by;        // what proved it, for the log and the journal: "one-time password"
     std::string peer;
     std::string tracking_id;
 };
@@ -68,7 +73,9 @@ public:
     // {"csr": PEM}
     Task<Result<json::object>> request(std::string common_name, pki::KeySpec key, store::Origin by);
 
-    // Client authentication, digitalSignature, the request's own subject and key. Errc::unsupported while it is off.
+    // The request's own subject and key. For a device: client authentication, digitalSignature. For an edge CA:
+    // CA:TRUE with path length 0; Errc::forbidden where the issuing CA may have none below it. Errc::unsupported while
+    // the authority is off.
     Task<Result<Signed>> sign(const CertificateRequest& request, Subject subject);
     // Inside the transaction that the certificate belongs to; it is in the journal, too. Errc::throttled when the
     // device was given too many of late.

@@ -37,25 +37,29 @@ Result<> check(const pki::Csr& csr, const pki::PublicKey& key) {
                         .with_hint("make the request with an EC key on P-256 or an RSA key of 2048 bits or more"));
     if (!csr.signature_ok())
         return fail(Errc::invalid_argument, "the certificate request is not signed with its own key");
-    if (pki::asks_for_authority(csr))
-        return fail(Error(Errc::invalid_argument,
-                          "the certificate request asks for a CA certificate (basicConstraints CA:TRUE), and this "
-                          "authority issues device certificates alone")
-                        .with_hint("for an edge CA use another issuer, or let the device make its own"));
     return {};
+}
+
+Result<> refuse_authority() {
+    return fail(Error(Errc::invalid_argument,
+                      "the certificate request asks for a CA certificate (basicConstraints CA:TRUE), and with a "
+                      "registration there are device certificates alone")
+                    .with_hint("ask for an edge CA over EST (/.well-known/est), or let the device make its own"));
 }
 
 }  // namespace
 
-Result<CertificateRequest> read_certificate_request(std::string_view text) {
+Result<CertificateRequest> read_certificate_request(std::string_view text, Wanted wanted) {
     if (text.size() > max_text)
         return fail(Errc::too_large, "the certificate request has {} bytes; at most {} are read", text.size(),
                     max_text);
     MUSTER_TRY(auto csr, decode(text));
     MUSTER_TRY(auto key, csr.public_key());
     MUSTER_CHECK(check(csr, key));
+    const bool for_edge_ca = pki::asks_for_authority(csr);
+    if (for_edge_ca && wanted == Wanted::device) MUSTER_CHECK(refuse_authority());
     MUSTER_TRY(auto common_name, read_common_name(csr));
-    return CertificateRequest{std::move(csr), std::move(common_name), std::move(key)};
+    return CertificateRequest{std::move(csr), std::move(common_name), std::move(key), for_edge_ca};
 }
 
 }  // namespace muster::authority

@@ -149,7 +149,7 @@ Result<IssuingCa> IssuingCaFiles::create(const NewAuthority& wanted,
     const pki::Issuer issuer{root->certificate(), *root->key};
     MUSTER_TRY(auto certificate, pki::issue({.profile = pki::Profile::intermediate_ca,
                                              .common_name = issuing_name(wanted.name, chains),
-                                             .path_length = 0,
+                                             .path_length = 1,  // room for edge CAs, where a group has them
                                              .not_before = now - clock_skew,
                                              .not_after = now + wanted.issuing_life},
                                             public_key, &issuer, nullptr, random_));
@@ -163,7 +163,7 @@ Result<std::string> IssuingCaFiles::request(const std::string& common_name, cons
     MUSTER_CHECK(make_directories(directory_, 0700));
     MUSTER_TRY(auto key, pki::PrivateKey::generate(spec));
     MUSTER_TRY(const auto csr, pki::Csr::create(key, {{"CN", common_name}},
-                                                {{"basicConstraints", "critical,CA:TRUE,pathlen:0"},
+                                                {{"basicConstraints", "critical,CA:TRUE,pathlen:1"},
                                                  {"keyUsage", "critical,digitalSignature,keyCertSign,cRLSign"}}));
     MUSTER_CHECK(write_key(file(requested_file), key));
     return csr.pem();

@@ -45,8 +45,15 @@ struct Verdict {
     std::string fault;                    // why the credential may not be used at all; empty when it may
     std::optional<GroupMatch> group;
     std::string group_fault;  // why it leads to no group
-    // The service's own authority issued the leaf: what it says of it decides, before `group` does.
-    bool issued_here = false;
+    // What the service's own authority issued: the leaf, or the CA above it. What is recorded of it decides, before
+    // `group` does.
+    std::optional<pki::Certificate> issued_here;
+    // The leaf is an edge CA that was issued here. It lets nobody in, and is good for its own renewal alone.
+    struct EdgeCa {
+        std::string registration_id;  // of its device
+        GroupVersion group;
+    };
+    std::optional<EdgeCa> edge_ca;
 
     bool usable() const { return fault.empty(); }
     // What an operation id is bound to.
@@ -57,10 +64,10 @@ struct Verdict {
 Verdict judge_chain(const pki::CertificateChain& chain, const GroupIndex& groups, pki::VerifiedSignatures& verified,
                     TimePoint now);
 
-// A verdict on a leaf that the service's authority issued, completed by what is recorded of that leaf: the group that
-// it was issued under, or that it was revoked. Without a record, the verdict stays as it is: another has used the CA's
-// key.
-Result<Verdict> look_up_issued(store::Tx& tx, const pki::Certificate& leaf, Verdict verdict);
+// A verdict with a certificate that the service's authority issued, completed by what is recorded of that certificate:
+// the group that it was issued under, that it was revoked, or that it is an edge CA, which lets nobody in. Without a
+// record, the verdict stays as it is: another has used the CA's key.
+Result<Verdict> look_up_issued(store::Tx& tx, Verdict verdict);
 
 // Symmetric keys (facts/dps.md 1.6): the token must be for {scope}/registrations/{registration id}; group devices hold
 // HMAC-SHA256(group key, registration id). `patience` is how long a token is taken after its expiry: a status query

@@ -1,5 +1,8 @@
 #include <openssl/x509v3.h>
 
+#include <algorithm>
+
+#include "authority/authority.h"
 #include "base/text.h"
 #include "provisioning/attestation.h"
 #include "provisioning/errors.h"
@@ -49,7 +52,7 @@ Verdict judge_chain(const pki::CertificateChain& chain, const GroupIndex& groups
         return verdict;
     }
     const auto& end = result.path.back();
-    verdict.issued_here = result.path.size() == 2 && groups.is_authority(end);
+    if (result.path.size() > 1 && groups.is_authority(end)) verdict.issued_here = result.path[result.path.size() - 2];
     const auto* anchor = groups.by_certificate(end);
     if (anchor == nullptr) {
         verdict.group_fault = fmt::format("its issuer '{}' belongs to no enrollment group", printable(end.subject()));
@@ -63,9 +66,10 @@ Verdict judge_chain(const pki::CertificateChain& chain, const GroupIndex& groups
     return verdict;
 }
 
-Result<Verdict> look_up_issued(store::Tx& tx, const pki::Certificate& leaf, Verdict verdict) {
-    MUSTER_TRY(const auto record, tx.issued_certificates().find(leaf.serial_hex()));
-    if (!record || record->fingerprint != verdict.fingerprint) return verdict;
+Result<Verdict> look_up_issued(store::Tx& tx, Verdict verdict) {
+    const auto issued = fingerprint(*verdict.issued_here);
+    MUSTER_TRY(const auto record, tx.issued_certificates().find(verdict.issued_here->serial_hex()));
+    if (!record || record->fingerprint != issued) return verdict;
     verdict.group.reset();
     if (record->revoked) {
         verdict.fault =
@@ -94,3 +98,12 @@ Result<> check_common_name(const pki::Certificate& leaf, std::string_view regist
 }
 
 }  // namespace muster::provisioning
+    const bool is_leaf = issued == verdict.fingerprint;
+    if (record->origin == authority::edge_ca_origin || !is_leaf) {
+        // Such a CA signs whatever name its device wants.
+        if (is_leaf && group && verdict.usable()) verdict.edge_ca = {record->registration_id, {group->id, group->etag}};
+        verdict.fault = fmt::format("it {} the edge CA '{}' of '{}', which stands for no device and vouches for none",
+                                    is_leaf ? "is" : "was issued by", printable(record->subject),
+                                    record->registration_id);
+        return verdict;
+    }

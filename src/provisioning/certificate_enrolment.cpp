@@ -14,6 +14,7 @@ using store::Tx;
 
 // What a credential comes to, inside one transaction.
 struct CertificateEnrolment::Admission {
+    std::string device;  // the registration id that is proven
     std::string group_id;
     std::string_view by;                                   // for the log
     bool changed = false;                                  // the group is not what it was judged by: judge again
@@ -27,15 +28,22 @@ Error forbidden(std::string message) {
     return Error(Errc::forbidden, std::move(message));
 }
 
-// That the group may have devices enrolled under it now.
-Result<> check_group(const store::EnrollmentRecord& group, const EnrolmentRequest& request) {
+// That the group may have devices enrolled under it now, and edge CAs for them where that is asked for.
+Result<> check_group(const store::EnrollmentRecord& group, const EnrolmentRequest& request,
+                     const CertificateRequest& csr) {
     if (!request.group_id.empty() && !equals_ignore_case(request.group_id, group.id))
         return fail(forbidden(fmt::format("the credential is for the enrollment group '{}', the path says '{}'",
                                           group.id, printable(request.group_id)))
                         .with_hint("use /.well-known/est/{enrollment group}/..., or no label at all"));
     MUSTER_TRY(const auto rules, enrollment_rules(group));
-    if (rules.enabled) return {};
-    return fail(forbidden(fmt::format("the enrollment group '{}' is disabled", group.id)));
+    if (!rules.enabled) return fail(forbidden(fmt::format("the enrollment group '{}' is disabled", group.id)));
+    if (!csr.for_edge_ca || rules.edge_ca) return {};
+    return fail(forbidden(fmt::format("the certificate request asks for a CA certificate (basicConstraints CA:TRUE), "
+                                      "and the enrollment group '{}' does not let its devices have an edge CA",
+                                      group.id))
+                    .with_hint(fmt::format("to allow it: muster enrollment-group update {} --edge-ca true; or let the "
+                                           "device make its edge CA itself",
+                                           group.id)));
 }
 
 // An individual enrollment decides alone about its device: what a group's device gets would not let it in.
@@ -56,17 +64,37 @@ bool is_in_force(const store::IssuedCertificateRecord& record, TimePoint now) {
     return !record.revoked && record.not_after > now;
 }
 
+bool is_edge_ca(const store::IssuedCertificateRecord& record) {
+    return record.origin == authority::edge_ca_origin;
+}
+
 // A certificate in force that the name has under that group, for the key of the request.
 Result<std::optional<pki::Certificate>> issued_for(Tx& tx, const CertificateRequest& csr, std::string_view group_id,
                                                    TimePoint now) {
     constexpr std::size_t looked_at = 100;
     MUSTER_TRY(const auto records, tx.issued_certificates().list({.registration_id = csr.common_name}, "", looked_at));
     for (const auto& record : records) {
-        if (!is_in_force(record, now) || !equals_ignore_case(record.group_id, group_id)) continue;
+        if (is_edge_ca(record) || !is_in_force(record, now) || !equals_ignore_case(record.group_id, group_id)) continue;
         MUSTER_TRY(auto certificate, pki::Certificate::from_der(record.certificate));
         if (has_key(certificate, csr.key)) return std::move(certificate);
     }
     return std::nullopt;
+}
+
+// The edge CA that a device was given since then, the last one.
+Result<std::optional<store::IssuedCertificateRecord>> edge_ca_since(Tx& tx, std::string_view device, TimePoint since) {
+    constexpr std::size_t page_size = 100;
+    std::optional<store::IssuedCertificateRecord> latest;
+    std::string after;
+    for (;;) {
+        MUSTER_TRY(auto page, tx.issued_certificates().list({.registration_id = device}, after, page_size));
+        for (auto& record : page) {
+            after = record.serial;
+            if (is_edge_ca(record) && record.issued >= since && (!latest || latest->issued < record.issued))
+                latest = std::move(record);
+        }
+        if (page.size() < page_size) return latest;
+    }
 }
 
 // That nobody has the name yet, nor is meant to get it by a password.
@@ -77,6 +105,16 @@ Result<bool> is_free(Tx& tx, const std::string& name, TimePoint now) {
     MUSTER_TRY(const auto password, tx.one_time_passwords().find(name));
     const bool awaited = password && password->used_for.empty() && password->expires >= now;
     return !registration && issued == 0 && !identity && !awaited;
+}
+
+// What a password was used for already, of the kind that is asked for: it serves one device certificate, and beside it
+// one edge CA, which a device asks for later. One that is forgotten by now leaves an empty record.
+Result<std::optional<store::IssuedCertificateRecord>> spent_for(Tx& tx, const store::OneTimePasswordRecord& password,
+                                                                const CertificateRequest& csr) {
+    if (csr.for_edge_ca) return edge_ca_since(tx, password.registration_id, password.created);
+    if (password.used_for.empty()) return std::nullopt;
+    MUSTER_TRY(auto spent_on, tx.issued_certificates().find(password.used_for));
+    return std::optional(std::move(spent_on).value_or(store::IssuedCertificateRecord{}));
 }
 
 // Of the device's making, and not of the service's.
@@ -123,23 +161,31 @@ Result<CertificateEnrolment::Admission> CertificateEnrolment::admit_by_certifica
     const auto& leaf = request.chain.front();
     auto verdict = judged;
     if (judged.issued_here) {
-        MUSTER_TRY(verdict, look_up_issued(tx, leaf, judged));
+        MUSTER_TRY(verdict, look_up_issued(tx, judged));
     }
-    if (!verdict.usable()) return fail(unauthorized(verdict.fault));
-    if (!verdict.group) return fail(unauthorized(verdict.group_fault));
-    MUSTER_TRY(const auto group, tx.enrollment_groups().find(verdict.group->group.id));
-    if (!group || group->etag != verdict.group->group.etag)
-        return Admission{.group_id = {}, .by = {}, .changed = true, .password = {}, .again = {}};
-    MUSTER_CHECK(check_group(*group, request));
-    MUSTER_TRY(auto again, check_name(tx, leaf, verdict, csr));
+    const bool follows_edge_ca = csr.for_edge_ca && verdict.edge_ca;
+    if (!follows_edge_ca && !verdict.usable()) return fail(unauthorized(verdict.fault));
+    if (!follows_edge_ca && !verdict.group) return fail(unauthorized(verdict.group_fault));
+    const auto proven = follows_edge_ca ? verdict.edge_ca->group : verdict.group->group;
+    MUSTER_TRY(const auto group, tx.enrollment_groups().find(proven.id));
+    if (!group || group->etag != proven.etag) return Admission{.changed = true};
+    auto device = follows_edge_ca ? verdict.edge_ca->registration_id : std::string(leaf.common_name());
+    if (!csr.for_edge_ca) device = csr.common_name;
+    MUSTER_CHECK(check_no_individual(tx, device));
+    MUSTER_CHECK(check_group(*group, request, csr));
+    std::optional<pki::Certificate> again;
+    if (csr.for_edge_ca) {
+        MUSTER_CHECK(check_id(device, "registration id"));
+    } else {
+        MUSTER_TRY(again, check_name(tx, leaf, verdict, csr));
+    }
     if (request.renews && !pki::same_subject(leaf, csr.csr))
         return fail(forbidden(fmt::format("a renewal keeps the subject: it is '{}' in the presented certificate",
                                           printable(leaf.subject())))
                         .with_hint("ask for the same subject, or use simpleenroll"));
-    return Admission{.group_id = group->id,
+    return Admission{.device = std::move(device),
+                     .group_id = group->id,
                      .by = verdict.issued_here ? "own certificate" : "bootstrap certificate",
-                     .changed = false,
-                     .password = {},
                      .again = std::move(again)};
 }
 
@@ -152,27 +198,30 @@ Result<CertificateEnrolment::Admission> CertificateEnrolment::admit_by_password(
         return fail(unauthorized(fmt::format("the one-time password of '{}' ended at {}", record->registration_id,
                                              format_utc_seconds(record->expires)))
                         .with_hint("make a new one: `muster authority one-time-password`"));
-    if (!equals_ignore_case(record->registration_id, csr.common_name))
+    if (!csr.for_edge_ca && !equals_ignore_case(record->registration_id, csr.common_name))
         return fail(forbidden(fmt::format("the certificate request is for '{}', the one-time password for '{}'",
                                           printable(csr.common_name), record->registration_id)));
     if (request.renews)
         return fail(forbidden("a renewal (simplereenroll) is asked for with the certificate that it renews"));
     MUSTER_TRY(const auto group, tx.enrollment_groups().find(record->group_id));
     if (!group) return fail(forbidden(fmt::format("the enrollment group '{}' is gone", printable(record->group_id))));
-    MUSTER_CHECK(check_group(*group, request));
-    Admission admission{
-        .group_id = group->id, .by = "one-time password", .changed = false, .password = record, .again = {}};
-    if (record->used_for.empty()) return admission;
-
-    MUSTER_TRY(const auto spent_on, tx.issued_certificates().find(record->used_for));
-    if (spent_on && is_in_force(*spent_on, clock_.now())) {
+    MUSTER_CHECK(check_no_individual(tx, record->registration_id));
+    MUSTER_CHECK(check_group(*group, request, csr));
+    Admission admission{.device = csr.for_edge_ca ? record->registration_id : csr.common_name,
+                        .group_id = group->id,
+                        .by = "one-time password"};
+    if (!csr.for_edge_ca) admission.password = record;
+    MUSTER_TRY(const auto spent_on, spent_for(tx, *record, csr));
+    if (!spent_on) return admission;
+    if (is_in_force(*spent_on, clock_.now())) {
         MUSTER_TRY(auto certificate, pki::Certificate::from_der(spent_on->certificate));
         if (has_key(certificate, csr.key)) {
             admission.again = std::move(certificate);
             return admission;
         }
     }
-    return fail(unauthorized(fmt::format("the one-time password of '{}' was used already", record->registration_id))
+    return fail(unauthorized(fmt::format("the one-time password of '{}' was used already{}", record->registration_id,
+                                         csr.for_edge_ca ? " for an edge CA" : ""))
                     .with_hint("renew with the certificate that it was used for, or make a new password"));
 }
 
@@ -183,7 +232,6 @@ Result<CertificateEnrolment::Admission> CertificateEnrolment::admit(Tx& tx, cons
     if (request.chain.empty() && request.user.empty())
         return fail(unauthorized("neither a client certificate nor a one-time password was presented")
                         .with_hint("connect with the bootstrap certificate, or with user name and one-time password"));
-    MUSTER_CHECK(check_no_individual(tx, csr.common_name));
     if (request.chain.empty()) return admit_by_password(tx, request, csr);
     auto admission = admit_by_certificate(tx, request, csr, verdict);
     if (admission || request.user.empty() || !is_refusal(admission.error())) return admission;
@@ -201,9 +249,9 @@ Task<Result<std::optional<pki::Certificate>>> CertificateEnrolment::attempt(cons
     MUSTER_CO_TRY(auto admission, co_await store_.read([&](Tx& tx) { return admit(tx, request, csr, verdict); }));
     if (admission.again) co_return std::move(admission.again);
     if (admission.changed) co_return std::nullopt;
-    authority::Subject subject{.registration_id = csr.common_name,
+    authority::Subject subject{.registration_id = admission.device,
                                .group_id = admission.group_id,
-                               .origin = "est",
+                               .origin = std::string(csr.for_edge_ca ? authority::edge_ca_origin : "est"),
                                .by = std::string(admission.by),
                                .peer = request.peer,
                                .tracking_id = request.tracking_id};
@@ -211,7 +259,7 @@ Task<Result<std::optional<pki::Certificate>>> CertificateEnrolment::attempt(cons
     MUSTER_CO_TRY(auto outcome, co_await store_.transact([&](Tx& tx) -> Result<std::optional<pki::Certificate>> {
         MUSTER_TRY(auto now, admit(tx, request, csr, verdict));
         if (now.again) return std::move(now.again);
-        if (now.changed || now.group_id != admission.group_id) return std::nullopt;
+        if (now.changed || now.group_id != admission.group_id || now.device != admission.device) return std::nullopt;
         MUSTER_CHECK(authority_.record(tx, made));
         if (now.password) {
             now.password->used_for = made.record.serial;
@@ -225,8 +273,10 @@ Task<Result<std::optional<pki::Certificate>>> CertificateEnrolment::attempt(cons
 
 Task<Result<pki::Certificate>> CertificateEnrolment::enrol(EnrolmentRequest request) {
     if (authority_.issuing() == nullptr) co_return fail(authority::authority_is_off());
-    MUSTER_CO_TRY(const auto csr, authority::read_certificate_request(request.csr));
-    MUSTER_CO_CHECK(check_id(csr.common_name, "registration id"));
+    MUSTER_CO_TRY(const auto csr,
+                  authority::read_certificate_request(request.csr, authority::Wanted::device_or_edge_ca));
+    // An edge CA's name is its own affair: whose it is follows from the credential.
+    if (!csr.for_edge_ca) MUSTER_CO_CHECK(check_id(csr.common_name, "registration id"));
     MUSTER_CO_CHECK(co_await groups_.refresh_if_stale());
     constexpr int attempts = 3;
     for (int i = 0; i < attempts; ++i) {

@@ -5,6 +5,8 @@
 //   authority's policy has shared_bootstrap, of any name, for a name that is still free;
 // * a certificate that the authority issued under the group and has not revoked (renewal, and whatever follows it);
 // * its one-time password.
+// The same credentials bring an edge CA (CA:TRUE, path length 0) where the group allows it: under a name of its own,
+// for the device that the credential proves. It is followed by the next one by itself, too.
 #pragma once
 
 #include <string>
@@ -32,7 +34,8 @@ public:
     CertificateEnrolment(store::Store& store, Groups& groups, authority::Authority& authority, const Clock& clock)
         : store_(store), groups_(groups), authority_(authority), clock_(clock) {}
 
-    // The certificate, its record durable. A one-time password is spent with it, and so is a name that a shared
+    // The certificate, its record durable. A one-time password is spent with it (of edge CAs it serves one besides),
+    // and so is a name that a shared
     // bootstrap certificate claims; asked again with the same key, it is the same certificate that is answered: an
     // answer that got lost costs no device.
     // Errors: Errc::unauthorized when nothing is proven, forbidden when it does not suffice, invalid_argument for the

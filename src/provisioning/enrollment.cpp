@@ -162,6 +162,20 @@ Result<> add_device_id(const json::object& body, EnrollmentKind kind, json::obje
     return {};
 }
 
+// A member of ours: Azure's API does not know it.
+constexpr std::string_view edge_ca_member = "edgeCaIssuance";
+
+Result<> add_edge_ca(const json::object& body, EnrollmentKind kind, json::object& out) {
+    MUSTER_TRY(const auto allowed, optional_bool(body, edge_ca_member));
+    if (!allowed || !*allowed) return {};
+    if (kind == EnrollmentKind::individual)
+        return fail(bad_body(fmt::format("\"{}\" belongs to enrollment groups: edge CAs are issued over EST, under a "
+                                         "group",
+                                         edge_ca_member)));
+    out[edge_ca_member] = true;
+    return {};
+}
+
 json::object attestation_with_keys(json::object attestation, const EnrollmentRecord& record) {
     if (string_or(attestation, "type") == "symmetricKey")
         attestation["symmetricKey"] = {{"primaryKey", record.primary_key}, {"secondaryKey", record.secondary_key}};
@@ -200,6 +214,7 @@ Result<EnrollmentRecord> enrollment_from_json(EnrollmentKind kind, std::string_v
     MUSTER_TRY(out["reprovisionPolicy"], reprovision_policy(body));
     MUSTER_CHECK(add_allocation(body, existing, facts, out));
     MUSTER_CHECK(add_carried(body, kind, out));
+    MUSTER_CHECK(add_edge_ca(body, kind, out));
     record.body = json::serialize(out);
     return record;
 }
@@ -293,6 +308,7 @@ Result<EnrollmentRules> enrollment_rules(const EnrollmentRecord& record) {
                           .enabled = string_or(body, "provisioningStatus") == "enabled",
                           .device_id = string_or(body, "deviceId"),
                           .edge = flag(object(body, "capabilities"), "iotEdge", false),
+                          .edge_ca = flag(body, edge_ca_member, false),
                           .tags = std::move(twin.tags),
                           .desired = std::move(twin.desired),
                           .migrate_data = flag(policy, "migrateDeviceData", true),

@@ -66,7 +66,7 @@ Task<Result<>> check_group_limit(store::Store& store, const DeviceRequest& reque
     auto group = judged.group;
     if (judged.issued_here) {
         MUSTER_CO_TRY(auto looked_up,
-                      co_await store.read([&](Tx& tx) { return look_up_issued(tx, request.chain.front(), judged); }));
+                      co_await store.read([&](Tx& tx) { return look_up_issued(tx, judged); }));
         group = std::move(looked_up.group);
     }
     if (!group) co_return Result<>();
@@ -113,7 +113,7 @@ Result<std::optional<Registrations::Decision>> Registrations::decide(Tx& tx, con
                                                                      const Verdict& judged) const {
     Verdict looked_up;
     if (judged.issued_here) {
-        MUSTER_TRY(looked_up, look_up_issued(tx, request.chain.front(), judged));
+        MUSTER_TRY(looked_up, look_up_issued(tx, judged));
     }
     const auto& verdict = judged.issued_here ? looked_up : judged;
     const bool known_by_group = verdict.usable() && verdict.group;

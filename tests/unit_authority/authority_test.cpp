@@ -34,7 +34,7 @@ TEST_F(AuthorityTest, MakesItsOwnRootAndIssuingCa) {
     const auto ca = authority_.issuing();
     ASSERT_NE(ca, nullptr);
     EXPECT_EQ(ca->certificate().common_name(), "Test issuing CA");
-    EXPECT_EQ(ca->certificate().path_length(), 0);
+    EXPECT_EQ(ca->certificate().path_length(), 1);
     EXPECT_EQ(ca->chain.back().common_name(), "Test root CA");
     EXPECT_EQ(mode(directory_ / "authority"), 0700u);
     for (const auto& file : std::filesystem::directory_iterator(directory_ / "authority"))

@@ -85,6 +85,10 @@ TEST(CertificateRequest, DoesNotBecomeAnAuthority) {
     EXPECT_THAT(refusal(request(key, {{"CN", "dev-1"}}, {{"basicConstraints", "critical,CA:TRUE"}})),
                 HasSubstr("asks for a CA certificate"));
     EXPECT_TRUE(read_certificate_request(request(key, {{"CN", "dev-1"}}, {{"basicConstraints", "CA:FALSE"}})));
+    const auto edge_ca = read_certificate_request(
+        request(key, {{"CN", "dev-1"}}, {{"basicConstraints", "critical,CA:TRUE"}}), Wanted::device_or_edge_ca);
+    ASSERT_TRUE(edge_ca) << edge_ca.error().chain();
+    EXPECT_TRUE(edge_ca->for_edge_ca);
 }
 
 }  // namespace

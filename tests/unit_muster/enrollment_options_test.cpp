@@ -36,6 +36,14 @@ TEST_F(EnrollmentOptionsTest, ACreationHoldsWhatWasGivenAndNothingElse) {
     EXPECT_EQ(body.size(), 2u);
 }
 
+TEST_F(EnrollmentOptionsTest, EdgeCasAreAllowedAndForbidden) {
+    const auto allowed = apply({.id = "plant", .edge_ca = "true"}, EnrollmentKind::group);
+    EXPECT_EQ(text_at(allowed, "edgeCaIssuance"), "true");
+    const auto forbidden =
+        apply({.id = "plant", .edge_ca = "false"}, EnrollmentKind::group, R"({"edgeCaIssuance":true})");
+    EXPECT_FALSE(forbidden.contains("edgeCaIssuance"));
+}
+
 TEST_F(EnrollmentOptionsTest, OptionsBecomeTheMembersOfTheApi) {
     const auto body = apply({.id = "dev-1",
                              .certificate_path = device_,

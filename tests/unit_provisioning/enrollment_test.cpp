@@ -47,6 +47,15 @@ TEST_F(EnrollmentTest, EveryFieldComesBack) {
     EXPECT_EQ(text_at(*got, "/unknown"), "(absent)");
 }
 
+TEST_F(EnrollmentTest, EdgeCasAreForGroupsAlone) {
+    ASSERT_TRUE(put_group("plant", root_.certificate, object(R"({"edgeCaIssuance":true})")));
+    EXPECT_EQ(text_at(*run(enrollments_.get(EnrollmentKind::group, "plant")), "/edgeCaIssuance"), "true");
+    ASSERT_TRUE(put_group("plant", root_.certificate, object(R"({"edgeCaIssuance":false})")));
+    EXPECT_EQ(text_at(*run(enrollments_.get(EnrollmentKind::group, "plant")), "/edgeCaIssuance"), "(absent)");
+    EXPECT_THAT(why(put_individual("dev1", leaf_.certificate, object(R"({"edgeCaIssuance":true})"))),
+                ::testing::HasSubstr("belongs to enrollment groups"));
+}
+
 // GET, change, PUT: the certificate travels as its info alone and stays.
 TEST_F(EnrollmentTest, ACertificateKnownByItsInfoIsKept) {
     ASSERT_TRUE(put_individual("dev1", leaf_.certificate));
