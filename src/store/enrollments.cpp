@@ -10,24 +10,26 @@ struct Statements {
     std::string_view find, put, erase, list, count;
 };
 
-#define MUSTER_ENROLLMENT_STATEMENTS(table, key, id)                                                          \
-    Statements {                                                                                              \
-        "SELECT " id                                                                                          \
-        ", etag, body, primary_certificate, secondary_certificate, primary_key, secondary_key, "              \
-        "created, updated FROM " table " WHERE " key " = $1",                                                 \
-            "INSERT INTO " table " (" key ", " id                                                             \
-            ", etag, body, primary_certificate, secondary_certificate, "                                      \
-            "primary_key, secondary_key, created, updated) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) " \
-            "ON CONFLICT (" key ") DO UPDATE SET " id " = excluded." id                                       \
-            ", etag = excluded.etag, "                                                                        \
-            "body = excluded.body, primary_certificate = excluded.primary_certificate, "                      \
-            "secondary_certificate = excluded.secondary_certificate, primary_key = excluded.primary_key, "    \
-            "secondary_key = excluded.secondary_key, created = excluded.created, updated = excluded.updated", \
-            "DELETE FROM " table " WHERE " key " = $1",                                                       \
-            "SELECT " id                                                                                      \
-            ", etag, body, primary_certificate, secondary_certificate, primary_key, secondary_key, "          \
-            "created, updated FROM " table " WHERE " key " > $1 ORDER BY " key " LIMIT $2",                   \
-            "SELECT COUNT(*) FROM " table                                                                     \
+#define MUSTER_ENROLLMENT_STATEMENTS(table, key, id)                                                           \
+    Statements {                                                                                               \
+        "SELECT " id                                                                                           \
+        ", etag, body, primary_certificate, secondary_certificate, primary_key, secondary_key, "               \
+        "created, updated, trust_bundle FROM " table " WHERE " key " = $1",                                    \
+            "INSERT INTO " table " (" key ", " id                                                              \
+            ", etag, body, primary_certificate, secondary_certificate, "                                       \
+            "primary_key, secondary_key, created, updated, trust_bundle, trust_bundle_key) "                   \
+            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) "                                      \
+            "ON CONFLICT (" key ") DO UPDATE SET " id " = excluded." id                                        \
+            ", etag = excluded.etag, "                                                                         \
+            "body = excluded.body, primary_certificate = excluded.primary_certificate, "                       \
+            "secondary_certificate = excluded.secondary_certificate, primary_key = excluded.primary_key, "     \
+            "secondary_key = excluded.secondary_key, created = excluded.created, updated = excluded.updated, " \
+            "trust_bundle = excluded.trust_bundle, trust_bundle_key = excluded.trust_bundle_key",              \
+            "DELETE FROM " table " WHERE " key " = $1",                                                        \
+            "SELECT " id                                                                                       \
+            ", etag, body, primary_certificate, secondary_certificate, primary_key, secondary_key, "           \
+            "created, updated, trust_bundle FROM " table " WHERE " key " > $1 ORDER BY " key " LIMIT $2",      \
+            "SELECT COUNT(*) FROM " table                                                                      \
     }
 
 constexpr Statements individual = MUSTER_ENROLLMENT_STATEMENTS("enrollment", "registration_key", "registration_id");
@@ -47,7 +49,8 @@ EnrollmentRecord read(const Row& row) {
             .primary_key = row.string(5),
             .secondary_key = row.string(6),
             .created = row.time(7),
-            .updated = row.time(8)};
+            .updated = row.time(8),
+            .trust_bundle = row.string(9)};
 }
 
 }  // namespace
@@ -60,9 +63,9 @@ Result<std::optional<EnrollmentRecord>> EnrollmentTable::find(std::string_view i
 
 Result<> EnrollmentTable::put(const EnrollmentRecord& record) {
     MUSTER_CHECK(session_.execute(
-        statements(kind_).put,
-        {to_lower(record.id), record.id, record.etag, record.body, record.primary_certificate,
-         record.secondary_certificate, record.primary_key, record.secondary_key, record.created, record.updated}));
+        statements(kind_).put, {to_lower(record.id), record.id, record.etag, record.body, record.primary_certificate,
+                                record.secondary_certificate, record.primary_key, record.secondary_key, record.created,
+                                record.updated, record.trust_bundle, to_lower(record.trust_bundle)}));
     return {};
 }
 

@@ -22,6 +22,7 @@ struct EnrollmentRecord {
     std::string secondary_key;
     TimePoint created{};
     TimePoint updated{};
+    std::string trust_bundle;  // that its devices are given; empty for none
 };
 
 // A CA certificate that groups refer to by name.

@@ -237,6 +237,23 @@ ALTER TABLE group_crl ADD COLUMN source_fetched BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE group_crl ADD COLUMN source_failures BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE group_crl ADD COLUMN source_problem TEXT NOT NULL DEFAULT '';
 )sql"),
+    // 10: trust bundles, and which enrollments name them.
+    std::string_view(R"sql(
+CREATE TABLE trust_bundle (
+    id_key TEXT PRIMARY KEY,
+    id TEXT NOT NULL,
+    etag TEXT NOT NULL,
+    certificates TEXT NOT NULL,
+    created BIGINT NOT NULL,
+    updated BIGINT NOT NULL
+);
+ALTER TABLE enrollment ADD COLUMN trust_bundle TEXT NOT NULL DEFAULT '';
+ALTER TABLE enrollment ADD COLUMN trust_bundle_key TEXT NOT NULL DEFAULT '';
+ALTER TABLE enrollment_group ADD COLUMN trust_bundle TEXT NOT NULL DEFAULT '';
+ALTER TABLE enrollment_group ADD COLUMN trust_bundle_key TEXT NOT NULL DEFAULT '';
+CREATE INDEX enrollment_by_trust_bundle ON enrollment (trust_bundle_key) WHERE trust_bundle_key <> '';
+CREATE INDEX enrollment_group_by_trust_bundle ON enrollment_group (trust_bundle_key) WHERE trust_bundle_key <> '';
+)sql"),
 };
 
 Result<std::int64_t> current_version(Session& session) {

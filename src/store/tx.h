@@ -13,6 +13,7 @@
 #include "store/records.h"
 #include "store/session.h"
 #include "store/tpm_keys.h"
+#include "store/trust_bundles.h"
 
 namespace muster::store {
 
@@ -115,6 +116,7 @@ public:
     IssuedCertificateTable issued_certificates() { return IssuedCertificateTable(session_); }
     OneTimePasswordTable one_time_passwords() { return OneTimePasswordTable(session_); }
     GroupCrlTable group_crls() { return GroupCrlTable(session_); }
+    TrustBundleTable trust_bundles() { return TrustBundleTable(session_); }
     TpmKeyTable tpm_keys() { return TpmKeyTable(session_); }
     JournalTable journal() { return {session_, journaled_}; }
     LinkedHubTable linked_hubs() { return LinkedHubTable(session_); }
