@@ -22,14 +22,25 @@ function(muster_room name)
   set_property(GLOBAL APPEND PROPERTY MUSTER_ROOMS ${name})
 endfunction()
 
-# muster_program(NAME SOURCES ... ROOMS ...): an executable in bin/.
+# muster_precompiled(NAME HEADER [LIBRARIES ...]): a precompiled header of the folder, for targets that name it.
+function(muster_precompiled name header)
+  cmake_parse_arguments(PRECOMPILED "" "" "LIBRARIES" ${ARGN})
+  add_library(${name} OBJECT ${CMAKE_SOURCE_DIR}/src/pch.cpp)
+  target_link_libraries(${name} PRIVATE muster_flags muster_foundation ${PRECOMPILED_LIBRARIES})
+  target_precompile_headers(${name} PRIVATE ${header})
+endfunction()
+
+# muster_program(NAME SOURCES ... ROOMS ... [PRECOMPILED muster_pch]): an executable in bin/.
 function(muster_program name)
-  cmake_parse_arguments(PROGRAM "" "" "SOURCES;ROOMS;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(PROGRAM "" "PRECOMPILED" "SOURCES;ROOMS;LIBRARIES" ${ARGN})
+  if(NOT PROGRAM_PRECOMPILED)
+    set(PROGRAM_PRECOMPILED muster_pch)
+  endif()
   add_executable(${name} ${PROGRAM_SOURCES})
   string(REPLACE "/" "_" rooms "${PROGRAM_ROOMS}")
   list(TRANSFORM rooms PREPEND muster_)
   target_link_libraries(${name} PRIVATE muster_flags ${rooms} ${PROGRAM_LIBRARIES})
-  target_precompile_headers(${name} REUSE_FROM muster_pch)
+  target_precompile_headers(${name} REUSE_FROM ${PROGRAM_PRECOMPILED})
 endfunction()
 
 # muster_test(NAME SOURCES ... ROOMS ... [THREADED]): a GoogleTest program, known to ctest by its name.
@@ -41,8 +52,8 @@ add_custom_target(unit_tests)
 add_custom_target(threaded_tests)
 function(muster_test name)
   cmake_parse_arguments(TEST "THREADED" "" "SOURCES;ROOMS;LIBRARIES" ${ARGN})
-  muster_program(${name} SOURCES ${TEST_SOURCES} ROOMS ${TEST_ROOMS} LIBRARIES ${TEST_LIBRARIES})
-  target_link_libraries(${name} PRIVATE GTest::gmock GTest::gtest_main)
+  muster_program(${name} SOURCES ${TEST_SOURCES} ROOMS ${TEST_ROOMS} PRECOMPILED muster_pch_tests
+    LIBRARIES muster_test_flags ${TEST_LIBRARIES} GTest::gmock GTest::gtest_main)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
   if(CMAKE_CURRENT_SOURCE_DIR MATCHES "/tests/integration")

@@ -1,2 +1,2 @@
-// Exists so that the precompiled header has a target that owns it.
+// Exists so that each precompiled header has a target that owns it.
 #include <string>

@@ -103,6 +103,7 @@ net::HttpResponse FakeEst::issue(const net::HttpRequest& request) const {
     static SystemRandom random;
     pki::IssueRequest wanted;
     wanted.profile = authority_ ? pki::Profile::intermediate_ca : pki::Profile::client;
+    if (authority_) wanted.path_length = 0;
     for (const auto& [type, value] : pki::subject_of(*csr)) {
         if (type == "CN")
             wanted.common_name = value;
