@@ -109,7 +109,7 @@ struct Service::State {
 Result<> Service::State::open_store() {
     MUSTER_TRY(auto driver, store::SqliteDriver::open(data.file("muster.db")));
     MUSTER_TRY(store, store::Store::open(std::move(driver)));
-    groups = std::make_unique<provisioning::Groups>(*store);
+    groups = std::make_unique<provisioning::Groups>(*store, settings.groups);
     authority =
         std::make_unique<AuthorityParts>(*store, *groups, clock, random, data.file("authority"), settings.authority);
     MUSTER_CHECK(authority->authority.load());

@@ -137,6 +137,12 @@ void read_journal(const ConfigSection& root, Settings& settings) {
     if (const auto n = section->integer("audit_days", 0, a_century)) settings.journal.changes = std::chrono::days(*n);
 }
 
+void read_attestation(const ConfigSection& root, Settings& settings) {
+    const auto section = root.table("attestation");
+    if (!section) return;
+    settings.groups.verified_ca_only = section->boolean("verified_ca_only").value_or(false);
+}
+
 void read_webhook(const ConfigSection& root, Settings& settings) {
     const auto section = root.table("webhook");
     if (!section) return;
@@ -176,6 +182,7 @@ void read_root(const ConfigSection& root, Settings& settings) {
     read_throttle(root, settings);
     read_journal(root, settings);
     read_authority(root, settings);
+    read_attestation(root, settings);
     read_webhook(root, settings);
 }
 

@@ -10,6 +10,7 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "net/http_server.h"
+#include "provisioning/groups.h"
 #include "provisioning/housekeeping.h"
 #include "provisioning/throttle.h"
 
@@ -39,6 +40,7 @@ struct Settings {
     net::HttpLimits limits;
     provisioning::ThrottleSettings throttle;
     provisioning::JournalRetention journal;
+    provisioning::GroupRules groups;
     authority::Policy authority;
     std::string webhook_ca_pem;  // when given, webhooks must chain to it; else to the operating system's store
     std::chrono::milliseconds webhook_timeout{5'000};

@@ -35,6 +35,27 @@ std::string describe_path_fault(const pki::PathResult& result, const GroupIndex&
     return result.explanation;
 }
 
+bool holds(std::span<const pki::Certificate> certificates, const pki::Certificate& wanted) {
+    return std::ranges::any_of(certificates, [&](const auto& each) { return each.der() == wanted.der(); });
+}
+
+// Where only verified CA certificates count: why the presented chain does not lead through the group's certificate, at
+// which `path` ends, to one of them. The certificates below it are no way around it.
+std::optional<std::string> lacks_verified_ca(const pki::CertificateChain& chain, const pki::CertificateChain& path,
+                                             const Anchor& anchor, const GroupIndex& groups,
+                                             const pki::PathOptions& options) {
+    if (!groups.wants_verified_ca_above(path.back())) return std::nullopt;
+    const auto below = std::span(path).first(path.size() - 1);
+    const auto find = [&](const pki::Certificate& certificate) {
+        return holds(below, certificate) ? std::vector<pki::Certificate>() : groups.verified_issuers_of(certificate);
+    };
+    const auto whole = pki::validate_client_path(chain, find, options);
+    if (whole.ok() && holds(whole.path, path.back())) return std::nullopt;
+    return fmt::format("the certificate '{}' of group '{}' is not verified, and the chain does not lead through it to a "
+                       "CA certificate that is{}{}",
+                       printable(path.back().subject()), anchor.group.id, whole.ok() ? "" : ": ", whole.explanation);
+}
+
 }  // namespace
 
 Verdict judge_chain(const pki::CertificateChain& chain, const GroupIndex& groups, pki::VerifiedSignatures& verified,
@@ -46,7 +67,8 @@ Verdict judge_chain(const pki::CertificateChain& chain, const GroupIndex& groups
         return verdict;
     }
     const auto find = [&](const pki::Certificate& certificate) { return groups.issuers_of(certificate); };
-    const auto result = pki::validate_client_path(chain, find, {.now = now, .verified = &verified});
+    const pki::PathOptions options{.now = now, .verified = &verified};
+    const auto result = pki::validate_client_path(chain, find, options);
     if (!result.ok()) {
         verdict.group_fault = describe_path_fault(result, groups);
         return verdict;
@@ -56,6 +78,10 @@ Verdict judge_chain(const pki::CertificateChain& chain, const GroupIndex& groups
     const auto* anchor = groups.by_certificate(end);
     if (anchor == nullptr) {
         verdict.group_fault = fmt::format("its issuer '{}' belongs to no enrollment group", printable(end.subject()));
+        return verdict;
+    }
+    if (auto unproven = lacks_verified_ca(chain, result.path, *anchor, groups, options)) {
+        verdict.group_fault = std::move(*unproven);
         return verdict;
     }
     if (auto revoked = groups.revocation(result.path, anchor->group.id, now)) {

@@ -1,5 +1,7 @@
 #include "provisioning/groups.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "base/text.h"
 #include "provisioning/enrollment.h"
@@ -86,6 +88,16 @@ Result<> add_revocation_lists(Tx& tx, const GroupIndex& before, Read& read) {
     return {};
 }
 
+Result<> add_verified_cas(Tx& tx, Read& read) {
+    MUSTER_TRY(const auto records, tx.ca_certificates().list());
+    for (const auto& record : records) {
+        if (!record.verified) continue;
+        MUSTER_TRY(auto certificate, pki::Certificate::from_der(record.certificate));
+        read.verified_cas.push_back(std::move(certificate));
+    }
+    return {};
+}
+
 bool is_same_issuer(const pki::Certificate& a, const pki::Certificate& b) {
     if (a.der() == b.der()) return true;
     // A CA certificate that was issued anew, with the same name and key.
@@ -120,9 +132,11 @@ void tell_of_end(const GroupCrl& crl, TimePoint now) {
                {"effect", crl.must_be_current ? "no device is let in by this issuer" : "it is used on"}});
 }
 
-Result<std::shared_ptr<const GroupIndex>> read_groups(Tx& tx, const GroupIndex& before) {
+Result<std::shared_ptr<const GroupIndex>> read_groups(Tx& tx, const GroupIndex& before, GroupRules rules) {
     constexpr std::size_t page = 500;
     Read read;
+    read.rules = rules;
+    if (rules.verified_ca_only) MUSTER_CHECK(add_verified_cas(tx, read));
     MUSTER_CHECK(add_authorities(tx, read));
     MUSTER_CHECK(add_revocation_lists(tx, before, read));
     std::string after;
@@ -182,6 +196,20 @@ bool GroupIndex::is_authority(const pki::Certificate& certificate) const {
     return authority_by_fingerprint_.contains(fingerprint(certificate));
 }
 
+bool GroupIndex::wants_verified_ca_above(const pki::Certificate& certificate) const {
+    // The service holds the key of its own authority.
+    if (!content_.rules.verified_ca_only || is_authority(certificate)) return false;
+    return std::ranges::none_of(content_.verified_cas,
+                                [&](const auto& verified) { return verified.der() == certificate.der(); });
+}
+
+std::vector<pki::Certificate> GroupIndex::verified_issuers_of(const pki::Certificate& certificate) const {
+    std::vector<pki::Certificate> found;
+    for (const auto& verified : content_.verified_cas)
+        if (verified.subject_der() == certificate.issuer_der()) found.push_back(verified);
+    return found;
+}
+
 std::optional<std::string> GroupIndex::revocation(const pki::CertificateChain& path, std::string_view group_id,
                                                   TimePoint now) const {
     const auto lists = lists_by_group_.find(to_lower(group_id));
@@ -223,7 +251,8 @@ void Groups::set(std::uint64_t generation, std::shared_ptr<const GroupIndex> ind
 
 Task<Result<>> Groups::refresh() {
     const auto generation = ++generation_;
-    auto index = co_await store_.read([before = current()](Tx& tx) { return read_groups(tx, *before); });
+    auto index =
+        co_await store_.read([before = current(), rules = rules_](Tx& tx) { return read_groups(tx, *before, rules); });
     if (!index) {
         stale_ = true;
         co_return std::unexpected(std::move(index).error());
@@ -241,7 +270,7 @@ Task<Result<>> Groups::refresh_if_stale() {
 Result<> Groups::load() {
     std::shared_ptr<const GroupIndex> index;
     MUSTER_CHECK(store_.transact_now([&](Tx& tx) -> Result<> {
-        MUSTER_TRY(index, read_groups(tx, GroupIndex()));
+        MUSTER_TRY(index, read_groups(tx, GroupIndex(), rules_));
         return {};
     }));
     set(++generation_, std::move(index));

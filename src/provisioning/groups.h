@@ -47,6 +47,13 @@ struct GroupCrl {
     std::shared_ptr<std::atomic<std::int64_t>> told = std::make_shared<std::atomic<std::int64_t>>(0);
 };
 
+// How much is asked of the certificates of groups.
+struct GroupRules {
+    // As Azure has it: a chain must lead, through the group's certificate, to a CA certificate that was uploaded and
+    // verified. Otherwise the operator's word for the group's certificate is enough.
+    bool verified_ca_only = false;
+};
+
 // One state of all groups; immutable.
 class GroupIndex {
 public:
@@ -56,6 +63,8 @@ public:
         // The service's own issuing CAs, each with its chain: they end a path, and what they issued is looked up.
         std::vector<pki::CertificateChain> authorities;
         std::vector<GroupCrl> revocation_lists;
+        GroupRules rules;
+        std::vector<pki::Certificate> verified_cas;  // read where the rules ask for them
     };
     GroupIndex() = default;
     explicit GroupIndex(Content content);
@@ -65,6 +74,10 @@ public:
     // The group that a path ending at `certificate` leads to. From an issuing CA of the service it goes on upwards.
     const Anchor* by_certificate(const pki::Certificate& certificate) const;
     bool is_authority(const pki::Certificate& certificate) const;
+    // Whether a path that ends at `certificate` has to go on to a verified CA certificate.
+    bool wants_verified_ca_above(const pki::Certificate& certificate) const;
+    // Verified CA certificates whose subject is the issuer of `certificate`; where the rules ask for them.
+    std::vector<pki::Certificate> verified_issuers_of(const pki::Certificate& certificate) const;
     // Why a certificate of the path (leaf first, anchor last) is not to be taken, by the revocation lists of the group;
     // nothing when none of them speaks against it. A list that has ended is used on, unless it must be current.
     std::optional<std::string> revocation(const pki::CertificateChain& path, std::string_view group_id,
@@ -89,7 +102,7 @@ private:
 // Holds the newest index and reads it anew after a change.
 class Groups {
 public:
-    explicit Groups(store::Store& store) : store_(store) {}
+    explicit Groups(store::Store& store, GroupRules rules = {}) : store_(store), rules_(rules) {}
 
     std::shared_ptr<const GroupIndex> current() const;
     // After a change of groups or CA certificates, before it is answered. When it fails, the next registration tries
@@ -103,6 +116,7 @@ private:
     void set(std::uint64_t generation, std::shared_ptr<const GroupIndex> index);
 
     store::Store& store_;
+    const GroupRules rules_;
     std::atomic<std::uint64_t> generation_{0};
     std::atomic<bool> stale_{false};
     mutable std::mutex mutex_;
