@@ -19,10 +19,10 @@ using testing::StartsWith;
 
 HttpLimits short_waits() {
     HttpLimits limits;
-    limits.handshake = milliseconds(200);
-    limits.request = milliseconds(200);
-    limits.idle = milliseconds(200);
-    limits.write = milliseconds(200);
+    limits.handshake = milliseconds(500);
+    limits.request = milliseconds(500);
+    limits.idle = milliseconds(500);
+    limits.write = milliseconds(500);
     return limits;
 }
 
@@ -47,17 +47,18 @@ TEST(Limits, AHeaderSentByDropsIsClosed) {
     TestServer server(short_waits());
     RawClient client(server.plain());
     const auto start = std::chrono::steady_clock::now();
-    while (client.send("G") && std::chrono::steady_clock::now() - start < std::chrono::seconds(5)) {
+    bool open = true;
+    while ((open = client.send("G")) && std::chrono::steady_clock::now() - start < std::chrono::seconds(30)) {
         std::this_thread::sleep_for(milliseconds(20));
     }
-    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
+    EXPECT_FALSE(open);
 }
 
 TEST(Limits, AClientThatNeverReadsIsClosed) {
     TestServer server(short_waits());
     RawClient client(server.plain());
     for (int i = 0; i < 20; ++i) client.send("GET /big HTTP/1.1\r\nHost: h\r\n\r\n");
-    for (int i = 0; i < 100 && server.server().statistics().connections_open > 0; ++i) {
+    for (int i = 0; i < 1000 && server.server().statistics().connections_open > 0; ++i) {
         std::this_thread::sleep_for(milliseconds(20));
     }
     EXPECT_EQ(server.server().statistics().connections_open, 0);
@@ -160,10 +161,11 @@ TEST(Limits, ANewConnectionIsRefusedWhenAllAreBusy) {
     TestServer server(limits, 1);
     const auto port = server.plain();
     RawClient busy(port);
-    busy.send("GET /slow HTTP/1.1\r\nHost: h\r\n\r\n");
-    std::this_thread::sleep_for(milliseconds(50));
-    EXPECT_TRUE(RawClient(port).ended(milliseconds(200)));
-    EXPECT_THAT(busy.read_answer(), EndsWith("slept"));
+    busy.send("GET /held HTTP/1.1\r\nHost: h\r\n\r\n");
+    ASSERT_TRUE(server.wait_for_held(1));
+    EXPECT_TRUE(RawClient(port).ended());
+    server.let_go();
+    EXPECT_THAT(busy.read_answer(), EndsWith("let go"));
 }
 
 TEST(Limits, RunningOutOfDescriptorsNeitherSpinsNorStopsTheServer) {
@@ -195,14 +197,18 @@ TEST(Drain, EndsIdleConnectionsAtOnceAndLetsRequestsFinish) {
     idle.send(simple);
     idle.read_answer();
     RawClient working(port);
-    working.send("GET /slow HTTP/1.1\r\nHost: h\r\n\r\n");
-    std::this_thread::sleep_for(milliseconds(50));
-    const auto start = std::chrono::steady_clock::now();
-    server.server().drain(std::chrono::seconds(5));
-    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
-    EXPECT_TRUE(idle.ended());
+    working.send("GET /held HTTP/1.1\r\nHost: h\r\n\r\n");
+    ASSERT_TRUE(server.wait_for_held(1));
+    bool idle_ended = false;
+    std::thread afterwards([&] {
+        idle_ended = idle.ended();
+        server.let_go();
+    });
+    server.server().drain(std::chrono::seconds(60));
+    afterwards.join();
+    EXPECT_TRUE(idle_ended) << "before the request was answered";
     const auto answer = working.read_to_end();
-    EXPECT_THAT(answer, EndsWith("slept"));
+    EXPECT_THAT(answer, EndsWith("let go"));
     EXPECT_THAT(answer, HasSubstr("Connection: close"));
     EXPECT_THROW(RawClient late(port), std::runtime_error);
 }
@@ -216,7 +222,7 @@ TEST(Drain, GivesUpOnWhatOutlastsItsPatience) {
     std::this_thread::sleep_for(milliseconds(100));
     const auto start = std::chrono::steady_clock::now();
     server.server().drain(milliseconds(100));
-    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
+    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20));
     EXPECT_EQ(server.server().statistics().connections_open, 0);
 }
 

@@ -20,12 +20,12 @@ public:
     // False when the other side is gone.
     bool send(std::string_view bytes);
     // What arrives until `size` bytes are there, the other side ends, or the time is over.
-    std::string read(std::size_t size, std::chrono::milliseconds patience = std::chrono::seconds(5));
+    std::string read(std::size_t size, std::chrono::milliseconds patience = std::chrono::seconds(20));
     // One answer with Content-Length: header and body.
     std::string read_answer();
-    std::string read_to_end(std::chrono::milliseconds patience = std::chrono::seconds(5));
+    std::string read_to_end(std::chrono::milliseconds patience = std::chrono::seconds(20));
     // True when the other side ended the connection within `patience`.
-    bool ended(std::chrono::milliseconds patience = std::chrono::seconds(5));
+    bool ended(std::chrono::milliseconds patience = std::chrono::seconds(20));
     int fd() const { return fd_; }
 
 private:

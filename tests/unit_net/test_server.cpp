@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "base/random.h"
 
 namespace muster::net {
@@ -25,6 +27,7 @@ std::string describe(const Peer& peer) {
 
 TestServer::TestServer(HttpLimits limits, unsigned reactors)
     : folder_(make_folder()),
+      slow_(std::min<std::chrono::milliseconds>(2 * limits.request, std::chrono::seconds(2))),
       reactors_(reactors),
       server_(
           reactors_, [this](const HttpRequest& request, const Peer& peer) { return handle(request, peer); }, limits) {
@@ -32,9 +35,15 @@ TestServer::TestServer(HttpLimits limits, unsigned reactors)
 }
 
 TestServer::~TestServer() {
+    let_go();
     server_.drain(std::chrono::seconds(2));
     reactors_.stop();
     std::filesystem::remove_all(folder_);
+}
+
+bool TestServer::wait_for_held(int count) const {
+    for (int i = 0; i < 10'000 && held_ < count; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    return held_ >= count;
 }
 
 std::uint16_t TestServer::plain() {
@@ -57,9 +66,16 @@ Task<HttpResponse> TestServer::handle(const HttpRequest& request, const Peer& pe
     if (path == "/inject") response.headers.add("X-Test", "a\r\nSet-Cookie: b");
     if (path == "/none") response.status = 204;
     if (path == "/slow") {
-        boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, std::chrono::milliseconds(300));
+        boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, slow_);
         co_await timer.async_wait(boost::asio::use_awaitable);
         response.body = "slept";
+    }
+    if (path == "/held") {
+        for (++held_; !is_let_go_;) {
+            boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, std::chrono::milliseconds(2));
+            co_await timer.async_wait(boost::asio::use_awaitable);
+        }
+        response.body = "let go";
     }
     co_return response;
 }

@@ -12,7 +12,8 @@
 namespace muster::net {
 
 // Paths: "/echo" answers "METHOD TARGET BODY", "/peer" what is known of the client, "/big" a megabyte, "/slow" after
-// 300 ms, "/throw" throws, "/inject" a header with a line break in it, anything else 200 with no body.
+// twice its request's time, "/held" when it is let go, "/throw" throws, "/inject" a header with a line break in it,
+// anything else 200 with no body.
 class TestServer {
 public:
     explicit TestServer(HttpLimits limits = {}, unsigned reactors = 2);
@@ -20,6 +21,11 @@ public:
 
     std::uint16_t plain();
     std::uint16_t tls(const Identity& identity);
+
+    // How many requests of "/held" wait; and lets them all go, now and later.
+    int held() const { return held_; }
+    void let_go() { is_let_go_ = true; }
+    bool wait_for_held(int count) const;
 
     HttpServer& server() { return server_; }
     ServerTls& server_tls() { return *tls_; }
@@ -29,6 +35,9 @@ private:
     Task<HttpResponse> handle(const HttpRequest& request, const Peer& peer);
 
     std::filesystem::path folder_;
+    std::chrono::milliseconds slow_;
+    std::atomic<int> held_ = 0;
+    std::atomic<bool> is_let_go_ = false;
     Reactors reactors_;
     HttpServer server_;
     std::shared_ptr<ServerTls> tls_;
