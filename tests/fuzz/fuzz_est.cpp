@@ -2,7 +2,7 @@
 //
 // The first line is "PATH AUTHORIZATION", the rest the body. Each is sent by a stranger with that Authorization header
 // and by a device with a bootstrap certificate. No one may cause an internal error, and whoever gets a certificate gets
-// one for its own name, for its own key, that is no CA's.
+// one for its own key: for its own name, or an edge CA's.
 // rooms: base pki net access store hub authority provisioning endpoints
 #include <cstdint>
 #include <cstdlib>
@@ -45,7 +45,7 @@ public:
             return tx.enrollment_groups().put(
                 {.id = "plant",
                  .etag = "e",
-                 .body = R"({"attestation":{"type":"x509"},"provisioningStatus":"enabled"})",
+                 .body = R"({"attestation":{"type":"x509"},"provisioningStatus":"enabled","edgeCaIssuance":true})",
                  .primary_certificate = factory.der()});
         }));
         must(net::run_blocking(groups_.refresh()));
@@ -82,10 +82,12 @@ private:
         if (!certificates || certificates->size() != 1) broken("an answer holds one certificate", response);
         const auto& leaf = certificates->front();
         if (peer.chain.empty()) broken("a stranger gets no certificate", response);
-        if (to_lower(leaf.common_name()) != "dev1") broken("a device gets one for its own name", response);
-        const auto asked = authority::read_certificate_request(body);
-        if (!asked || !(must(leaf.public_key()) == asked->key)) broken("for its own key", response);
-        if (leaf.is_ca()) broken("that is no CA's", response);
+        const auto asked = authority::read_certificate_request(body, authority::Wanted::device_or_edge_ca);
+        if (!asked || !(must(leaf.public_key()) == asked->key)) broken("it is for its own key", response);
+        if (leaf.is_ca() != asked->for_edge_ca) broken("it is a CA's for who asked for that alone", response);
+        if (leaf.is_ca() && leaf.path_length() != 0) broken("an edge CA has no CA below it", response);
+        if (!leaf.is_ca() && to_lower(leaf.common_name()) != "dev1")
+            broken("a device gets one for its own name", response);
         // So that the next ones are not too many for one device.
         must(store_->transact_now([](store::Tx& tx) -> Result<> {
             MUSTER_CHECK(tx.issued_certificates().erase_ended(TimePoint::max()));

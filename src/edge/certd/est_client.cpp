@@ -43,6 +43,22 @@ std::string authorization_of(const EstCredential& credential) {
     return "Basic " + base64_encode(as_bytes(credential.username + ":" + credential.password));
 }
 
+std::string_view host_of(std::string_view url) {
+    auto host = url.substr(std::min(std::string_view("https://").size(), url.size()));
+    host = host.substr(0, host.find('/'));
+    if (host.starts_with('[')) return host.substr(1, host.find(']') - 1);
+    return host.substr(0, host.find(':'));
+}
+
+net::ClientOptions options_for(std::string_view origin, const net::ProxyRules& proxy, const EstClient::Pace& pace) {
+    net::ClientOptions options;
+    options.connect = pace.connect;
+    options.request = pace.request;
+    options.body_bytes = largest_answer;
+    options.proxy = proxy.on_the_way_to(host_of(origin));
+    return options;
+}
+
 }  // namespace
 
 EstClient::EstClient(EstServer server, std::string origin, std::string path, std::string authorization,
@@ -66,24 +82,15 @@ Result<std::unique_ptr<EstClient>> EstClient::create(EstServer server, EstCreden
     tls->extra_ca_pem = server.trusted_pem;
     tls->chain = std::move(credential.chain);
     tls->key = std::move(credential.key);
-    net::ClientOptions options;
-    options.connect = pace.connect;
-    options.request = pace.request;
-    options.body_bytes = largest_answer;
-    options.proxy = server.proxy;
-    MUSTER_TRY(auto http, net::HttpClient::create(origin, std::move(tls), options));
+    MUSTER_TRY(auto http, net::HttpClient::create(origin, std::move(tls), options_for(origin, server.proxy, pace)));
     return std::unique_ptr<EstClient>(new EstClient(std::move(server), std::move(origin), std::move(path),
                                                     authorization_of(credential), std::move(anonymous), std::move(http),
                                                     pace));
 }
 
 Task<Result<net::HttpResponse>> EstClient::ask_elsewhere(Redirection there) {
-    net::ClientOptions options;
-    options.connect = pace_.connect;
-    options.request = pace_.request;
-    options.body_bytes = largest_answer;
-    options.proxy = server_.proxy;
-    MUSTER_CO_TRY(const auto http, net::HttpClient::create(there.origin, anonymous_, options));
+    MUSTER_CO_TRY(const auto http,
+                  net::HttpClient::create(there.origin, anonymous_, options_for(there.origin, server_.proxy, pace_)));
     net::HttpRequest request;
     request.method = "GET";
     request.target = std::move(there.path);

@@ -14,6 +14,7 @@
 #include "edge/certd/est_answer.h"
 #include "edge/certd/est_attributes.h"
 #include "net/http_client.h"
+#include "net/proxy.h"
 #include "pki/csr.h"
 
 namespace muster::edge::certd {
@@ -21,7 +22,7 @@ namespace muster::edge::certd {
 struct EstServer {
     std::string url;                       // "https://host[:port]/path", no slash at its end
     std::vector<std::string> trusted_pem;  // authorities, trusted besides the system's store
-    std::optional<std::string> proxy;      // as net::ClientOptions has it
+    net::ProxyRules proxy;                 // for this host, and for those it sends us to
 };
 
 // Who we are: a name and password, a certificate with its key, both, or neither.

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "pki/csr_view.h"
 #include "pki/subject.h"
 
 namespace muster::edge::certd {
@@ -19,13 +20,6 @@ constexpr std::string_view identity_key_preference = "ec-p256:rsa-4096:*";  // f
 // The server does not serve this request with this credential; another way may do.
 bool another_way_may_do(const Error& error) {
     return error.code() == Errc::unauthorized || error.code() == Errc::unsupported || error.code() == Errc::conflict;
-}
-
-std::string host_of(std::string_view url) {
-    auto host = url.substr(std::min(std::string_view("https://").size(), url.size()));
-    host = host.substr(0, host.find('/'));
-    if (host.starts_with('[')) return std::string(host.substr(1, host.find(']') - 1));
-    return std::string(host.substr(0, host.find(':')));
 }
 
 std::vector<std::pair<std::string, std::string>> identity_extensions() {
@@ -82,7 +76,7 @@ Result<std::unique_ptr<EstClient>> EstIssuer::client_for(const Current& now, con
         if (!pem) return fail(pem.error().wrap("the proxy's authority cannot be read"));
         server.trusted_pem.push_back(std::move(*pem));
     }
-    server.proxy = now.settings.proxy.rules.on_the_way_to(host_of(url));
+    server.proxy = now.settings.proxy.rules;
     return EstClient::create(std::move(server), std::move(credential), pace_);
 }
 
@@ -159,7 +153,10 @@ Task<Result<pki::CertificateChain>> EstIssuer::bootstrap(CurrentPtr now, EstTarg
     const auto at = now->settings.est.urls.find(ids.certificate);
     const auto url = at != now->settings.est.urls.end() ? at->second : target.url;
     const auto* own = now->settings.issuance_of(ids.certificate);
-    const auto subject = own != nullptr && own->subject ? *own->subject : pki::subject_of(request);
+    // A device signs in with its own name, whatever it calls its authorities.
+    const auto named =
+        pki::asks_for_authority(request) ? pki::subject_of(credential->chain.front()) : pki::subject_of(request);
+    const auto subject = own != nullptr && own->subject ? *own->subject : named;
 
     Pairs pairs(now->files, keys_);
     MUSTER_CO_TRY(const auto key, co_await pairs.make_key(ids.key, std::string(identity_key_preference)));

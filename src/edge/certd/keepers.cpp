@@ -4,8 +4,6 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 
-#include <set>
-
 #include "base/log.h"
 #include "edge/renewal/keep.h"
 #include "edge/service/daemon.h"
@@ -21,16 +19,14 @@ namespace {
 
 // The EST certificates of the settings that may be renewed: those that a bootstrap certificate stands behind.
 std::vector<renewal::PairIds> est_identities(const Settings& settings) {
-    std::map<std::string, renewal::PairIds> found;
+    std::vector<renewal::PairIds> found;
     const auto note = [&](const EstAuth& auth) {
-        if (auth.identity && auth.bootstrap && !settings.preloaded.contains(auth.identity->certificate))
-            found.emplace(auth.identity->certificate, *auth.identity);
+        if (!auth.identity || !auth.bootstrap || settings.preloaded.contains(auth.identity->certificate)) return;
+        if (std::ranges::find(found, *auth.identity) == found.end()) found.push_back(*auth.identity);
     };
     note(settings.est.auth);
     for (const auto& [id, issuance] : settings.issuance) note(issuance.auth);
-    std::vector<renewal::PairIds> all;
-    for (auto& [id, ids] : found) all.push_back(std::move(ids));
-    return all;
+    return found;
 }
 
 bool makes_local_ca(const Settings& settings) {
@@ -40,12 +36,13 @@ bool makes_local_ca(const Settings& settings) {
 
 }  // namespace
 
-Keepers::Keepers(CurrentSource current, keyd::Client keys, EstIssuer& est, LocalCa& local_ca, const Clock& clock,
-                 Random& random, boost::asio::io_context& loop)
+Keepers::Keepers(CurrentSource current, keyd::Client keys, EstIssuer& est, LocalCa& local_ca, EdgeCa& edge_ca,
+                 const Clock& clock, Random& random, boost::asio::io_context& loop)
     : current_(std::move(current)),
       keys_(std::move(keys)),
       est_(est),
       local_ca_(local_ca),
+      edge_ca_(edge_ca),
       clock_(clock),
       random_(random),
       loop_(loop) {}
@@ -59,7 +56,8 @@ void Keepers::look_here() {
     for (const auto& ids : est_identities(now->settings)) start(ids, est_.ways_to_renew(current_, ids), true);
     if (makes_local_ca(now->settings))
         start(*now->settings.local_ca, local_ca_.ways_to_renew(current_, *now->settings.local_ca), false);
-    for (const auto& [id, kept] : kept_) kept->timer->wake();
+    if (const auto ids = EdgeCa::renewed_by(now->settings)) start(*ids, edge_ca_.ways_to_renew(current_), false);
+    for (const auto& [ids, kept] : kept_) kept->timer->wake();
 }
 
 std::optional<renewal::Policy> Keepers::policy_of(const renewal::PairIds& ids) const {
@@ -67,12 +65,14 @@ std::optional<renewal::Policy> Keepers::policy_of(const renewal::PairIds& ids) c
     const auto& settings = now->settings;
     for (const auto& known : est_identities(settings))
         if (known == ids) return settings.est.identity_auto_renew;
-    if (makes_local_ca(settings) && *settings.local_ca == ids) return settings.issuance_of(ids.certificate)->auto_renew;
+    const bool is_local_ca = makes_local_ca(settings) && *settings.local_ca == ids;
+    if (is_local_ca || EdgeCa::renewed_by(settings) == ids) return settings.issuance_of(ids.certificate)->auto_renew;
     return std::nullopt;
 }
 
 void Keepers::start(const renewal::PairIds& ids, renewal::Ways ways, bool by_est) {
-    if (kept_.contains(ids.certificate)) return;
+    const std::pair of(ids.certificate, ids.key);
+    if (kept_.contains(of)) return;
     auto timer = WallTimer::create(loop_.get_executor());
     if (!timer) {
         log::error("the certificate will not be renewed",
@@ -80,7 +80,7 @@ void Keepers::start(const renewal::PairIds& ids, renewal::Ways ways, bool by_est
         return;
     }
     auto kept = std::make_shared<Kept>(Kept{std::move(*timer), Pairs(current_()->files, keys_)});
-    kept_[ids.certificate] = kept;
+    kept_[of] = kept;
     renewal::Surroundings around{clock_,
                                  [] { return std::chrono::steady_clock::now(); },
                                  random_,

@@ -1,10 +1,12 @@
-// Renews the certificates that are certd's own: EST certificates got by bootstrap, and the authority that certd made.
+// Renews the certificates that are certd's to renew: EST certificates got by bootstrap, the authority that certd made,
+// the edge CA.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
 
 #include <map>
 
+#include "edge/certd/edge_ca.h"
 #include "edge/certd/local_ca.h"
 #include "edge/service/wall_timer.h"
 
@@ -13,8 +15,8 @@ namespace muster::edge::certd {
 // Works on `loop`; everything given outlives it.
 class Keepers {
 public:
-    Keepers(CurrentSource current, keyd::Client keys, EstIssuer& est, LocalCa& local_ca, const Clock& clock,
-            Random& random, boost::asio::io_context& loop);
+    Keepers(CurrentSource current, keyd::Client keys, EstIssuer& est, LocalCa& local_ca, EdgeCa& edge_ca,
+            const Clock& clock, Random& random, boost::asio::io_context& loop);
 
     // Starts a keeper for each certificate of the settings that has none yet, and has the others look again. Any
     // thread.
@@ -30,10 +32,11 @@ private:
     keyd::Client keys_;
     EstIssuer& est_;
     LocalCa& local_ca_;
+    EdgeCa& edge_ca_;
     const Clock& clock_;
     Random& random_;
     boost::asio::io_context& loop_;
-    std::map<std::string, std::shared_ptr<Kept>> kept_;
+    std::map<std::pair<std::string, std::string>, std::shared_ptr<Kept>> kept_;  // by the ids of certificate and key
 };
 
 }  // namespace muster::edge::certd

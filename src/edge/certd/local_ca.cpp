@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "edge/certd/edge_ca.h"
 #include "edge/certd/issuance.h"
 
 namespace muster::edge::certd {
@@ -48,9 +49,7 @@ Task<Result<pki::CertificateChain>> LocalCa::make(CurrentPtr now, renewal::PairI
     const auto subject = own->subject.value_or(pki::Subject{{"CN", ids.certificate}});
     MUSTER_CO_TRY(auto request, pki::Csr::create(key, subject, authority_extensions()));
     MUSTER_CO_TRY(auto chain, co_await sign_own(now, certificate, *own, std::move(request), key));
-    if (!chain.front().is_ca())
-        co_return fail(Errc::conflict, "what was issued for \"{}\" is no authority (CA:TRUE): {}", ids.certificate,
-                       chain.front().subject());
+    MUSTER_CO_CHECK(check_authority(ids.certificate, chain));
     MUSTER_CO_CHECK(co_await pairs.put_certificate(std::move(certificate), chain));
     co_return chain;
 }

@@ -5,6 +5,7 @@
 #include "edge/certd/issuance.h"
 #include "edge/keyd/remote_key.h"
 #include "edge/service/daemon.h"
+#include "pki/csr_view.h"
 
 namespace muster::edge::certd {
 namespace {
@@ -35,7 +36,11 @@ Certificates::Certificates(Settings settings, keyd::Client keys, const Clock& cl
       random_(random),
       est_(keys_, clock),
       local_ca_(keys_, est_, clock, random),
-      keepers_([this] { return current(); }, keys_, est_, local_ca_, clock, random, issuing) {
+      edge_ca_(keys_, est_,
+               [this](CurrentPtr now, std::string id, pki::Csr request) {
+                   return issue(std::move(now), std::move(id), std::move(request));
+               }),
+      keepers_([this] { return current(); }, keys_, est_, local_ca_, edge_ca_, clock, random, issuing) {
     CertificateFiles files(settings.home, settings.preloaded);
     current_ = std::make_shared<const Current>(std::move(settings), std::move(files));
     est_.on_new_identity([this] { keepers_.look(); });
@@ -98,9 +103,7 @@ Result<pki::CertificateChain> Certificates::sign_by_issuer(const Current& now, c
     return chain;
 }
 
-Task<Result<pki::CertificateChain>> Certificates::issue(CurrentPtr now, std::string id, const json::object* issuer,
-                                                        pki::Csr csr) {
-    if (issuer != nullptr) co_return sign_by_issuer(*now, *issuer, csr);
+Task<Result<pki::CertificateChain>> Certificates::issue_by_settings(CurrentPtr now, std::string id, pki::Csr csr) {
     const auto* issuance = now->settings.issuance_of(id);
     if (issuance == nullptr)
         co_return fail(Errc::invalid_argument,
@@ -115,6 +118,14 @@ Task<Result<pki::CertificateChain>> Certificates::issue(CurrentPtr now, std::str
     co_return co_await est_.issue(std::move(now), std::move(id), std::move(csr));
 }
 
+// An EST server may leave out of a request what it will not give.
+Task<Result<pki::CertificateChain>> Certificates::issue(CurrentPtr now, std::string id, pki::Csr csr) {
+    const bool for_authority = pki::asks_for_authority(csr);
+    MUSTER_CO_TRY(auto chain, co_await issue_by_settings(std::move(now), id, std::move(csr)));
+    if (for_authority) MUSTER_CO_CHECK(check_authority(id, chain));
+    co_return chain;
+}
+
 Task<Result<std::string>> Certificates::create(Call call) {
     const auto now = current();
     const auto id = call.text("certId");
@@ -124,10 +135,12 @@ Task<Result<std::string>> Certificates::create(Call call) {
     auto csr = pki::Csr::from_pem(call.text("csr"));
     if (!csr) co_return fail(csr.error().wrap(Errc::invalid_argument, "parameter \"csr\" has an invalid value"));
     MUSTER_CO_TRY(const auto* issuer, optional_object(call.body, "issuer"));
-    MUSTER_CO_TRY(const auto chain, co_await issue(now, id, issuer, std::move(*csr)));
+    auto issued = issuer != nullptr ? sign_by_issuer(*now, *issuer, *csr) : co_await issue(now, id, std::move(*csr));
+    MUSTER_CO_TRY(const auto chain, std::move(issued));
     auto pem = pki::to_pem(chain);
     MUSTER_CO_CHECK(now->files.put(id, pem));
     log::info("certificate issued", {{"certId", printable(id)}, {"subject", chain.front().subject()}});
+    if (id == edge_ca_id) keepers_.look();
     co_return pem;
 }
 
@@ -141,7 +154,7 @@ Task<Result<std::string>> Certificates::preferred_algorithms(Call call) {
     co_return co_await est_.preferred_key(now, id);
 }
 
-Result<std::string> Certificates::import(uid_t uid, const std::string& id, const std::string& pem) const {
+Result<std::string> Certificates::import(uid_t uid, const std::string& id, const std::string& pem) {
     const auto now = current();
     MUSTER_CHECK(check_id(id));
     MUSTER_CHECK(now->settings.principals.check(uid, id, "import the certificate"));
@@ -149,6 +162,7 @@ Result<std::string> Certificates::import(uid_t uid, const std::string& id, const
         return fail(chain.error().wrap(Errc::invalid_argument, "parameter \"pem\" has an invalid value"));
     MUSTER_CHECK(now->files.put(id, pem));
     log::info("certificate imported", {{"certId", printable(id)}});
+    if (id == edge_ca_id) keepers_.look();
     return pem;
 }
 

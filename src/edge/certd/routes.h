@@ -23,19 +23,20 @@ public:
 
     // Issuance, preloaded certificates and principals change at once. Any thread.
     void set_settings(Settings settings);
-    // Renews what is certd's own from now on.
+    // Renews what is certd's to renew from now on.
     void start() { keepers_.look(); }
 
     Task<Result<std::string>> create(Call call);                // on `issuing`
     Task<Result<std::string>> preferred_algorithms(Call call);  // on `issuing`
-    Result<std::string> import(uid_t uid, const std::string& id, const std::string& pem) const;
+    Result<std::string> import(uid_t uid, const std::string& id, const std::string& pem);
     Result<std::string> load(const std::string& id) const;
     Result<> remove(uid_t uid, const std::string& id) const;
 
 private:
     using Chain = pki::CertificateChain;
     CurrentPtr current() const;
-    Task<Result<Chain>> issue(CurrentPtr now, std::string id, const json::object* issuer, pki::Csr csr);
+    Task<Result<Chain>> issue(CurrentPtr now, std::string id, pki::Csr csr);
+    Task<Result<Chain>> issue_by_settings(CurrentPtr now, std::string id, pki::Csr csr);
     Result<Chain> sign_by_itself(const Issuance& issuance, const std::string& id, const pki::Csr& csr) const;
     Result<Chain> sign_by_issuer(const Current& now, const json::object& issuer, const pki::Csr& csr) const;
     Result<pki::PrivateKey> key_of_request(const std::string& id, const pki::Csr& csr) const;
@@ -47,6 +48,7 @@ private:
     CurrentPtr current_;
     EstIssuer est_;
     LocalCa local_ca_;
+    EdgeCa edge_ca_;
     Keepers keepers_;
 };
 

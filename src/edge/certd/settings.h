@@ -39,7 +39,7 @@ struct Issuance {
     std::optional<pki::Subject> subject;
     std::optional<std::string> url;  // EST; a key of its own before [cert_issuance.est.urls]
     EstAuth auth;
-    std::optional<renewal::Policy> auto_renew;  // of certd's own authority, local-ca
+    std::optional<renewal::Policy> auto_renew;  // by certd itself: local-ca and aziot-edged-ca
 };
 
 // [cert_issuance.est]

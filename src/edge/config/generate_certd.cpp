@@ -73,20 +73,25 @@ void issue(TomlText& out, const IssueOptions& options, std::string_view id, bool
     }
 }
 
+// A table of ours: the rule by which certd renews it itself.
+void renewed_by_certd(TomlText& out, const IssueOptions& options, std::string_view id) {
+    if (!options.auto_renew) return;
+    out.table({"cert_issuance", std::string(id), "auto_renew"});
+    auto_renew_values(out, *options.auto_renew);
+}
+
 void issue_edge_ca(TomlText& out, const EdgeCa& ca) {
     auto options = ca.issue;
     if (!options.expiry_days) options.expiry_days = 90;
     issue(out, options, edge_ca_id, true);
+    renewed_by_certd(out, options, edge_ca_id);
 }
 
-// It renews itself: certd is told the rule.
 void issue_local_ca(TomlText& out, const IssueOptions& options) {
     out.table({"cert_issuance", std::string(local_ca_id)});
     issue_values(out, options, local_ca_id);
     subject_values(out, options);
-    if (!options.auto_renew) return;
-    out.table({"cert_issuance", std::string(local_ca_id), "auto_renew"});
-    auto_renew_values(out, *options.auto_renew);
+    renewed_by_certd(out, options, local_ca_id);
 }
 
 std::string trusted_id(std::size_t index) {
@@ -201,7 +206,8 @@ Texts keys_of_certd(const SuperConfig& config) {
     Texts keys;
     // Self-signed, with the key itself; from an EST server, signed in with the certificate that is renewed.
     const auto uses_key = [](const IssueOptions& options) { return options.method != Method::local_ca; };
-    if (const auto& ca = config.edge_ca; issues_edge_ca(ca) && uses_key(ca.issue))
+    // And the edge CA's, for its renewal.
+    if (const auto& ca = config.edge_ca; issues_edge_ca(ca) && (uses_key(ca.issue) || ca.issue.auto_renew))
         add_key(keys, edge_ca_id, ca.issue.auto_renew.has_value());
     if (const auto& identity = config.provisioning.identity_issue; identity && uses_key(*identity))
         add_key(keys, device_id, identity->auto_renew.has_value());
