@@ -58,7 +58,7 @@ Result<LogOptions> parse_options(const std::vector<std::string>& arguments) {
 
 void print(const edge::supervisor::LogPage& page) {
     for (const auto& line : page.lines) fmt::print("{}: {}\n", line.service, line.text);
-    std::fflush(stdout);
+    static_cast<void>(std::fflush(stdout));
 }
 
 std::string shown_state(const std::string& state) {

@@ -45,7 +45,7 @@ int system_logs(const edge::Paths& paths, const std::vector<std::string>& argume
 
 int system_restart(const edge::Paths& paths) {
     fmt::print("Restarting the services...\n");
-    std::fflush(stdout);
+    static_cast<void>(std::fflush(stdout));
     const auto result = find_services(paths)->restart();
     if (result) fmt::print("Done.\n");
     return report(result);
@@ -53,7 +53,7 @@ int system_restart(const edge::Paths& paths) {
 
 int system_stop(const edge::Paths& paths) {
     fmt::print("Stopping the services...\n");
-    std::fflush(stdout);
+    static_cast<void>(std::fflush(stdout));
     const auto result = find_services(paths)->stop();
     if (result) fmt::print("Done.\n");
     return report(result);
@@ -75,7 +75,7 @@ int system_set_log_level(const edge::Paths& paths, const std::string& level) {
     const auto services = find_services(paths);
     if (const auto set = services->set_log_level(level); !set) return report(set.error());
     fmt::print("Log level {} is set. Restarting the services for it to take effect...\n", level);
-    std::fflush(stdout);
+    static_cast<void>(std::fflush(stdout));
     const auto restarted = services->restart();
     if (restarted) fmt::print("Done.\n");
     return report(restarted);
