@@ -1,8 +1,11 @@
 // `muster crl`: revocation lists of enrollment groups.
 #include "base/bytes.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "muster/command.h"
 #include "muster/commands.h"
+#include "muster/crl_view.h"
+#include "muster/duration.h"
 
 namespace muster::cli {
 namespace {
@@ -16,22 +19,41 @@ Call call_of(const char* verb, const char* method, const std::string& group, con
             .not_found_hint = "`muster crl list GROUP` shows those there are."};
 }
 
-std::string is_ended(const json::object& list) {
-    if (text_at(list, "ended") != "true") return "no";
-    return text_at(list, "mustBeCurrent") == "true" ? "yes: the group lets no device in by this CA" : "yes, used on";
+// What was given to `set`.
+struct CrlOptions {
+    std::string group;
+    std::string path;
+    std::string url;
+    std::string ca;
+    std::string refresh;
+    std::string issuers;
+    bool must_be_current = false;
+};
+
+Result<json::object> body_of(const CrlOptions& options) {
+    json::object body{{"mustBeCurrent", options.must_be_current}};
+    if (options.url.empty()) {
+        MUSTER_TRY(const auto content, read_file(options.path));
+        // A DER file is bytes, and JSON is text.
+        const bool is_pem = content.contains("-----BEGIN X509 CRL-----");
+        body["crl"] = is_pem ? content : base64_encode(as_bytes(content));
+    } else {
+        body["url"] = options.url;
+    }
+    if (!options.issuers.empty()) {
+        MUSTER_TRY(body["issuers"], read_file(options.issuers));
+    }
+    if (!options.ca.empty()) {
+        MUSTER_TRY(body["caCertificate"], read_file(options.ca));
+    }
+    if (!options.refresh.empty()) body["refreshSeconds"] = seconds_of(options.refresh).value_or(0);
+    return body;
 }
 
-Result<> set(Context& context, const std::string& group, const std::string& path, const std::string& issuers,
-             bool must_be_current) {
-    MUSTER_TRY(const auto content, read_file(path));
-    // A DER file is bytes, and JSON is text.
-    const bool is_pem = content.contains("-----BEGIN X509 CRL-----");
-    json::object body{{"crl", is_pem ? content : base64_encode(as_bytes(content))}, {"mustBeCurrent", must_be_current}};
-    if (!issuers.empty()) {
-        MUSTER_TRY(body["issuers"], read_file(issuers));
-    }
+Result<> set(Context& context, const CrlOptions& options) {
+    MUSTER_TRY(auto body, body_of(options));
     MUSTER_TRY(auto client, context.connect());
-    auto call = call_of("set a revocation list", "PUT", group);
+    auto call = call_of("set a revocation list", "PUT", options.group);
     call.not_found_hint = "`muster enrollment-group list` shows the groups there are.";
     call.body = std::move(body);
     MUSTER_TRY(const auto list, client.call_object(call));
@@ -45,9 +67,21 @@ Result<> set(Context& context, const std::string& group, const std::string& path
     facts.add("SHA-256", string_or(list, "issuerThumbprint"));
     facts.add("Of", long_time(list, "thisUpdateUtc", context.io.now));
     facts.add("Next", long_time(list, "nextUpdateUtc", context.io.now));
-    facts.add("Ended", is_ended(list));
+    facts.add("Ended", crl_ended(list));
     facts.add("Entries", text_at(list, "entries"));
+    facts.add("From", string_or(list, "url"));
+    facts.add("Next fetch", long_time(list, "nextFetchUtc", context.io.now));
     facts.print(context.io);
+    return {};
+}
+
+// Empty when the options say where the list is, once, and fit that.
+std::string fault_of(const CrlOptions& options) {
+    if (options.path.empty() == options.url.empty()) return "give either --path or --url";
+    if (options.url.empty() && !(options.ca.empty() && options.refresh.empty()))
+        return "--server-ca and --refresh go with --url";
+    if (!options.refresh.empty() && !seconds_of(options.refresh))
+        return fmt::format("--refresh: '{}' is not a time like 10min, 1h or 1d", printable(options.refresh));
     return {};
 }
 
@@ -63,13 +97,14 @@ Result<> list(Context& context, const std::string& group) {
         context.io.err("The group has no revocation lists.\n");
         return {};
     }
-    Table table({{"ISSUER"}, {"ENTRIES", ColumnKind::word}, {"NEXT", ColumnKind::word}, {"ENDED"}, {"SHA-256"}},
-                context.io.columns, context.io.out);
+    Table table(
+        {{"ISSUER"}, {"ENTRIES", ColumnKind::word}, {"NEXT", ColumnKind::word}, {"ENDED"}, {"FROM"}, {"SHA-256"}},
+        context.io.columns, context.io.out);
     for (const auto& entry : lists->as_array()) {
         if (!entry.is_object()) continue;
         const auto& one = entry.as_object();
         table.add({string_or(one, "issuer"), text_at(one, "entries"), string_or(one, "nextUpdateUtc").substr(0, 10),
-                   is_ended(one), string_or(one, "issuerThumbprint")});
+                   crl_ended(one), crl_origin(one, context.io.now), string_or(one, "issuerThumbprint")});
     }
     table.finish();
     return {};
@@ -89,23 +124,28 @@ void add_crl_command(CLI::App& app, Context& context) {
     auto& set_verb = add_service_verb(
         noun, context, "set", "Give a group the revocation list of one of its CAs, in place of an older one",
         "  muster crl set plant-3 --path root.crl\n"
-        "  muster crl set plant-3 --path line-1.crl --issuers line-1.pem   # of a CA below the group's\n");
-    struct Options {
-        std::string group;
-        std::string path;
-        std::string issuers;
-        bool must_be_current = false;
-    };
-    auto options = std::make_shared<Options>();
+        "  muster crl set plant-3 --url http://ca.example/root.crl           # fetched now, and from then on\n"
+        "  muster crl set plant-3 --path line-1.crl --issuers line-1.pem     # of a CA below the group's\n");
+    auto options = std::make_shared<CrlOptions>();
     add_registration_id(set_verb, "GROUP", options->group, "id of the enrollment group");
-    add_file(set_verb, "-p,--path", options->path, "the revocation list (PEM or DER)")->required();
+    add_file(set_verb, "-p,--path", options->path, "the revocation list (PEM or DER)");
+    set_verb
+        .add_option("--url", options->url,
+                    "where the service fetches it from (http or https): now, every --refresh, and before it ends")
+        ->type_name("URL");
+    add_file(set_verb, "--server-ca", options->ca,
+             "with an https URL: the CA (PEM) that the server must chain to; default: the operating system's store");
+    set_verb.add_option("--refresh", options->refresh, "how often it is fetched: 10min, 1h, 1d; default 1h")
+        ->type_name("TIME");
     add_file(
         set_verb, "--issuers", options->issuers,
         "its issuer and what is between that and a CA of the group (PEM), when that CA did not sign the list itself");
     set_verb.add_flag("--must-be-current", options->must_be_current,
                       "once the list has ended, let no device in by its issuer; without it the list is used on");
     set_verb.callback([&context, options] {
-        context.finish(set(context, options->group, options->path, options->issuers, options->must_be_current));
+        const auto fault = fault_of(*options);
+        if (!fault.empty()) wrong_usage(fault);
+        context.finish(set(context, *options));
     });
 
     auto& list_verb =

@@ -60,9 +60,22 @@ Result<json::object> attestation_with_keys(ServiceClient& client, const Noun& no
     return client.call_object(call);
 }
 
+// The revocation lists of a group are a collection of their own.
+Result<> add_revocation_lists(ServiceClient& client, const std::string& id, json::object& enrollment) {
+    auto call = call_of(group, "show the revocation lists of", "GET", id);
+    call.path += "/revocationLists";
+    MUSTER_TRY(auto answer, client.call_object(call));
+    auto* lists = answer.if_contains("value");
+    if (lists != nullptr && lists->is_array() && !lists->as_array().empty())
+        enrollment["revocationLists"] = std::move(*lists);
+    return {};
+}
+
 Result<> show(Context& context, const Noun& noun, const std::string& id, bool with_keys) {
     MUSTER_TRY(auto client, context.connect());
     MUSTER_TRY(auto enrollment, client.call_object(call_of(noun, "show", "GET", id)));
+    if (noun.kind == EnrollmentKind::group && text_at(enrollment, "attestation.type") == "x509")
+        MUSTER_CHECK(add_revocation_lists(client, id, enrollment));
     if (with_keys && text_at(enrollment, "attestation.type") == "symmetricKey") {
         MUSTER_TRY(enrollment["attestation"], attestation_with_keys(client, noun, id));
     }

@@ -1,6 +1,7 @@
 #include "links/outside.h"
 
 #include "links/hub_client.h"
+#include "links/url.h"
 #include "provisioning/webhook.h"
 
 namespace muster::links {
@@ -9,20 +10,6 @@ namespace {
 constexpr std::size_t most_kept = 8;      // of one origin
 constexpr std::size_t most_origins = 64;  // with connections that are kept
 constexpr std::size_t largest_answer = 256 * 1024;
-
-struct Url {
-    std::string origin;  // "https://host:port"
-    std::string target;  // "/path?query"
-};
-
-// An address that check_webhook_url has let through.
-Url split_url(const std::string& url) {
-    constexpr std::size_t scheme = std::string_view("https://").size();
-    const auto end = url.find_first_of("/?#", scheme);
-    auto target = end == std::string::npos ? std::string("/") : url.substr(end, url.find('#') - end);
-    if (!target.starts_with('/')) target.insert(0, "/");
-    return {"https://" + url.substr(scheme, end == std::string::npos ? end : end - scheme), std::move(target)};
-}
 
 }  // namespace
 

@@ -184,7 +184,7 @@ Task<Result<std::unique_ptr<Stream>>> HttpClient::State::open() {
     auto connected = local ? co_await connect_unix() : co_await connect_tcp(deadline);
     if (!connected) co_return std::unexpected(std::move(connected).error());
     auto stream = std::make_unique<Stream>(executor, *connected);
-    if (local) co_return stream;
+    if (local || target.plain) co_return stream;
     deadline.on_passed([&] { stream->cancel(); });
     if (target.via) MUSTER_CO_CHECK(co_await ask_proxy(*stream, deadline));
     MUSTER_CO_CHECK(co_await shake_hands(*stream, deadline));
@@ -255,7 +255,7 @@ Result<std::shared_ptr<HttpClient>> HttpClient::create(const std::string& base_u
                                                        ClientOptions options) {
     auto state = std::make_unique<State>();
     MUSTER_TRY(state->target, read_target(base_url, options));
-    if (state->target.unix_path.empty()) {
+    if (state->target.unix_path.empty() && !state->target.plain) {
         const ClientTls system_trust;
         MUSTER_TRY(state->tls, make_client_context(tls ? *tls : system_trust));
     }

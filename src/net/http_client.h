@@ -1,4 +1,4 @@
-// An HTTP/1.1 client over TLS and over unix sockets.
+// An HTTP/1.1 client over TLS and over unix sockets; without TLS only where that is asked for.
 #pragma once
 
 #include <chrono>
@@ -29,6 +29,7 @@ struct ClientOptions {
     // Connect here ("127.0.0.1:443") while the URL's host is used for TLS and the Host header.
     std::optional<std::string> connect_to;
     std::optional<std::string> proxy;  // "http://[user:password@]host:port": HTTP CONNECT
+    bool plain = false;                // "http://host[:port]" is taken, too: for what is signed in itself
 };
 
 // A connection that is kept and reopened as needed. One request at a time; not for use from two threads at once.
@@ -38,7 +39,7 @@ struct ClientOptions {
 // HTTP status is an answer, not an error.
 class HttpClient {
 public:
-    // "https://host[:port]" or "unix:///path/to.sock".
+    // "https://host[:port]", "unix:///path/to.sock", or with `plain` "http://host[:port]", which goes through no proxy.
     static Result<std::shared_ptr<HttpClient>> create(const std::string& base_url,
                                                       const std::shared_ptr<const ClientTls>& tls = nullptr,
                                                       ClientOptions options = {});

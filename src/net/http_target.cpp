@@ -37,22 +37,23 @@ Result<HttpTarget> read_target(const std::string& base_url, const ClientOptions&
         if (target.unix_path.empty()) return fail(Errc::invalid_argument, "\"{}\" names no socket", base_url);
         return target;
     }
-    if (!starts_with_ignore_case(rest, "https://")) {
+    target.plain = options.plain && starts_with_ignore_case(rest, "http://");
+    if (!target.plain && !starts_with_ignore_case(rest, "https://")) {
         return fail(Errc::invalid_argument, "\"{}\" must start with https:// or unix://", printable(base_url));
     }
-    rest.remove_prefix(8);
+    rest.remove_prefix(target.plain ? 7 : 8);
     if (rest.ends_with('/')) rest.remove_suffix(1);
     if (rest.find_first_of("/?#@ ") != std::string_view::npos) {
         return fail(Errc::invalid_argument, "\"{}\" must be only https://host[:port]", printable(base_url));
     }
-    MUSTER_TRY(target.host, parse_host_port(rest, 443));
+    MUSTER_TRY(target.host, parse_host_port(rest, target.plain ? 80 : 443));
     target.host_header = rest;
     target.connect = target.host;
     target.text = target.host.text();
     if (options.connect_to) {
         MUSTER_TRY(target.connect, parse_host_port(*options.connect_to, target.host.port));
     }
-    if (options.proxy && !options.proxy->empty()) MUSTER_CHECK(read_proxy(target, *options.proxy));
+    if (options.proxy && !options.proxy->empty() && !target.plain) MUSTER_CHECK(read_proxy(target, *options.proxy));
     return target;
 }
 

@@ -12,6 +12,7 @@ namespace muster::net {
 
 struct HttpTarget {
     std::string unix_path;        // set for unix://
+    bool plain = false;           // http://: no TLS
     HostPort host;                // of the URL: the name in TLS
     std::string host_header;      // as the URL has it
     HostPort connect;             // where TCP goes: the proxy, `connect_to`, or the host itself
@@ -20,7 +21,8 @@ struct HttpTarget {
     std::string text;  // for errors
 };
 
-// "https://host[:port]" or "unix:///path". Errors are Errc::invalid_argument and never show a proxy's password.
+// "https://host[:port]", "unix:///path" or, where the options have it, "http://host[:port]". Errors are
+// Errc::invalid_argument and never show a proxy's password.
 Result<HttpTarget> read_target(const std::string& base_url, const ClientOptions& options);
 
 }  // namespace muster::net

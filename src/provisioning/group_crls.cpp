@@ -1,27 +1,34 @@
 #include "provisioning/group_crls.h"
 
-#include "base/log.h"
 #include "base/text.h"
-#include "pki/path.h"
-#include "provisioning/enrollment.h"
+#include "provisioning/crl_refresh.h"
+#include "provisioning/crl_rules.h"
 #include "provisioning/errors.h"
 
 namespace muster::provisioning {
 namespace {
 
+using store::CrlSource;
 using store::GroupCrlRecord;
 using store::Tx;
 
-constexpr std::size_t max_lists = 16;
-constexpr auto clock_skew = std::chrono::minutes(5);
+constexpr std::size_t longest_url = 2048;
 
 Error no_such_group(std::string_view id) {
     return Error(Errc::not_found, fmt::format("there is no enrollment group '{}'", printable(id)))
         .with_number(code::not_found);
 }
 
-Result<json::object> to_json(const GroupCrlRecord& record, TimePoint now) {
-    MUSTER_TRY(const auto list, pki::RevocationList::from_der(record.list));
+void add_source(const CrlSource& source, json::object& out) {
+    out["url"] = source.url;
+    out["refreshSeconds"] = source.interval.count();
+    out["fetchedUtc"] = format_utc(source.fetched);
+    out["nextFetchUtc"] = format_utc(source.due);
+    out["failures"] = source.failures;
+    if (!source.problem.empty()) out["problem"] = source.problem;
+}
+
+json::object to_json(const GroupCrlRecord& record, const pki::RevocationList& list, TimePoint now) {
     json::object out{{"enrollmentGroupId", record.group_id},
                      {"issuer", list.issuer()},
                      {"issuerThumbprint", record.issuer},
@@ -29,123 +36,140 @@ Result<json::object> to_json(const GroupCrlRecord& record, TimePoint now) {
                      {"nextUpdateUtc", nullptr},
                      {"entries", list.size()},
                      {"mustBeCurrent", record.must_be_current},
-                     {"ended", list.next_update() && *list.next_update() < now},
+                     {"ended", has_ended(list, now)},
                      {"updatedUtc", format_utc(record.updated)}};
     if (const auto next = list.next_update()) out["nextUpdateUtc"] = format_utc(*next);
+    if (record.source) add_source(*record.source, out);
     return out;
 }
 
-struct Upload {
-    pki::RevocationList list;
-    pki::CertificateChain issuers;
-    bool must_be_current;
-};
-
-Result<Upload> read_body(const json::object& body, TimePoint now) {
-    MUSTER_TRY(const auto text, required_string(body, "crl"));
-    MUSTER_TRY(const auto issuers, optional_string(body, "issuers"));
-    MUSTER_TRY(const auto must_be_current, optional_bool(body, "mustBeCurrent"));
-    auto list = pki::RevocationList::from_any(text);
-    if (!list) return fail(bad_body(fmt::format("\"crl\": {}", list.error().chain())));
-    if (list->this_update() > now + clock_skew)
-        return fail(bad_body(fmt::format("the revocation list begins at {}, which is in the future",
-                                         format_utc_seconds(list->this_update())))
-                        .with_hint("compare the clocks of this service and of the CA"));
-    if (must_be_current.value_or(false) && list->next_update().value_or(TimePoint::max()) < now)
-        return fail(
-            bad_body(fmt::format("the revocation list ended at {}, and it must be current: it would keep "
-                                 "everyone out",
-                                 format_utc_seconds(*list->next_update()))));
-    Upload upload{std::move(*list), {}, must_be_current.value_or(false)};
-    if (issuers && !issuers->empty()) {
-        auto chain = pki::parse_chain(*issuers);
-        if (!chain) return fail(bad_body(fmt::format("\"issuers\": {}", chain.error().chain())));
-        upload.issuers = std::move(*chain);
-    }
-    return upload;
+// Certificates in PEM, checked; empty without the member.
+Result<std::string> read_certificates(const json::object& body, std::string_view name) {
+    MUSTER_TRY(auto text, optional_string(body, name));
+    if (!text || text->empty()) return std::string();
+    if (const auto chain = pki::parse_chain(*text); !chain)
+        return fail(bad_body(fmt::format("\"{}\": {}", name, chain.error().chain())));
+    return std::move(*text);
 }
 
-Result<pki::CertificateChain> anchors_of(Tx& tx, const store::EnrollmentRecord& group) {
-    pki::CertificateChain anchors;
-    const auto add = [&](const Bytes& der) -> Result<> {
-        if (der.empty()) return {};
-        MUSTER_TRY(auto certificate, pki::Certificate::from_der(der));
-        anchors.push_back(std::move(certificate));
-        return {};
-    };
-    MUSTER_CHECK(add(group.primary_certificate));
-    MUSTER_CHECK(add(group.secondary_certificate));
-    for (const auto& name : ca_references(group)) {
-        MUSTER_TRY(const auto ca, tx.ca_certificates().find(name));
-        if (ca && ca->verified) MUSTER_CHECK(add(ca->certificate));
-    }
-    return anchors;
+Result<std::optional<CrlSource>> read_source(const json::object& body) {
+    MUSTER_TRY(const auto url, optional_string(body, "url"));
+    MUSTER_TRY(const auto interval, optional_integer(body, "refreshSeconds"));
+    if (!url && (interval || find_member(body, "caCertificate") != nullptr))
+        return fail(bad_body("\"refreshSeconds\" and \"caCertificate\" belong to a list with a \"url\""));
+    if (!url) return std::nullopt;
+    if (find_member(body, "crl") != nullptr) return fail(bad_body("give either \"crl\" or \"url\""));
+    MUSTER_CHECK(check_crl_url(*url));
+    CrlSource source{.url = *url};
+    if (interval) source.interval = std::chrono::seconds(*interval);
+    if (source.interval < shortest_crl_interval || source.interval > longest_crl_interval)
+        return fail(bad_body(fmt::format("\"refreshSeconds\" must be {} to {}", shortest_crl_interval.count(),
+                                         longest_crl_interval.count())));
+    MUSTER_TRY(source.certificates, read_certificates(body, "caCertificate"));
+    MUSTER_TRY(source.issuers, read_certificates(body, "issuers"));
+    return source;
 }
 
-// The certificate whose key signed the list, and which is the group's to trust.
-Result<pki::Certificate> find_issuer(const Upload& upload, const pki::CertificateChain& anchors, TimePoint now) {
-    for (const auto& anchor : anchors)
-        if (upload.list.check_signed_by(anchor)) return anchor;
-    if (upload.issuers.empty())
-        return fail(bad_body(fmt::format("the revocation list of '{}' is not signed by a CA of this group",
-                                         printable(upload.list.issuer())))
-                        .with_hint("when its issuer stands below a CA of the group, give that certificate and what is "
-                                   "between as \"issuers\""));
-    if (auto signature = upload.list.check_signed_by(upload.issuers.front()); !signature)
-        return fail(bad_body(signature.error().chain()));
-    const auto find = [&](const pki::Certificate& certificate) {
-        pki::CertificateChain found;
-        for (const auto& anchor : anchors)
-            if (anchor.subject_der() == certificate.issuer_der()) found.push_back(anchor);
-        return found;
-    };
-    const auto path = pki::validate_client_path(upload.issuers, find, {.now = now, .purpose = pki::Purpose::any});
-    if (!path.ok())
-        return fail(bad_body(fmt::format("\"issuers\" do not lead to a CA of this group: {}", path.explanation)));
-    return upload.issuers.front();
-}
-
-Result<> check_place(Tx& tx, const GroupCrlRecord& record, const pki::RevocationList& list) {
-    MUSTER_TRY(const auto present, tx.group_crls().list_group(record.group_id));
-    for (const auto& other : present) {
-        if (other.issuer != record.issuer) continue;
-        MUSTER_TRY(const auto before, pki::RevocationList::from_der(other.list));
-        if (before.this_update() <= list.this_update()) return {};
-        return fail(
-            Error(Errc::conflict, fmt::format("the group has a newer revocation list of '{}', of {}",
-                                              printable(list.issuer()), format_utc_seconds(before.this_update())))
-                .with_number(code::conflict));
+// Another list of the group that came from the same address, of another CA: it stays as it is.
+Result<> release_address(Tx& tx, const GroupCrlRecord& made) {
+    if (!made.source) return {};
+    MUSTER_TRY(auto present, tx.group_crls().list_group(made.group_id));
+    for (auto& other : present) {
+        if (other.issuer == made.issuer || !other.source || other.source->url != made.source->url) continue;
+        other.source.reset();
+        MUSTER_CHECK(tx.group_crls().put(other));
     }
-    if (present.size() < max_lists) return {};
-    return fail(bad_body(fmt::format("an enrollment group has at most {} revocation lists", max_lists)));
+    return {};
 }
 
 }  // namespace
 
-Task<Result<json::object>> GroupCrls::put(std::string group_id, json::object body, store::Origin by) {
+Result<> check_crl_url(std::string_view url) {
+    const auto wrong = [&](std::string_view what) {
+        return fail(bad_body(fmt::format("\"url\" {}", what))
+                        .with_hint("write where the CA publishes its list: \"http://ca.example/plant.crl\""));
+    };
+    if (url.size() > longest_url) return wrong(fmt::format("has more than {} bytes", longest_url));
+    const bool secure = starts_with_ignore_case(url, "https://");
+    if (!secure && !starts_with_ignore_case(url, "http://")) return wrong("must begin with http:// or https://");
+    const auto rest = url.substr(url.find("://") + 3);
+    const auto host = rest.substr(0, rest.find_first_of("/?#"));
+    if (host.empty() || host.front() == ':') return wrong("names no host");
+    if (host.find('@') != host.npos) return wrong("must hold no user and no password");
+    for (const char c : url)
+        if (c <= ' ' || c > '~') return wrong("holds characters that must be percent-encoded");
+    return {};
+}
+
+// A list and what is said of it.
+struct GroupCrls::Given {
+    pki::RevocationList list;
+    pki::CertificateChain issuers;
+    bool must_be_current = false;
+    std::optional<CrlSource> source;
+};
+
+Task<Result<GroupCrls::Given>> GroupCrls::read_body(json::object body) {
+    MUSTER_CO_TRY(const auto issuers, read_certificates(body, "issuers"));
+    MUSTER_CO_TRY(const auto must_be_current, optional_bool(body, "mustBeCurrent"));
+    MUSTER_CO_TRY(auto source, read_source(body));
+    pki::CertificateChain chain;
+    if (!issuers.empty()) {
+        MUSTER_CO_TRY(chain, pki::parse_chain(issuers));
+    }
+    std::optional<pki::RevocationList> list;
+    if (source) {
+        auto fetched = co_await fetcher_.fetch(source->url, source->certificates);
+        if (!fetched)
+            co_return fail(bad_body(fmt::format("the revocation list cannot be fetched: {}", fetched.error().chain())));
+        list = std::move(*fetched);
+    } else {
+        MUSTER_CO_TRY(const auto text, required_string(body, "crl"));
+        auto read = pki::RevocationList::from_any(text);
+        if (!read) co_return fail(bad_body(fmt::format("\"crl\": {}", read.error().chain())));
+        list = std::move(*read);
+    }
     const auto now = clock_.now();
-    MUSTER_CO_TRY(const auto upload, read_body(body, now));
+    MUSTER_CO_CHECK(check_list_begins(*list, now));
+    if (must_be_current.value_or(false) && has_ended(*list, now))
+        co_return fail(
+            bad_body(fmt::format("the revocation list ended at {}, and it must be current: it would keep "
+                                 "everyone out",
+                                 format_utc_seconds(*list->next_update()))));
+    if (source) {
+        source->fetched = now;
+        source->due = next_crl_fetch(*list, source->interval, now);
+    }
+    co_return Given{std::move(*list), std::move(chain), must_be_current.value_or(false), std::move(source)};
+}
+
+Task<Result<json::object>> GroupCrls::put(std::string group_id, json::object body, store::Origin by) {
+    MUSTER_CO_TRY(const auto given, co_await read_body(std::move(body)));
+    const auto now = clock_.now();
     MUSTER_CO_TRY(const auto record, co_await store_.transact([&](Tx& tx) -> Result<GroupCrlRecord> {
         MUSTER_TRY(const auto group, tx.enrollment_groups().find(group_id));
         if (!group) return fail(no_such_group(group_id));
-        MUSTER_TRY(const auto anchors, anchors_of(tx, *group));
-        MUSTER_TRY(const auto issuer, find_issuer(upload, anchors, now));
+        MUSTER_TRY(const auto issuer, find_list_issuer(tx, *group, given.list, given.issuers, now));
         GroupCrlRecord made{.group_id = group->id,
                             .issuer = issuer.sha256_thumbprint(),
-                            .list = upload.list.der(),
+                            .list = given.list.der(),
                             .certificate = issuer.der(),
-                            .must_be_current = upload.must_be_current,
-                            .updated = now};
-        MUSTER_CHECK(check_place(tx, made, upload.list));
+                            .must_be_current = given.must_be_current,
+                            .updated = now,
+                            .source = given.source};
+        MUSTER_CHECK(make_room_for_list(tx, made, given.list));
+        MUSTER_CHECK(release_address(tx, made));
         MUSTER_CHECK(tx.group_crls().put(made));
-        MUSTER_CHECK(tx.journal().change(by, now, "revocationList.written", made.group_id,
-                                         {{"issuer", upload.list.issuer()},
-                                          {"thisUpdateUtc", format_utc(upload.list.this_update())},
-                                          {"entries", upload.list.size()}}));
+        json::object detail{{"issuer", given.list.issuer()},
+                            {"thisUpdateUtc", format_utc(given.list.this_update())},
+                            {"entries", given.list.size()}};
+        if (made.source) detail["url"] = made.source->url;
+        MUSTER_CHECK(tx.journal().change(by, now, "revocationList.written", made.group_id, detail));
         return made;
     }));
     MUSTER_CO_CHECK(co_await groups_.refresh());
-    co_return to_json(record, now);
+    if (record.source) tell_();
+    co_return to_json(record, given.list, now);
 }
 
 Task<Result<json::array>> GroupCrls::list(std::string group_id) {
@@ -155,8 +179,8 @@ Task<Result<json::array>> GroupCrls::list(std::string group_id) {
         MUSTER_TRY(const auto records, tx.group_crls().list_group(group_id));
         json::array out;
         for (const auto& record : records) {
-            MUSTER_TRY(auto object, to_json(record, clock_.now()));
-            out.push_back(std::move(object));
+            MUSTER_TRY(const auto list, pki::RevocationList::from_der(record.list));
+            out.push_back(to_json(record, list, clock_.now()));
         }
         return out;
     });

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "provisioning/crl_rules.h"
 #include "provisioning/enrollment.h"
 #include "provisioning/identifiers.h"
 
@@ -96,15 +97,6 @@ Result<> add_verified_cas(Tx& tx, Read& read) {
         read.verified_cas.push_back(std::move(certificate));
     }
     return {};
-}
-
-bool is_same_issuer(const pki::Certificate& a, const pki::Certificate& b) {
-    if (a.der() == b.der()) return true;
-    // A CA certificate that was issued anew, with the same name and key.
-    if (a.subject_der() != b.subject_der()) return false;
-    const auto key = a.public_key();
-    const auto other = b.public_key();
-    return key && other && *key == *other;
 }
 
 std::string revoked_text(const pki::Certificate& certificate, const pki::Revocation& entry,

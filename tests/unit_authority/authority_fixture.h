@@ -89,7 +89,20 @@ protected:
     Certificates certificates_{*store_, authority_, clock_};
     Passwords passwords_{*store_, clock_, random_};
     provisioning::CertificateEnrolment enrolment_{*store_, groups_, authority_, clock_};
-    provisioning::GroupCrls group_crls_{*store_, groups_, clock_};
+    // Where revocation lists are fetched from, by address.
+    class Fetcher final : public provisioning::CrlFetcher {
+    public:
+        Task<Result<pki::RevocationList>> fetch(std::string url, std::string certificates) override {
+            asked.push_back(url + certificates);
+            const auto found = lists.find(url);
+            if (found == lists.end()) co_return fail(Errc::unavailable, "nobody is there");
+            co_return pki::RevocationList::from_any(found->second);
+        }
+        std::map<std::string, std::string> lists;
+        std::vector<std::string> asked;
+    };
+    Fetcher fetcher_;
+    provisioning::GroupCrls group_crls_{*store_, groups_, fetcher_, clock_};
 };
 
 }  // namespace muster::authority

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -158,6 +159,38 @@ TEST(HttpClient, NamesASocketThatIsNotThere) {
     const auto answer = HttpClient::create("unix:///nowhere/a.sock").value()->send_blocking(request("GET", "/"));
     EXPECT_EQ(answer.error().code(), Errc::unavailable);
     EXPECT_THAT(answer.error().message(), HasSubstr("/nowhere/a.sock"));
+}
+
+TEST(HttpClient, GoesWithoutTlsOnlyWhereThatIsAskedFor) {
+    const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    ASSERT_EQ(::bind(fd, reinterpret_cast<sockaddr*>(&address), size), 0);
+    ASSERT_EQ(::listen(fd, 1), 0);
+    ASSERT_EQ(::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size), 0);
+    std::string asked;
+    std::thread server([&] {
+        const int client = ::accept(fd, nullptr, nullptr);
+        char buffer[4096];
+        const auto got = ::recv(client, buffer, sizeof buffer, 0);
+        asked.assign(buffer, got > 0 ? static_cast<std::size_t>(got) : 0);
+        ::send(client, ok, std::strlen(ok), MSG_NOSIGNAL);
+        ::close(client);
+    });
+    const auto url = fmt::format("http://127.0.0.1:{}", ntohs(address.sin_port));
+    EXPECT_FALSE(HttpClient::create(url));
+    ClientOptions options;
+    options.plain = true;
+    options.proxy = "http://127.0.0.1:1";
+    const auto answer = HttpClient::create(url, nullptr, options).value()->send_blocking(request("GET", "/list"));
+    server.join();
+    ::close(fd);
+    ASSERT_TRUE(answer) << answer.error().chain();
+    EXPECT_EQ(answer->body, "ok");
+    EXPECT_TRUE(asked.starts_with("GET /list HTTP/1.1\r\n")) << asked;
+    EXPECT_FALSE(HttpClient::create("http://", nullptr, options));
 }
 
 TEST(HttpClient, RefusesBadUrls) {

@@ -1,0 +1,63 @@
+// Revocation lists that are fetched by themselves: in time, one after the other, the last good one kept.
+//
+// A list is asked for again after its interval, and sooner when it nears its end: after half of what is left of it. One
+// that cannot be had, is not signed by the same CA, is older than the one that is here or has ended is asked for again
+// after a minute, then after twice that, up to its interval; what is here is used on (and lets nobody in once it has
+// ended, where the group wants it so). "revocationList.fetched" in the journal tells of a list that is another one, or
+// that came after failures; "revocationList.fetchFailed" of the first failure.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <chrono>
+#include <set>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/task.h"
+#include "provisioning/crl_fetcher.h"
+#include "provisioning/groups.h"
+#include "store/store.h"
+
+namespace muster::provisioning {
+
+inline constexpr std::chrono::seconds shortest_crl_interval{10};
+inline constexpr std::chrono::seconds longest_crl_interval{604'800};
+
+// When a list that was just fetched is to be fetched again.
+TimePoint next_crl_fetch(const pki::RevocationList& list, std::chrono::seconds interval, TimePoint now);
+
+class CrlRefresh {
+public:
+    CrlRefresh(store::Store& store, Groups& groups, CrlFetcher& fetcher, const Clock& clock, Random& random,
+               boost::asio::any_io_executor executor);
+
+    // For as long as the executor's loop runs; a few at a time, since a server may hang.
+    void start();
+    // Another list is to be fetched. From any thread.
+    void wake();
+    // Fetches the one that is due for longest and settles it; false when none is due. On the executor's thread.
+    Task<bool> refresh_next();
+
+private:
+    Task<> lane();
+    Task<std::chrono::milliseconds> until_next();
+    Task<std::optional<store::GroupCrlRecord>> take();
+    Task<> refresh(const store::GroupCrlRecord& record);
+    Result<bool> settle(store::Tx& tx, const store::GroupCrlRecord& asked, const Result<pki::RevocationList>& fetched);
+    Result<bool> accept(store::Tx& tx, store::GroupCrlRecord record, const pki::RevocationList& list);
+    Result<> note_failure(store::Tx& tx, store::GroupCrlRecord record, const Error& error);
+
+    store::Store& store_;
+    Groups& groups_;
+    CrlFetcher& fetcher_;
+    const Clock& clock_;
+    Random& random_;
+    boost::asio::any_io_executor executor_;
+    // Of the executor's thread alone:
+    std::set<store::CrlKey> busy_;
+    std::set<boost::asio::steady_timer*> waiting_;
+};
+
+}  // namespace muster::provisioning
