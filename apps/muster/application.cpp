@@ -34,8 +34,8 @@ struct Heading {
 const std::vector<Heading>& headings() {
     static const std::vector<Heading> all = {
         {"Provisioning",
-         {"enrollment", "enrollment-group", "ca-certificate", "crl", "authority", "registration", "hub", "import",
-          "export"}},
+         {"enrollment", "enrollment-group", "ca-certificate", "crl", "trust-bundle", "authority", "registration", "hub",
+          "import", "export"}},
         {"Hub", {"device", "module", "twin"}},
         {"Service", {"status", "events", "audit", "policy", "connection-string", "trust"}},
         {"Tools", {}},
@@ -66,6 +66,7 @@ Application::Application(Io io)
     add_enrollment_group_command(*app_, *context_);
     add_ca_certificate_command(*app_, *context_);
     add_crl_command(*app_, *context_);
+    add_trust_bundle_command(*app_, *context_);
     add_authority_command(*app_, *context_);
     add_registration_command(*app_, *context_);
     add_import_command(*app_, *context_);

@@ -13,6 +13,7 @@ void add_enrollment_command(CLI::App& app, Context& context);
 void add_enrollment_group_command(CLI::App& app, Context& context);
 void add_ca_certificate_command(CLI::App& app, Context& context);
 void add_crl_command(CLI::App& app, Context& context);
+void add_trust_bundle_command(CLI::App& app, Context& context);
 void add_authority_command(CLI::App& app, Context& context);
 void add_registration_command(CLI::App& app, Context& context);
 void add_hub_command(CLI::App& app, Context& context);

@@ -240,7 +240,7 @@ bool EnrollmentOptions::changes_something() const {
                         of.primary_key, of.secondary_key, of.endorsement_key, of.device_id, of.device_information,
                         of.edge_enabled, of.desired, of.provisioning_status, of.reprovision_policy,
                         of.allocation_policy, of.tags, of.iot_hubs, of.webhook_url, of.webhook_api_version,
-                        of.credential_policy, of.edge_ca);
+                        of.credential_policy, of.trust_bundle, of.edge_ca);
     };
     return texts(*this) != texts(empty) || remove_certificate || remove_secondary_certificate;
 }
@@ -285,6 +285,9 @@ void add_enrollment_options(CLI::App& verb, EnrollmentKind kind, EnrollmentVerb 
     add_allocation_options(verb, options);
     add_choice(verb, "--credential-policy", options.credential_policy, {"default", "none"},
                "default: devices that ask for it get a certificate of the service's authority with their registration");
+    verb.add_option("--trust-bundle", options.trust_bundle,
+                    "CA certificates that devices get when they register (`muster trust-bundle`); none: no more")
+        ->type_name("ID");
     if (group) {
         add_choice(verb, "--edge-ca", options.edge_ca, {"true", "false"},
                    "whether its devices may have an edge CA from the service's authority over EST; default false");
@@ -301,6 +304,8 @@ Result<> apply_options(const EnrollmentOptions& options, EnrollmentKind kind, js
     MUSTER_CHECK(apply_symmetric_keys(options, body));
     MUSTER_CHECK(apply_endorsement_key(options, body));
     if (!options.device_id.empty()) body["deviceId"] = options.device_id;
+    if (options.trust_bundle == "none") body.erase("trustBundleId");
+    if (!options.trust_bundle.empty() && options.trust_bundle != "none") body["trustBundleId"] = options.trust_bundle;
     if (options.credential_policy == "none") body.erase("credentialPolicyName");
     if (options.credential_policy == "default") body["credentialPolicyName"] = options.credential_policy;
     if (!options.device_information.empty()) {

@@ -42,6 +42,7 @@ struct EnrollmentOptions {
     std::string webhook_url;
     std::string webhook_api_version;
     std::string credential_policy;  // "default", "none"
+    std::string trust_bundle;       // the id of one; "none"
     std::string edge_ca;            // groups; "true", "false"
     std::string etag;
 

@@ -1,6 +1,7 @@
 #include "muster/enrollment_view.h"
 
 #include "base/text.h"
+#include "muster/crl_view.h"
 
 namespace muster::cli {
 namespace {
@@ -89,6 +90,13 @@ std::string hubs(const json::object& enrollment) {
     return join(names, ", ");
 }
 
+void add_revocation_lists(FactSheet& facts, const json::object& enrollment, TimePoint now) {
+    const auto* lists = find_member(enrollment, "revocationLists");
+    if (lists == nullptr || !lists->is_array()) return;
+    for (const auto& list : lists->as_array())
+        if (list.is_object()) facts.add("Revocation list", crl_summary(list.as_object(), now));
+}
+
 void add_registration(FactSheet& facts, const json::object& registration, TimePoint now) {
     facts.add("Registration", string_or(registration, "status"));
     facts.add("Assigned hub", string_or(registration, "assignedHub"));
@@ -154,6 +162,9 @@ void print_enrollment(const Context& context, EnrollmentKind kind, const json::o
     facts.add("Webhook", webhook(enrollment));
     facts.add("Hubs", hubs(enrollment));
     facts.add("Issues by", string_or(enrollment, "credentialPolicyName"));
+    if (text_at(enrollment, "edgeCaIssuance") == "true") facts.add("Edge CAs", "over EST");
+    facts.add("Trust bundle", string_or(enrollment, "trustBundleId"));
+    add_revocation_lists(facts, enrollment, now);
     facts.add("Reprovisioning", reprovision_name(enrollment));
     add_twin(facts, enrollment);
     if (const auto* information = object_at(enrollment, "optionalDeviceInformation")) {
@@ -162,8 +173,6 @@ void print_enrollment(const Context& context, EnrollmentKind kind, const json::o
     facts.add("Created", long_time(enrollment, "createdDateTimeUtc", now));
     facts.add("Updated", long_time(enrollment, "lastUpdatedDateTimeUtc", now));
     facts.add("ETag", string_or(enrollment, "etag"));
-    if (text_at(enrollment, "edgeCaIssuance") == "true") facts.add("Edge CAs", "over EST");
-    add_revocation_lists(facts, enrollment, now);
     if (const auto* registration = object_at(enrollment, "registrationState")) {
         add_registration(facts, *registration, now);
     } else if (detail != EnrollmentDetail::as_written && kind == EnrollmentKind::individual) {

@@ -5,6 +5,7 @@
 #include "endpoints/fronts.h"
 #include "endpoints/group_crl_front.h"
 #include "endpoints/hub_links.h"
+#include "endpoints/trust_bundles.h"
 
 namespace muster::endpoints {
 namespace {
@@ -17,6 +18,7 @@ Task<net::HttpResponse> route(const Exchange& exchange) {
     if (is_revocation_list(exchange)) co_return co_await revocation_list(exchange);
     if (is_group_crl(exchange)) co_return co_await group_crls(exchange);
     if (exchange.segment_is(0, "muster")) co_return co_await operator_front(exchange);
+    if (is_trust_bundle(exchange)) co_return co_await trust_bundles(exchange);
     if (is_hub_link(exchange)) co_return co_await hub_links(exchange);
     if (is_provisioning_service(exchange)) co_return co_await provisioning_service(exchange);
     if (is_hub_registry(exchange)) co_return co_await hub_registry(exchange);
@@ -28,7 +30,7 @@ std::string_view front_name(const Exchange& exchange) {
     if (is_est(exchange)) return "est";
     if (is_revocation_list(exchange)) return "crl";
     if (exchange.segment_is(0, "muster")) return "operator";
-    if (is_provisioning_service(exchange) || is_hub_link(exchange)) return "service";
+    if (is_provisioning_service(exchange) || is_hub_link(exchange) || is_trust_bundle(exchange)) return "service";
     if (is_hub_registry(exchange)) return "hub";
     return "device";
 }

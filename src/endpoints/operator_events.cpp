@@ -19,6 +19,7 @@ constexpr std::array audiences{
     Audience{"twin", Right::registry_read},
     Audience{"oneTimePassword", Right::enrollment_read},
     Audience{"revocationList", Right::enrollment_read},
+    Audience{"trustBundle", Right::enrollment_read},
     Audience{"registration", Right::registration_status_read},
     Audience{"enrollment", Right::enrollment_read},
     Audience{"enrollmentGroup", Right::enrollment_read},

@@ -20,6 +20,7 @@
 #include "provisioning/refusals.h"
 #include "provisioning/registration.h"
 #include "provisioning/throttle.h"
+#include "provisioning/trust_bundles.h"
 
 namespace muster::endpoints {
 
@@ -56,6 +57,7 @@ struct Services {
     AuthorityServices* authority = nullptr;
     provisioning::GroupCrls* group_crls = nullptr;
     provisioning::LinkedHubs* linked_hubs = nullptr;
+    provisioning::TrustBundles* trust_bundles = nullptr;
 };
 
 }  // namespace muster::endpoints

@@ -18,6 +18,7 @@ using store::EnrollmentRecord;
 // Members that are kept as they are: they have their effect in another component, or none on where a device goes.
 constexpr std::array<std::string_view, 2> carried_objects{"optionalDeviceInformation",
                                                           "clientCertificateIssuancePolicy"};
+// trustBundleId is looked up where it is stored (trust_bundles.h).
 constexpr std::array<std::string_view, 2> carried_strings{"credentialPolicyName", "trustBundleId"};
 
 json::object parse_own(const std::string& text) {
@@ -169,9 +170,10 @@ Result<> add_edge_ca(const json::object& body, EnrollmentKind kind, json::object
     MUSTER_TRY(const auto allowed, optional_bool(body, edge_ca_member));
     if (!allowed || !*allowed) return {};
     if (kind == EnrollmentKind::individual)
-        return fail(bad_body(fmt::format("\"{}\" belongs to enrollment groups: edge CAs are issued over EST, under a "
-                                         "group",
-                                         edge_ca_member)));
+        return fail(
+            bad_body(fmt::format("\"{}\" belongs to enrollment groups: edge CAs are issued over EST, under a "
+                                 "group",
+                                 edge_ca_member)));
     out[edge_ca_member] = true;
     return {};
 }

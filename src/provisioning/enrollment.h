@@ -65,7 +65,7 @@ struct EnrollmentRules {
     std::string device_id;  // empty: the registration id
     bool edge = false;
     bool edge_ca = false;  // of a group: its devices may have edge CAs issued by the service's authority
-    std::string tags;  // JSON text; empty for none
+    std::string tags;      // JSON text; empty for none
     std::string desired;
     bool migrate_data = true;  // reprovisionPolicy
     bool update_hub_assignment = true;

@@ -8,6 +8,7 @@
 #include "provisioning/events.h"
 #include "provisioning/identifiers.h"
 #include "provisioning/registration_json.h"
+#include "provisioning/trust_bundles.h"
 
 namespace muster::provisioning {
 namespace {
@@ -43,24 +44,6 @@ Result<std::vector<std::string>> group_fingerprints(Tx& tx, const EnrollmentReco
     return prints;
 }
 
-// "SELECT * FROM ..." or "*"; there is no WHERE in this API.
-Result<> check_query(const json::object& body) {
-    MUSTER_TRY(const auto text, optional_string(body, "query"));
-    if (!text) return {};
-    const auto query = to_lower(trim(*text));
-    if ((query.starts_with("*") || query.starts_with("select *")) && query.find(" where ") == std::string::npos)
-        return {};
-    return fail(
-        bad_body(fmt::format("the query '{}' is not understood: this API knows \"SELECT *\" alone", printable(*text))));
-}
-
-Result<std::string> read_continuation(const std::string& token) {
-    if (token.empty()) return std::string();
-    const auto key = base64_decode(token);
-    if (!key) return fail(bad_body("x-ms-continuation is not a token of this service"));
-    return std::string(as_text(*key));
-}
-
 // "<microseconds since 1970>/<id>" in a continuation.
 Result<store::RegistrationPlace> read_registration_place(const std::string& token) {
     MUSTER_TRY(const auto text, read_continuation(token));
@@ -79,16 +62,9 @@ std::string place_of(const RegistrationRecord& record) {
     return fmt::format("{}/{}", record.created.time_since_epoch().count(), record.id);
 }
 
-// Cuts a list that was read one longer than asked for, and remembers where to go on.
 template <class Record>
 std::string cut(std::vector<Record>& records, std::size_t limit) {
-    if (records.size() <= limit) return {};
-    records.resize(limit);
-    return base64_encode(as_bytes(to_lower(place_of(records.back()))));
-}
-
-std::size_t page_size(const PageRequest& page) {
-    return std::clamp<std::size_t>(page.limit, 1, max_page);
+    return cut_page(records, limit, [](const Record& record) { return place_of(record); });
 }
 
 std::string journal_type(EnrollmentKind kind, std::string_view what) {
@@ -145,6 +121,7 @@ Result<EnrollmentRecord> Enrollments::write(Tx& tx, EnrollmentKind kind, const s
     }
     MUSTER_TRY(auto record, enrollment_from_json(kind, id, body, existing ? &*existing : nullptr, facts_, random_));
     const auto now = clock_.now();
+    MUSTER_CHECK(use_trust_bundle(tx, record, existing ? &*existing : nullptr));
     record.etag = make_enrollment_etag(random_);
     record.created = existing ? existing->created : now;
     record.updated = now;

@@ -10,20 +10,10 @@
 #include "base/task.h"
 #include "provisioning/enrollment.h"
 #include "provisioning/groups.h"
+#include "provisioning/paging.h"
 #include "store/store.h"
 
 namespace muster::provisioning {
-
-struct PageRequest {
-    std::size_t limit = 100;   // items wanted; cut to max_page
-    std::string continuation;  // as the page before gave it; empty for the first
-};
-inline constexpr std::size_t max_page = 1000;
-
-struct PageOf {
-    json::array items;
-    std::string continuation;  // empty on the last page
-};
 
 // Every change is in the journal with its origin, in the same transaction.
 class Enrollments {

@@ -88,6 +88,18 @@ Result<Warnings> warn_of_authorities(Tx& tx, const Look& look) {
     return out;
 }
 
+Result<Warnings> warn_of_trust_bundles(Tx& tx, const Look& look) {
+    constexpr std::size_t all = 1000;
+    Warnings out;
+    MUSTER_TRY(const auto bundles, tx.trust_bundles().list({}, all));
+    for (const auto& bundle : bundles) {
+        MUSTER_TRY(const auto certificates, pki::parse_chain(bundle.certificates));
+        for (const auto& certificate : certificates)
+            warn_of({"trustBundle", bundle.id, {}, bundle.updated}, certificate.der(), look, out);
+    }
+    return out;
+}
+
 struct Page {
     Warnings warnings;
     std::string next;  // empty on the last
@@ -167,6 +179,8 @@ Task<Result<>> Housekeeping::tell_of_expiring_certificates() {
     MUSTER_CO_TRY(const auto last, co_await store_.read([](Tx& tx) { return tx.marks().find(last_look_mark); }));
     const Look look{TimePoint(Micros(last.value_or(0))), now};
     MUSTER_CO_TRY(auto all, co_await store_.read([&](Tx& tx) { return warn_of_authorities(tx, look); }));
+    MUSTER_CO_TRY(auto bundled, co_await store_.read([&](Tx& tx) { return warn_of_trust_bundles(tx, look); }));
+    std::ranges::move(bundled, std::back_inserter(all));
     if (auto own = warning_of({"server", "musterd", {}, {}}, {}, server_end_(), look)) all.push_back(std::move(*own));
     for (const bool groups : {true, false}) {
         std::string after;

@@ -28,8 +28,8 @@ public:
     Task<> run();
     Task<Result<>> forget_old_entries();
     // "certificate.expiring" 30 days, 7 days and 1 day before the end, and "certificate.expired": each once for each
-    // certificate; the nearest alone for one that is new here. CA certificates, those of groups and of individual
-    // enrollments, the authority's issuing CA, and the server's own.
+    // certificate; the nearest alone for one that is new here. CA certificates, those of groups, of individual
+    // enrollments and of trust bundles, the authority's issuing CA, and the server's own.
     Task<Result<>> tell_of_expiring_certificates();
 
 private:

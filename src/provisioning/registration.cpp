@@ -10,6 +10,7 @@
 #include "provisioning/registration_decision.h"
 #include "provisioning/registration_journal.h"
 #include "provisioning/registration_json.h"
+#include "provisioning/trust_bundles.h"
 
 namespace muster::provisioning {
 
@@ -65,8 +66,7 @@ Task<Result<>> check_group_limit(store::Store& store, const DeviceRequest& reque
     if (!request.admit_group) co_return Result<>();
     auto group = judged.group;
     if (judged.issued_here) {
-        MUSTER_CO_TRY(auto looked_up,
-                      co_await store.read([&](Tx& tx) { return look_up_issued(tx, judged); }));
+        MUSTER_CO_TRY(auto looked_up, co_await store.read([&](Tx& tx) { return look_up_issued(tx, judged); }));
         group = std::move(looked_up.group);
     }
     if (!group) co_return Result<>();
@@ -265,6 +265,7 @@ Task<Result<json::object>> Registrations::operation_status(DeviceRequest request
     const auto verdict = by_key ? judge(request, poll_patience) : Verdict{};
     std::string tpm_key;
     json::array chain;
+    std::optional<json::object> bundle;
     MUSTER_CO_TRY(const auto record, co_await store_.read([&](Tx& tx) -> Result<std::optional<RegistrationRecord>> {
         if (by_key) {
             MUSTER_TRY(const auto decision, admit(tx, request, verdict));
@@ -274,6 +275,9 @@ Task<Result<json::object>> Registrations::operation_status(DeviceRequest request
         if (found && found->status == "assigned" && knows_certificate_requests(request.api_version)) {
             MUSTER_TRY(chain, issued_chain(tx, *found));
         }
+        if (found) {
+            MUSTER_TRY(bundle, trust_bundle_of(tx, *found, request.api_version));
+        }
         return found;
     }));
     if (!record)
@@ -281,6 +285,7 @@ Task<Result<json::object>> Registrations::operation_status(DeviceRequest request
             Error(Errc::not_found, "the registration was deleted; register again").with_number(code::not_found));
     auto result = registration_result(*record, tpm_key);
     if (!chain.empty()) result["issuedCertificateChain"] = std::move(chain);
+    if (bundle) result["trustBundle"] = std::move(*bundle);
     co_return operation_json(operation_id, std::move(result));
 }
 
@@ -289,15 +294,22 @@ Task<Result<json::object>> Registrations::lookup(DeviceRequest request) {
     MUSTER_CO_CHECK(co_await groups_.refresh_if_stale());
     const auto verdict = judge(request, register_patience);
     std::string tpm_key;
+    std::optional<json::object> bundle;
     MUSTER_CO_TRY(const auto record, co_await store_.read([&](Tx& tx) -> Result<std::optional<RegistrationRecord>> {
         MUSTER_TRY(const auto decision, admit(tx, request, verdict));
         tpm_key = decision.wrapped_tpm_key();
-        return tx.registrations().find(request.registration_id);
+        MUSTER_TRY(auto found, tx.registrations().find(request.registration_id));
+        if (found) {
+            MUSTER_TRY(bundle, trust_bundle_of(tx, *found, request.api_version));
+        }
+        return found;
     }));
     if (!record)
         co_return fail(Error(Errc::not_found, fmt::format("'{}' has not registered yet", request.registration_id))
                            .with_number(code::not_found));
-    co_return registration_result(*record, tpm_key);
+    auto result = registration_result(*record, tpm_key);
+    if (bundle) result["trustBundle"] = std::move(*bundle);
+    co_return result;
 }
 
 }  // namespace muster::provisioning

@@ -43,6 +43,13 @@ public:
     }
 };
 
+class NoFetcher final : public provisioning::CrlFetcher {
+public:
+    Task<Result<pki::RevocationList>> fetch(std::string url, std::string) override {
+        co_return fail(Errc::unavailable, "{} is away", url);
+    }
+};
+
 class Musterd {
 public:
     Musterd() {
@@ -119,7 +126,9 @@ private:
     provisioning::LinkedHubs linked_hubs_{*store_, clock_, random_, nobody_, hub_name};
     provisioning::Enrollments enrollments_{*store_, groups_, clock_, random_, {hub_name, &linked_hubs_}};
     provisioning::CaCertificates ca_certificates_{*store_, groups_, clock_, random_};
-    provisioning::GroupCrls group_crls_{*store_, groups_, clock_};
+    NoFetcher fetcher_;
+    provisioning::GroupCrls group_crls_{*store_, groups_, fetcher_, clock_};
+    provisioning::TrustBundles trust_bundles_{*store_, clock_, random_};
     hub::Registry registry_{*store_, clock_, random_};
     provisioning::Events events_{*store_};
     provisioning::Refusals refusals_{*store_, clock_};
@@ -142,7 +151,8 @@ private:
                                   .started = clock_.now(),
                                   .ca_pem = "the CA",
                                   .group_crls = &group_crls_,
-                                  .linked_hubs = &linked_hubs_};
+                                  .linked_hubs = &linked_hubs_,
+                                  .trust_bundles = &trust_bundles_};
     net::HttpHandler handler_ = endpoints::https_handler(services_);
     std::string token_ = wire::make_sas(hub_name, policies_.current()->find("owner")->primary_key.bytes(), "owner",
                                         clock_.now() + std::chrono::hours(1));
