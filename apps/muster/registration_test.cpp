@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "muster/command.h"
+#include "muster/endorsement_key.h"
 #include "muster/symmetric_keys.h"
 #include "wire/sas.h"
 
@@ -19,6 +20,7 @@ struct TestOptions {
     std::string id;
     std::string key;
     std::string token;
+    std::string endorsement_key;  // base64 or "@FILE"
 };
 
 Result<std::string> read_certificates(const TestOptions& options) {
@@ -59,6 +61,8 @@ Result<json::object> test_body(ServiceClient& client, const TestOptions& options
     if (!options.id.empty()) body["registrationId"] = options.id;
     if (!options.certificate.empty()) {
         MUSTER_TRY(body["certificateChain"], read_certificates(options));
+    } else if (!options.endorsement_key.empty()) {
+        MUSTER_TRY(body["endorsementKey"], read_endorsement_key(options.endorsement_key));
     } else if (!options.key.empty()) {
         MUSTER_TRY(body["authorization"], make_token(client, options, now));
     } else {
@@ -125,9 +129,11 @@ Result<> test(Context& context, const TestOptions& options) {
 
 // Empty when the options name one credential, and the id where a key does not say it.
 std::string fault_of(const TestOptions& options) {
-    const int credentials = !options.certificate.empty() + !options.key.empty() + !options.token.empty();
-    if (credentials != 1) return "give one of DEVICE-CERT, --key and --token";
-    if (options.certificate.empty() && options.id.empty()) return "--id is needed with --key and --token";
+    const int credentials =
+        !options.certificate.empty() + !options.key.empty() + !options.token.empty() + !options.endorsement_key.empty();
+    if (credentials != 1) return "give one of DEVICE-CERT, --key, --token and --endorsement-key";
+    if (options.certificate.empty() && options.id.empty())
+        return "--id is needed with --key, --token and --endorsement-key";
     if (options.certificate.empty() && !options.chain.empty()) return "--chain goes with DEVICE-CERT";
     return {};
 }
@@ -140,7 +146,8 @@ void add_registration_test_verb(CLI::App& noun, Context& context) {
         "Whether a device would be let in, and if not, why: without registering it. Exit code 0 when it would",
         "  muster registration test certs/iot-edge-device-identity-press-1-full-chain.cert.pem\n"
         "  muster registration test dev-1.pem --chain intermediates.pem\n"
-        "  muster registration test --id pump-1 --key @pump-1.key\n");
+        "  muster registration test --id pump-1 --key @pump-1.key\n"
+        "  muster registration test --id gauge-1 --endorsement-key @ek.pub\n");
     auto options = std::make_shared<TestOptions>();
     add_file(verb, "DEVICE-CERT", options->certificate, "the device's certificate, its intermediates behind it (PEM)");
     verb.add_option("--chain", options->chain, "its intermediates, where they are in other files")
@@ -151,6 +158,9 @@ void add_registration_test_verb(CLI::App& noun, Context& context) {
         ->type_name("@FILE");
     verb.add_option("--token", options->token, "a shared access signature that the device made, or @FILE")
         ->type_name("TOKEN");
+    verb.add_option("--endorsement-key,--ek", options->endorsement_key,
+                    "endorsement key of the device's TPM: base64, or @FILE as tpm2_readpublic -o writes it")
+        ->type_name("KEY");
     verb.callback([&context, options] {
         const auto fault = fault_of(*options);
         if (!fault.empty()) wrong_usage(fault);

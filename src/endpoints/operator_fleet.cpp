@@ -10,15 +10,16 @@ namespace {
 using access::Right;
 using provisioning::EnrollmentKind;
 
-// {"registrationId"?, "certificateChain": PEM} or {"registrationId", "authorization": a shared access signature}. The
-// id of a certificate is its common name unless given.
-Result<provisioning::DeviceRequest> tried_request(const Exchange& exchange) {
-    MUSTER_TRY(const auto body, exchange.body());
+// {"registrationId"?, "certificateChain": PEM}, {"registrationId", "authorization": a shared access signature} or
+// {"registrationId", "endorsementKey": base64}. The id of a certificate is its common name unless given.
+Result<provisioning::DeviceRequest> tried_request(const Exchange& exchange, const json::object& body,
+                                                  const std::optional<std::string>& endorsement_key) {
     MUSTER_TRY(const auto id, optional_string(body, "registrationId"));
     MUSTER_TRY(const auto chain, optional_string(body, "certificateChain"));
     MUSTER_TRY(const auto authorization, optional_string(body, "authorization"));
-    if (chain.has_value() == authorization.has_value())
-        return fail(provisioning::bad_body("give either \"certificateChain\" or \"authorization\""));
+    if (int{chain.has_value()} + int{authorization.has_value()} + int{endorsement_key.has_value()} != 1)
+        return fail(
+            provisioning::bad_body("give one of \"certificateChain\", \"authorization\" and \"endorsementKey\""));
     if (authorization && trim(*authorization).empty())
         return fail(provisioning::bad_body("\"authorization\" is empty"));
     provisioning::DeviceRequest request{.scope = exchange.services.scope,
@@ -49,9 +50,16 @@ Task<net::HttpResponse> operator_registrations(const Exchange& exchange) {
     if (!exchange.is("POST")) co_return provisioning_error(exchange, method_not_allowed(exchange, "POST"));
     if (auto policy = exchange.authorize(Right::enrollment_read); !policy)
         co_return provisioning_error(exchange, policy.error());
-    auto request = tried_request(exchange);
+    const auto body = exchange.body();
+    if (!body) co_return provisioning_error(exchange, body.error());
+    auto endorsement_key = optional_string(*body, "endorsementKey");
+    if (!endorsement_key) co_return provisioning_error(exchange, endorsement_key.error());
+    auto request = tried_request(exchange, *body, *endorsement_key);
     if (!request) co_return provisioning_error(exchange, request.error());
-    auto result = co_await exchange.services.registrations.explain(std::move(*request));
+    auto& registrations = exchange.services.registrations;
+    auto result = *endorsement_key
+                      ? co_await registrations.explain_tpm(std::move(*request), std::move(**endorsement_key))
+                      : co_await registrations.explain(std::move(*request));
     co_return result ? json_answer(exchange, 200, *result) : provisioning_error(exchange, result.error());
 }
 

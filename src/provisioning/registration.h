@@ -22,6 +22,8 @@
 
 namespace muster::provisioning {
 
+class Checks;
+
 struct ServiceIdentity {
     std::string scope;
     std::string hub;       // host name
@@ -60,6 +62,8 @@ public:
     // What registering would come to, check by check, judged by the same code and without doing it: for operators, who
     // may see more than a device. {registrationId, outcome, checks: [{check, outcome, detail, hint}], enrollment, ...}.
     Task<Result<json::object>> explain(DeviceRequest request);
+    // The same for a device with a TPM, by its endorsement key (TPM2B_PUBLIC in base64).
+    Task<Result<json::object>> explain_tpm(DeviceRequest request, std::string endorsement_key);
 
 private:
     struct Decision;
@@ -92,6 +96,9 @@ private:
     // Where a registration would send the device now, in a sentence; why it would not.
     Result<std::string> destination(const Decision& decision, const DeviceRequest& request,
                                     const store::RegistrationRecord* before) const;
+    // What is said of the enrollment that decides, in a test.
+    void explain_decision(const Decision& decision, const DeviceRequest& request,
+                          const store::RegistrationRecord* before, Checks& checks, json::object& out) const;
     static WebhookOrder webhook_order(const Decision& decision, const Asked& asked, const AssignmentOrder& order,
                                       std::vector<std::string> hubs);
     std::shared_ptr<const HubList> hubs() const;

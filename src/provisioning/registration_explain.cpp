@@ -2,35 +2,13 @@
 #include "provisioning/enrollment.h"
 #include "provisioning/errors.h"
 #include "provisioning/identifiers.h"
-#include "provisioning/registration_decision.h"
+#include "provisioning/registration_checks.h"
 #include "provisioning/registration_json.h"
 
 namespace muster::provisioning {
 namespace {
 
 using store::Tx;
-
-// The checks one after another, as an operator reads them.
-class Checks {
-public:
-    void passed(std::string_view check, std::string detail) { add(check, "passed", std::move(detail)); }
-    void failed(std::string_view check, std::string detail) { add(check, "failed", std::move(detail)); }
-    void skipped(std::string_view check, std::string detail) { add(check, "skipped", std::move(detail)); }
-    void failed(std::string_view check, const Error& error) {
-        failed(check, error.chain());
-        if (!error.hint().empty()) list_.back().as_object()["hint"] = error.hint();
-    }
-    void add_all(const Checks& others) {
-        for (const auto& each : others.list_) list_.push_back(each);
-    }
-    json::array take() { return std::move(list_); }
-
-private:
-    void add(std::string_view check, std::string_view outcome, std::string detail) {
-        list_.push_back(json::object{{"check", check}, {"outcome", outcome}, {"detail", std::move(detail)}});
-    }
-    json::array list_;
-};
 
 void check_credential(const DeviceRequest& request, const Verdict& verdict, Checks& checks) {
     if (!verdict.usable()) return checks.failed("credential", verdict.fault);
@@ -73,13 +51,6 @@ Result<> check_individual(Tx& tx, const DeviceRequest& request, const Verdict& v
     return {};
 }
 
-void describe_enrollment(const store::EnrollmentRecord& enrollment, bool of_group, json::object& out) {
-    out["enrollment"] = json::object{{"kind", of_group ? "group" : "individual"}, {"id", enrollment.id}};
-    const auto body = parse_json_object(enrollment.body).value_or(json::object());
-    for (const std::string_view name : {"allocationPolicy", "iotHubs", "reprovisionPolicy"})
-        if (const auto* value = find_member(body, name)) out[name] = *value;
-}
-
 }  // namespace
 
 // What one look into the store gives.
@@ -89,6 +60,27 @@ struct Registrations::Seen {
     Checks individual;
     std::optional<store::RegistrationRecord> registration;
 };
+
+void Registrations::explain_decision(const Decision& decision, const DeviceRequest& request,
+                                     const store::RegistrationRecord* before, Checks& checks, json::object& out) const {
+    const auto& enrollment = decision.enrollment;
+    out["enrollment"] = json::object{{"kind", decision.group ? "group" : "individual"}, {"id", enrollment.id}};
+    const auto body = parse_json_object(enrollment.body).value_or(json::object());
+    for (const std::string_view name : {"allocationPolicy", "iotHubs", "reprovisionPolicy"})
+        if (const auto* value = find_member(body, name)) out[name] = *value;
+    if (decision.rules.enabled) {
+        checks.passed("provisioning status", "the enrollment is enabled");
+    } else {
+        checks.failed("provisioning status", "the enrollment is disabled");
+    }
+    if (const auto hub = destination(decision, request, before)) {
+        checks.passed("hub", *hub);
+    } else {
+        checks.failed("hub", hub.error());
+    }
+    out["deviceId"] = decision.rules.device_id.empty() ? request.registration_id : decision.rules.device_id;
+    out["iotEdge"] = decision.rules.edge;
+}
 
 Task<Result<json::object>> Registrations::explain(DeviceRequest request) {
     json::object out{{"registrationId", request.registration_id}};
@@ -122,19 +114,7 @@ Task<Result<json::object>> Registrations::explain(DeviceRequest request) {
     out["outcome"] = "refused";
     if (decided) {
         const auto& decision = **decided;
-        describe_enrollment(decision.enrollment, decision.group.has_value(), out);
-        if (decision.rules.enabled) {
-            checks.passed("provisioning status", "the enrollment is enabled");
-        } else {
-            checks.failed("provisioning status", "the enrollment is disabled");
-        }
-        if (const auto hub = destination(decision, request, seen.registration ? &*seen.registration : nullptr)) {
-            checks.passed("hub", *hub);
-        } else {
-            checks.failed("hub", hub.error());
-        }
-        out["deviceId"] = decision.rules.device_id.empty() ? request.registration_id : decision.rules.device_id;
-        out["iotEdge"] = decision.rules.edge;
+        explain_decision(decision, request, seen.registration ? &*seen.registration : nullptr, checks, out);
         if (asked) out["outcome"] = decision.rules.enabled ? "registered" : "disabled";
     } else {
         checks.failed("enrollment", decided.error());

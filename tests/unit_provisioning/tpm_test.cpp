@@ -175,6 +175,40 @@ TEST_F(TpmAttestation, ADisabledEnrollmentEndsDisabled) {
     EXPECT_EQ(hub_key("press-7"), "");
 }
 
+// What registering would come to, as far as the endorsement key tells.
+TEST_F(TpmAttestation, IsTriedByItsEndorsementKey) {
+    const auto tried = [&](const std::string& id, const Tpm& tpm) {
+        auto result = run(registrations_.explain_tpm(request(id, {}), key_text(tpm.endorsement)));
+        EXPECT_TRUE(result) << why(result);
+        return json::value(result ? std::move(*result) : json::object());
+    };
+    const auto said = [](const json::value& result) { return json::serialize(result.at("checks")); };
+    const auto nobody = tried("press-7", first_tpm());
+    EXPECT_EQ(test::text_at(nobody, "/outcome"), "refused");
+    EXPECT_THAT(said(nobody), HasSubstr("there is none of this registration id"));
+
+    ASSERT_TRUE(enroll("press-7", first_tpm(), {{"deviceId", "press"}}));
+    const auto good = tried("press-7", first_tpm());
+    EXPECT_EQ(test::text_at(good, "/outcome"), "registered");
+    EXPECT_EQ(test::text_at(good, "/deviceId"), "press");
+    EXPECT_THAT(said(good), HasSubstr("no TPM has asked for a challenge"));
+    EXPECT_EQ(rows("press-7"), 0U) << "nothing is done";
+    const auto other = tried("press-7", second_tpm());
+    EXPECT_EQ(test::text_at(other, "/outcome"), "refused");
+    EXPECT_THAT(said(other), HasSubstr("holds another endorsement key (SHA-256"));
+
+    const auto key = taken(first_tpm(), challenge("press-7", first_tpm()));
+    EXPECT_THAT(said(tried("press-7", first_tpm())), HasSubstr("has not answered yet"));
+    ASSERT_TRUE(answer("press-7", key));
+    EXPECT_THAT(said(tried("press-7", first_tpm())), HasSubstr("it has proved itself"));
+
+    ASSERT_TRUE(enroll("press-7", first_tpm(), {{"provisioningStatus", "disabled"}}));
+    EXPECT_EQ(test::text_at(tried("press-7", first_tpm()), "/outcome"), "disabled");
+    ASSERT_TRUE(put_individual("by-certificate", pki_.leaf(nullptr, "by-certificate").certificate));
+    EXPECT_THAT(said(tried("by-certificate", first_tpm())), HasSubstr("attests by x509, not by TPM"));
+    EXPECT_EQ(number(run(registrations_.explain_tpm(request("press-7", {}), "AAAA"))), code::invalid_body);
+}
+
 TEST_F(TpmAttestation, KeysThatAreNoneAreNamed) {
     const auto parse = [](json::object tpm) { return TpmKeys::from_json({{"tpm", std::move(tpm)}}); };
     const auto good = key_text(first_tpm().storage);
