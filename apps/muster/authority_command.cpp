@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "muster/command.h"
 #include "muster/commands.h"
+#include "muster/duration.h"
 
 namespace muster::cli {
 namespace {
@@ -16,18 +17,6 @@ Call call_of(std::string what, const char* method, std::string path) {
             .path = root_path + std::move(path),
             .api_version = muster_api,
             .not_found_hint = "`muster authority list` shows what was issued."};
-}
-
-// "90 d", "12 h", "30 min" as seconds; nothing for anything else.
-std::optional<std::int64_t> seconds_of(std::string_view text) {
-    const auto unit_at = text.find_first_not_of("0123456789");
-    const auto number = parse_integer<std::int64_t>(text.substr(0, unit_at));
-    const auto unit = unit_at == std::string_view::npos ? std::string_view("h") : trim(text.substr(unit_at));
-    if (!number || *number <= 0 || *number > 1'000'000) return std::nullopt;
-    if (unit == "min" || unit == "m") return *number * 60;
-    if (unit == "h") return *number * 3600;
-    if (unit == "d") return *number * 86'400;
-    return std::nullopt;
 }
 
 void add_certificate(FactSheet& facts, const char* label, const Context& context, const json::object& status,
@@ -50,6 +39,8 @@ void print_status(const Context& context, const json::object& status) {
     facts.add("Root's key",
               text_at(status, "rootKeyIsHere") == "true" ? "in the service's data directory" : "not here");
     facts.add("Issues for", text_at(status, "certificateDays") + " days");
+    if (const auto open = text_at(status, "openRequests"); open != "0")
+        facts.add("Open requests", open + ": they wait for their certificates");
     facts.add("Revocations", string_or(status, "crlPath"));
     facts.add("Named as", string_or(status, "crlUrl"));
     facts.print(context.io);
@@ -92,12 +83,6 @@ Result<> request(Context& context, const std::string& name, const std::string& k
 
 Result<> install(Context& context, const std::string& chain_path, const std::string& key_path) {
     MUSTER_TRY(const auto chain, read_file(chain_path));
-std::string detail_of(const json::object& certificate) {
-    const auto reason = string_or(certificate, "reason");
-    if (string_or(certificate, "origin") != "edge-ca") return reason;
-    return reason.empty() ? "edge CA" : "edge CA, " + reason;
-}
-
     json::object body{{"chain", chain}};
     if (!key_path.empty()) {
         MUSTER_TRY(auto key, read_file(key_path));
@@ -107,6 +92,12 @@ std::string detail_of(const json::object& certificate) {
     auto call = call_of("install the certificate authority", "POST", "/install");
     call.body = std::move(body);
     return print_answer(context, call);
+}
+
+std::string detail_of(const json::object& certificate) {
+    const auto reason = string_or(certificate, "reason");
+    if (string_or(certificate, "origin") != "edge-ca") return reason;
+    return reason.empty() ? "edge CA" : "edge CA, " + reason;
 }
 
 const ListView& list_view(const Context& context) {
@@ -229,6 +220,7 @@ void add_create(CLI::App& noun, Context& context) {
         std::int64_t root_days = 7300;
         std::int64_t issuing_days = 1825;
         bool replace = false;
+        bool new_root = false;
     };
     auto options = std::make_shared<Options>();
     verb.add_option("--name", options->name, "begins the names of both; default: Muster and the id scope")
@@ -241,12 +233,16 @@ void add_create(CLI::App& noun, Context& context) {
         ->type_name("N")
         ->capture_default_str();
     verb.add_flag("--replace", options->replace, "let it take the place of the CA that issues now");
+    verb.add_flag("--new-root", options->new_root,
+                  "with --replace: begin with a new root, which groups and devices have yet to be told to trust");
     verb.callback([&context, options] {
+        if (options->new_root && !options->replace) wrong_usage("--new-root goes with --replace");
         auto call = call_of("make the certificate authority", "POST", "/create");
         json::object body{{"keySpec", options->key},
                           {"rootDays", options->root_days},
                           {"issuingDays", options->issuing_days},
-                          {"replace", options->replace}};
+                          {"replace", options->replace},
+                          {"newRoot", options->new_root}};
         if (!options->name.empty()) body["name"] = options->name;
         call.body = std::move(body);
         context.finish(print_answer(context, call));
@@ -265,13 +261,13 @@ void add_installing(CLI::App& noun, Context& context) {
 
     auto& install_verb = add_service_verb(
         noun, context, "install", "Let a CA of your own issue, and switch the authority on",
-        "  muster authority install --certificate-path chain.pem                        # for the last request\n"
+        "  muster authority install --certificate-path chain.pem                        # for a request made here\n"
         "  muster authority install --certificate-path chain.pem --key-path issuing.key.pem\n");
     auto chain = std::make_shared<std::string>();
     auto key_path = std::make_shared<std::string>();
     add_file(install_verb, "--certificate-path", *chain, "its chain (PEM): issuing CA first, root last")->required();
     add_file(install_verb, "--key-path", *key_path,
-             "its key (PEM, not encrypted); without it, that of the last request");
+             "its key (PEM, not encrypted); without it, that of the request that it answers");
     install_verb.callback([&context, chain, key_path] { context.finish(install(context, *chain, *key_path)); });
 }
 

@@ -116,7 +116,9 @@ Task<Result<json::object>> Authority::status() {
 
 json::object Authority::describe() const {
     const auto ca = issuing();
-    json::object out{{"enabled", ca != nullptr}, {"certificateDays", policy_.certificate_life.count()}};
+    json::object out{{"enabled", ca != nullptr},
+                     {"certificateDays", policy_.certificate_life.count()},
+                     {"openRequests", files_.open_requests()}};
     if (ca == nullptr) return out;
     out["issuing"] = certificate_view(ca->certificate());
     out["root"] = certificate_view(ca->chain.back());

@@ -2,6 +2,10 @@
 
 #include <openssl/x509v3.h>
 
+#include <optional>
+#include <system_error>
+
+#include "base/bytes.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "pki/key_strength.h"
@@ -12,7 +16,9 @@ namespace {
 
 constexpr auto clock_skew = std::chrono::minutes(5);
 constexpr std::string_view root_file = "root";
-constexpr std::string_view requested_file = "requested";
+constexpr std::string_view requested_prefix = "requested";
+constexpr std::string_view key_suffix = ".key.pem";
+constexpr std::size_t most_requests = 16;
 
 IssuingCa make(pki::CertificateChain chain, pki::PrivateKey key) {
     auto fingerprint = chain.front().sha256_thumbprint();
@@ -109,12 +115,26 @@ bool IssuingCaFiles::root_is_here(const pki::Certificate& root) const {
     return key && belongs_to(*key, root);
 }
 
-Result<pki::PrivateKey> IssuingCaFiles::find_key(const pki::Certificate& certificate) const {
-    for (const auto& path : {file(certificate.sha256_thumbprint()), file(requested_file)}) {
-        auto key = read_key(path);
-        if (!key && key.error().code() == Errc::not_found) continue;
-        if (!key || belongs_to(*key, certificate)) return key;
+std::vector<std::filesystem::path> IssuingCaFiles::requested_files() const {
+    std::vector<std::filesystem::path> files;
+    std::error_code none;  // no directory: no requests
+    for (const auto& entry : std::filesystem::directory_iterator(directory_, none)) {
+        const auto name = entry.path().filename().string();
+        if (name.starts_with(requested_prefix) && name.ends_with(key_suffix)) files.push_back(entry.path());
     }
+    return files;
+}
+
+Result<pki::PrivateKey> IssuingCaFiles::find_key(const pki::Certificate& certificate) const {
+    auto paths = requested_files();
+    paths.insert(paths.begin(), file(certificate.sha256_thumbprint()));
+    std::optional<Error> unreadable;
+    for (const auto& path : paths) {
+        auto key = read_key(path);
+        if (key && belongs_to(*key, certificate)) return key;
+        if (!key && key.error().code() != Errc::not_found) unreadable = key.error();
+    }
+    if (unreadable) return fail(*unreadable);
     return fail(
         Error(Errc::invalid_argument, fmt::format("there is no key here for '{}'", printable(certificate.subject())))
             .with_hint("give the key, or begin with a request: `muster authority request`"));
@@ -127,23 +147,46 @@ Result<IssuingCa> IssuingCaFiles::find_root(const std::vector<pki::CertificateCh
     return fail(Errc::not_found, "{} is the key of no root that is known here", file(root_file).string());
 }
 
+// Nothing that signed certificates is ever overwritten.
+Result<> IssuingCaFiles::set_root_aside() const {
+    std::string moment;
+    for (const char c : format_utc(clock_.now()))
+        if (c != ':') moment += c;
+    std::error_code error;
+    std::filesystem::rename(file(root_file), file(fmt::format("former-root-{}", moment)), error);
+    if (!error || error == std::errc::no_such_file_or_directory) return {};
+    return fail(Errc::io, "cannot move {}: {}", file(root_file).string(), error.message());
+}
+
+Result<IssuingCa> IssuingCaFiles::make_root(const NewAuthority& wanted) const {
+    const auto now = clock_.now();
+    MUSTER_TRY(auto key, pki::PrivateKey::generate(wanted.key));
+    MUSTER_TRY(const auto public_key, key.public_key());
+    MUSTER_TRY(auto certificate, pki::issue({.profile = pki::Profile::root_ca,
+                                             .common_name = wanted.name + " root CA",
+                                             .not_before = now - clock_skew,
+                                             .not_after = now + wanted.root_life},
+                                            public_key, nullptr, &key, random_));
+    MUSTER_CHECK(set_root_aside());
+    MUSTER_CHECK(write_key(file(root_file), key));
+    return make({std::move(certificate)}, std::move(key));
+}
+
 Result<IssuingCa> IssuingCaFiles::create(const NewAuthority& wanted,
                                          const std::vector<pki::CertificateChain>& chains) const {
     MUSTER_CHECK(make_directories(directory_, 0700));
     const auto now = clock_.now();
-    auto root = find_root(chains);
-    if (!root && root.error().code() != Errc::not_found) return root;
-    if (!root) {
-        MUSTER_TRY(auto key, pki::PrivateKey::generate(wanted.key));
-        MUSTER_TRY(const auto public_key, key.public_key());
-        MUSTER_TRY(auto certificate, pki::issue({.profile = pki::Profile::root_ca,
-                                                 .common_name = wanted.name + " root CA",
-                                                 .not_before = now - clock_skew,
-                                                 .not_after = now + wanted.root_life},
-                                                public_key, nullptr, &key, random_));
-        MUSTER_CHECK(write_key(file(root_file), key));
-        root = make({std::move(certificate)}, std::move(key));
-    }
+    const bool begins_anew = wanted.new_root || chains.empty();
+    auto root = begins_anew ? make_root(wanted) : find_root(chains);
+    if (!root && root.error().code() == Errc::not_found)
+        return fail(Error(Errc::conflict, fmt::format("the key of the root of '{}' is not here: another root would be "
+                                                      "made, which neither groups nor devices know",
+                                                      printable(chains.front().front().subject())))
+                        .with_hint(fmt::format("put {} back from the backup; or sign the new issuing CA where that key "
+                                               "is (`muster authority request`, `install`); or begin with a new root "
+                                               "all the same: --new-root",
+                                               file(root_file).filename().string())));
+    if (!root) return root;
     MUSTER_TRY(auto key, pki::PrivateKey::generate(wanted.key));
     MUSTER_TRY(const auto public_key, key.public_key());
     const pki::Issuer issuer{root->certificate(), *root->key};
@@ -161,11 +204,16 @@ Result<IssuingCa> IssuingCaFiles::create(const NewAuthority& wanted,
 Result<std::string> IssuingCaFiles::request(const std::string& common_name, const pki::KeySpec& spec) const {
     MUSTER_CHECK(pki::check_common_name(common_name));
     MUSTER_CHECK(make_directories(directory_, 0700));
+    if (open_requests() >= most_requests)
+        return fail(Error(Errc::conflict, fmt::format("{} requests wait for their certificates already", most_requests))
+                        .with_hint(fmt::format("install one of them, or delete the keys that are not wanted: {}*{}",
+                                               (directory_ / requested_prefix).string(), key_suffix)));
     MUSTER_TRY(auto key, pki::PrivateKey::generate(spec));
     MUSTER_TRY(const auto csr, pki::Csr::create(key, {{"CN", common_name}},
                                                 {{"basicConstraints", "critical,CA:TRUE,pathlen:1"},
                                                  {"keyUsage", "critical,digitalSignature,keyCertSign,cRLSign"}}));
-    MUSTER_CHECK(write_key(file(requested_file), key));
+    const auto id = to_lower(hex_encode(pki::sha256(csr.der()))).substr(0, 16);
+    MUSTER_CHECK(write_key(file(fmt::format("{}-{}", requested_prefix, id)), key));
     return csr.pem();
 }
 
@@ -178,8 +226,11 @@ Result<IssuingCa> IssuingCaFiles::install(std::string_view chain_pem, std::strin
     MUSTER_CHECK(check_key(*key, chain->front(), key_pem.empty() ? "the key that is here" : "the given key"));
     auto authority = make(std::move(*chain), std::move(*key));
     MUSTER_CHECK(save(authority));
-    // What it was is in its own file by now.
-    if (key_pem.empty()) MUSTER_CHECK(remove_file(file(requested_file)));
+    // The key is in its own file by now.
+    for (const auto& path : requested_files()) {
+        const auto requested = read_key(path);
+        if (requested && belongs_to(*requested, authority.certificate())) MUSTER_CHECK(remove_file(path));
+    }
     return authority;
 }
 

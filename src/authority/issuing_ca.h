@@ -1,13 +1,15 @@
 // An issuing CA and its key: made, requested, installed, kept in files.
 //
-// In the authority's directory (mode 0700): "{id}.key.pem" is the key of the issuing CA with that id, "root.key.pem"
-// that of the root when it was made here, "requested.key.pem" that of a request whose certificate is still to come.
-// All have mode 0600. Everything here blocks: it belongs on the worker.
+// In the authority's directory (mode 0700): "{fingerprint}.key.pem" is the key of an issuing CA, "root.key.pem" that of
+// the root when it was made here, "former-root-{time}.key.pem" one that a new root took the place of, and
+// "requested-{request id}.key.pem" that of a request whose certificate is still to come ("requested.key.pem" of earlier
+// versions). All have mode 0600. Everything here blocks: it belongs on the worker.
 #pragma once
 
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/random.h"
@@ -31,6 +33,7 @@ struct NewAuthority {
     pki::KeySpec key;
     std::chrono::days root_life{7300};
     std::chrono::days issuing_life{1825};
+    bool new_root = false;  // also where there is a root already
 };
 
 class IssuingCaFiles {
@@ -38,21 +41,30 @@ public:
     IssuingCaFiles(std::filesystem::path directory, const Clock& clock, Random& random)
         : directory_(std::move(directory)), clock_(clock), random_(random) {}
 
-    // A root and an issuing CA below it. A root whose key is here is used again: `roots` are the chains known so far.
+    // A root and an issuing CA below it. The root whose key is here is used again, unless a new one is wanted: `chains`
+    // are those known so far. Errc::conflict when there are chains and the key of none of their roots is here: nobody
+    // trusts a new root.
     Result<IssuingCa> create(const NewAuthority& wanted, const std::vector<pki::CertificateChain>& chains) const;
-    // A new key, kept until its certificate is installed, and the request to have that certificate by (PEM).
+    // A new key, kept until its certificate is installed, and the request to have that certificate by (PEM). Keys of
+    // earlier requests stay: their certificates may be on their way. Errc::conflict when 16 of them do already.
     Result<std::string> request(const std::string& common_name, const pki::KeySpec& key) const;
-    // A chain signed elsewhere: issuing CA first, up to its root. Without `key_pem`, the key of the last request, or
-    // the one that is here for that CA already. What is wrong with the chain or the key is Errc::invalid_argument.
+    // A chain signed elsewhere: issuing CA first, up to its root. Without `key_pem`, the key of the request that it
+    // answers, or the one that is here for that CA already. What is wrong with the chain or the key is
+    // Errc::invalid_argument.
     Result<IssuingCa> install(std::string_view chain_pem, std::string_view key_pem) const;
     // One that the store knows.
     Result<IssuingCa> load(const store::IssuingAuthorityRecord& record) const;
     // Whether the key of that root is here.
     bool root_is_here(const pki::Certificate& root) const;
+    // Requests whose certificates are still to come.
+    std::size_t open_requests() const { return requested_files().size(); }
 
 private:
     Result<> save(const IssuingCa& authority) const;
+    std::vector<std::filesystem::path> requested_files() const;
     Result<pki::PrivateKey> find_key(const pki::Certificate& certificate) const;
+    Result<IssuingCa> make_root(const NewAuthority& wanted) const;
+    Result<> set_root_aside() const;
     Result<IssuingCa> find_root(const std::vector<pki::CertificateChain>& chains) const;
     std::filesystem::path file(std::string_view name) const { return directory_ / fmt::format("{}.key.pem", name); }
 

@@ -45,10 +45,12 @@ Result<Creation> read_creation(const Exchange& exchange) {
     MUSTER_TRY(const auto root_life, days_of(body, "rootDays", usual.root_life));
     MUSTER_TRY(const auto issuing_life, days_of(body, "issuingDays", usual.issuing_life));
     MUSTER_TRY(const auto replace, optional_bool(body, "replace"));
+    MUSTER_TRY(const auto new_root, optional_bool(body, "newRoot"));
     return Creation{{.name = name.value_or(fmt::format("Muster {}", exchange.services.scope)),
                      .key = key,
                      .root_life = root_life,
-                     .issuing_life = issuing_life},
+                     .issuing_life = issuing_life,
+                     .new_root = new_root.value_or(false)},
                     replace.value_or(false)};
 }
 

@@ -123,14 +123,62 @@ TEST_F(AuthorityTest, AsksForItsCertificateWithAKeyThatNeverLeavesIt) {
     ASSERT_TRUE(installed) << why(installed);
     EXPECT_NE(authority_.issuing(), nullptr);
     EXPECT_EQ(installed->at("rootKeyIsHere"), false);
-    EXPECT_FALSE(std::filesystem::exists(directory_ / "authority" / "requested.key.pem"));
+    EXPECT_EQ(installed->at("openRequests"), 0);
 
     // There and back: the keys of both are here.
-    const auto other = run(authority_.create({.name = "Own"}, true, {}));
+    const auto refused = run(authority_.create({.name = "Own"}, true, {}));
+    EXPECT_EQ(code(refused), Errc::conflict);
+    EXPECT_THAT(why(refused), HasSubstr("the key of the root of 'CN=Plant issuing' is not here"));
+    const auto other = run(authority_.create({.name = "Own", .new_root = true}, true, {}));
     ASSERT_TRUE(other) << why(other);
     EXPECT_EQ(other->at("rootKeyIsHere"), true);
     const auto back = run(authority_.install(certificate->pem() + root.certificate.pem(), {}, {}));
     EXPECT_TRUE(back) << why(back);
+}
+
+TEST_F(AuthorityTest, ARequestTakesNoOthersKey) {
+    const auto root = pki_.root("Offline root");
+    const auto sign = [&](const json::object& asked) {
+        const auto csr = pki::Csr::from_pem(test::text_at(asked, "/csr"));
+        const pki::Issuer issuer{root.certificate, root.key};
+        return pki::issue({.profile = pki::Profile::intermediate_ca,
+                           .common_name = csr->common_name(),
+                           .not_before = clock_.now(),
+                           .not_after = clock_.now() + std::chrono::days(10)},
+                          *csr->public_key(), &issuer, nullptr, random_)
+                   ->pem() +
+               root.certificate.pem();
+    };
+    const auto first = run(authority_.request("Plant issuing", {}, {}));
+    const auto second = run(authority_.request("Plant issuing", {}, {}));
+    ASSERT_TRUE(first && second);
+    EXPECT_EQ(run(authority_.status())->at("openRequests"), 2);
+    for (int i = 2; i < 16; ++i) ASSERT_TRUE(run(authority_.request("Plant issuing", {}, {})));
+    EXPECT_THAT(why(run(authority_.request("Plant issuing", {}, {}))), HasSubstr("16 requests wait"));
+    const auto late = run(authority_.install(sign(*first), {}, {}));
+    ASSERT_TRUE(late) << why(late);
+    EXPECT_EQ(late->at("openRequests"), 15);
+    EXPECT_TRUE(run(authority_.install(sign(*second), {}, {})));
+}
+
+TEST_F(AuthorityTest, ARootWhoseKeyIsGoneIsReplacedByNoneInSilence) {
+    switch_on();
+    const auto before = authority_.issuing()->chain.back();
+    const auto root_key = directory_ / "authority" / "root.key.pem";
+    const auto kept = directory_ / "kept.pem";
+    std::filesystem::rename(root_key, kept);
+    EXPECT_EQ(code(run(authority_.create({.name = "Test"}, true, {}))), Errc::conflict);
+    EXPECT_FALSE(std::filesystem::exists(root_key));
+    std::filesystem::rename(kept, root_key);
+    ASSERT_TRUE(run(authority_.create({.name = "Test"}, true, {})));
+    EXPECT_EQ(authority_.issuing()->chain.back().der(), before.der());
+
+    ASSERT_TRUE(run(authority_.create({.name = "Test", .new_root = true}, true, {})));
+    EXPECT_NE(authority_.issuing()->chain.back().der(), before.der());
+    int former = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(directory_ / "authority"))
+        former += entry.path().filename().string().starts_with("former-root-") ? 1 : 0;
+    EXPECT_EQ(former, 1) << "the former root's key stays";
 }
 
 TEST_F(AuthorityTest, IssuesForClientAuthenticationWithinBounds) {
