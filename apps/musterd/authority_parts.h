@@ -4,7 +4,8 @@
 #include <filesystem>
 
 #include "endpoints/services.h"
-#include "hub/revocation.h"
+#include "hub_parts.h"
+#include "provisioning/assigner.h"
 
 namespace muster::musterd {
 
@@ -14,23 +15,28 @@ struct AuthorityParts {
         : authority(store, clock, random, std::move(keys), std::move(policy)),
           certificates(store, authority, clock),
           passwords(store, clock, random),
-          enrolment(store, groups, authority, clock),
-          group_crls(store, groups, clock) {
+          enrolment(store, groups, authority, clock) {
         // Devices are judged by the groups in memory, which know the issuing CAs, too.
         authority.on_change([&groups] { return groups.refresh(); });
-        // The own hub does not go on taking what was revoked.
-        certificates.on_revocation([&random](store::Tx& tx, const store::IssuedCertificateRecord& record) -> Result<> {
-            MUSTER_TRY(const auto registration, tx.registrations().find(record.registration_id));
-            if (!registration) return {};
-            return hub::drop_thumbprint(tx, registration->device_id, record.fingerprint, random);
-        });
+    }
+
+    // Hubs do not go on taking what was revoked.
+    void tell_hubs(HubParts& hubs, const Clock& clock, Random& random) {
+        using Afterwards = authority::Certificates::Afterwards;
+        certificates.on_revocation(
+            [&](store::Tx& tx, const store::IssuedCertificateRecord& record) -> Result<Afterwards> {
+                const auto list = hubs.linked.current();
+                MUSTER_TRY(auto wakes, provisioning::lock_out_revoked(tx, record, *list, clock.now(), random));
+                return [&hubs, wakes = std::move(wakes)] {
+                    for (const auto& queue : wakes) hubs.deliveries.wake(queue);
+                };
+            });
     }
 
     authority::Authority authority;
     authority::Certificates certificates;
     authority::Passwords passwords;
     provisioning::CertificateEnrolment enrolment;
-    provisioning::GroupCrls group_crls;
     endpoints::AuthorityServices services{authority, certificates, passwords, enrolment};
 };
 

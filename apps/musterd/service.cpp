@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/version.h"
+#include "crl_parts.h"
 #include "endpoints/amqp.h"
 #include "endpoints/https.h"
 #include "endpoints/monitoring.h"
@@ -84,9 +85,11 @@ struct Service::State {
     std::unique_ptr<provisioning::Groups> groups;
     std::unique_ptr<AuthorityParts> authority;
     std::unique_ptr<HubParts> hubs;
+    std::unique_ptr<CrlParts> crls;
     std::unique_ptr<provisioning::Registrations> registrations;
     std::unique_ptr<provisioning::Enrollments> enrollments;
     std::unique_ptr<provisioning::CaCertificates> ca_certificates;
+    std::unique_ptr<provisioning::TrustBundles> trust_bundles;
     std::unique_ptr<hub::Registry> registry;
     std::unique_ptr<endpoints::Services> services;
     std::unique_ptr<net::HttpServer> server;
@@ -115,6 +118,8 @@ Result<> Service::State::open_store() {
     MUSTER_CHECK(authority->authority.load());
     hubs = std::make_unique<HubParts>(*store, settings, data, clock, random, metrics);
     MUSTER_CHECK(hubs->linked.load());
+    authority->tell_hubs(*hubs, clock, random);
+    crls = std::make_unique<CrlParts>(*store, *groups, clock, random, hubs->thread.at(0).get_executor());
     return groups->load();
 }
 
@@ -127,6 +132,7 @@ void Service::State::make_services(const ServerIdentity& identity) {
     enrollments = std::make_unique<provisioning::Enrollments>(
         *store, *groups, clock, random, provisioning::ServiceFacts{settings.host_name, &hubs->linked});
     ca_certificates = std::make_unique<provisioning::CaCertificates>(*store, *groups, clock, random);
+    trust_bundles = std::make_unique<provisioning::TrustBundles>(*store, clock, random);
     registry = std::make_unique<hub::Registry>(*store, clock, random);
     operating = std::make_unique<OperatingParts>(*store, settings, data, clock, random);
     note_certificate(identity);
@@ -148,8 +154,9 @@ void Service::State::make_services(const ServerIdentity& identity) {
                             .started = clock.now(),
                             .ca_pem = identity.ca_pem,
                             .authority = &authority->services,
-                            .group_crls = &authority->group_crls,
-                            .linked_hubs = &hubs->linked});
+                            .group_crls = &crls->lists,
+                            .linked_hubs = &hubs->linked,
+                            .trust_bundles = trust_bundles.get()});
     make_servers();
 }
 
@@ -214,6 +221,9 @@ void Service::State::watch_rooms() {
     metrics.observe(Kind::gauge, "muster_store_queue", "Write transactions waiting", db(&Db::queued));
     metrics.observe(Kind::total, "muster_store_commit_seconds_total", "Time spent in commits",
                     [this] { return static_cast<double>(store->statistics().commit_nanoseconds) / 1e9; });
+    metrics.observe(Kind::gauge, "muster_store_memory_bytes",
+                    "Memory of the database, nearly all of it cached pages: at most 384 MB",
+                    [] { return static_cast<double>(store::SqliteDriver::memory_in_use()); });
 }
 
 Result<> Service::State::listen_for_monitoring() {
@@ -257,6 +267,7 @@ Result<std::unique_ptr<Service>> Service::start(Settings settings) {
     MUSTER_CHECK(state->write_endpoints());
     boost::asio::co_spawn(state->reactors.at(0), state->operating->housekeeping.run(), boost::asio::detached);
     state->reactors.start();
+    state->crls->refresh.start();
     state->hubs->start();
     log::info("musterd started", {{"version", version()},
                                   {"https", on_or_off(state->services->https)},

@@ -104,6 +104,7 @@ Task<Result<CertificatePage>> Certificates::list(CertificateFilter filter, std::
 
 Task<Result<json::object>> Certificates::revoke(std::string serial, pki::RevocationReason reason, store::Origin by) {
     serial = read_serial(serial);
+    Afterwards afterwards;
     MUSTER_CO_TRY(const auto record, co_await store_.transact([&](Tx& tx) -> Result<IssuedCertificateRecord> {
         MUSTER_TRY(auto found, tx.issued_certificates().find(serial));
         if (!found) return fail(no_such(serial));
@@ -115,9 +116,12 @@ Task<Result<json::object>> Certificates::revoke(std::string serial, pki::Revocat
         MUSTER_CHECK(tx.issued_certificates().revoke(serial, *found->revoked, found->reason));
         MUSTER_CHECK(tx.journal().change(by, *found->revoked, "certificate.revoked", found->registration_id,
                                          {{"serialNumber", serial}, {"reason", found->reason}}));
-        if (also_) MUSTER_CHECK(also_(tx, *found));
+        if (also_) {
+            MUSTER_TRY(afterwards, also_(tx, *found));
+        }
         return std::move(*found);
     }));
+    if (afterwards) afterwards();
     if (const auto ca = authority_.find(record.authority.substr(0, 16)); ca != nullptr) co_await renew(ca);
     co_return to_json(record, clock_.now());
 }

@@ -36,8 +36,10 @@ public:
     Certificates(store::Store& store, Authority& authority, const Clock& clock)
         : store_(store), authority_(authority), clock_(clock) {}
 
-    // What else ends with a certificate, in the transaction of its revocation. Before the first request.
-    using OnRevocation = std::function<Result<>(store::Tx&, const store::IssuedCertificateRecord&)>;
+    // What else ends with a certificate, in the transaction of its revocation; what that returns is done once it is
+    // durable. Before the first request.
+    using Afterwards = std::function<void()>;
+    using OnRevocation = std::function<Result<Afterwards>(store::Tx&, const store::IssuedCertificateRecord&)>;
     void on_revocation(OnRevocation also) { also_ = std::move(also); }
 
     // Errc::not_found when no such certificate was issued here. `serial` is hexadecimal, with or without colons.

@@ -1,5 +1,6 @@
 #include "links/hub_client.h"
 
+#include "base/random.h"
 #include "base/text.h"
 #include "links/hub_answers.h"
 #include "wire/sas.h"
@@ -152,6 +153,24 @@ Task<Result<bool>> RegistryClient::remove_device(const std::string& device_id,
     MUSTER_CO_TRY(const auto answer, co_await call("DELETE", device_path("devices", device_id), {}, etag));
     if (answer.status == 404) co_return false;
     if (!good(answer)) co_return refused(answer);
+    co_return true;
+}
+
+// A hub wants a credential for every device: it gets one that nobody knows.
+Task<Result<bool>> RegistryClient::lock_out(const std::string& device_id, const hub::DeviceCredential& revoked) {
+    MUSTER_CO_TRY(auto held, co_await find(device_id));
+    if (!held || !has_credential(*held, revoked)) co_return false;
+    SystemRandom random;
+    constexpr std::size_t key_bytes = 32;
+    const hub::DeviceCredential unknown{.thumbprint = {},
+                                        .primary_key = base64_encode(random.bytes(key_bytes)),
+                                        .secondary_key = base64_encode(random.bytes(key_bytes))};
+    const auto etag = string_or(*held, "etag", any_etag);
+    (*held)["authentication"] = authentication(unknown);
+    MUSTER_CO_TRY(const auto written,
+                  co_await call("PUT", device_path("devices", device_id), json::serialize(*held), etag));
+    if (written.status == 404) co_return false;
+    if (!good(written)) co_return refused(written);
     co_return true;
 }
 

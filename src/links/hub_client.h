@@ -19,6 +19,7 @@ public:
     Task<Result<std::optional<provisioning::TwinCopy>>> read_twin(const std::string& device_id) override;
     Task<Result<bool>> remove_device(const std::string& device_id,
                                      const std::optional<hub::DeviceCredential>& only_with) override;
+    Task<Result<bool>> lock_out(const std::string& device_id, const hub::DeviceCredential& revoked) override;
     Task<Result<std::chrono::microseconds>> probe() override;
 
 private:

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "hub/revocation.h"
 #include "provisioning/errors.h"
 #include "provisioning/identifiers.h"
 
@@ -151,7 +152,8 @@ Result<Wakes> Assigner::clean_up(const AssignmentOrder& order) {
     Wakes wakes;
     for (const auto& name : order.touched) {
         const auto* hub = hubs.find(name);
-        const bool in_use = same_hub(name, order.hub) || same_hub(name, order.from_hub);
+        const bool was_there = same_hub(name, order.from_hub) && order.device_id == order.from_device;
+        const bool in_use = same_hub(name, order.hub) || was_there;
         if (hub == nullptr || hub->own() || in_use) continue;
         MUSTER_TRY(auto more, request_removal({hub->name, order.device_id, order.credential}));
         wakes.insert(wakes.end(), more.begin(), more.end());
@@ -159,9 +161,30 @@ Result<Wakes> Assigner::clean_up(const AssignmentOrder& order) {
     return wakes;
 }
 
+Result<Wakes> Assigner::lock_out(std::string_view hub, const std::string& device_id,
+                                 const hub::DeviceCredential& revoked) {
+    const auto* at = hubs.find(hub);
+    if (at == nullptr || at->own()) {
+        MUSTER_CHECK(hub::drop_thumbprint(tx, device_id, revoked.thumbprint, random));
+        return Wakes{};
+    }
+    return request_removal({at->name, device_id, revoked, true});
+}
+
+Result<Wakes> lock_out_revoked(store::Tx& tx, const store::IssuedCertificateRecord& revoked, const HubList& hubs,
+                               TimePoint now, Random& random) {
+    MUSTER_TRY(const auto registration, tx.registrations().find(revoked.registration_id));
+    if (!registration || registration->device_id.empty()) return Wakes{};
+    Assigner assigner{tx, hubs, now, random};
+    return assigner.lock_out(registration->assigned_hub, registration->device_id,
+                             {.thumbprint = revoked.fingerprint, .primary_key = {}, .secondary_key = {}});
+}
+
 Result<Wakes> Assigner::request_removal(const RemovalOrder& removal) {
     auto queue = hub_queue(removal.hub);
-    MUSTER_CHECK(tx.outbox().put({.key = removal_key(removal.hub, removal.device_id),
+    const auto key = removal.credential_alone ? lock_out_key(removal.hub, removal.device_id)
+                                              : removal_key(removal.hub, removal.device_id);
+    MUSTER_CHECK(tx.outbox().put({.key = key,
                                   .id = random.guid(),
                                   .queue = queue,
                                   .body = removal.serialize(),

@@ -31,6 +31,8 @@ struct Assigner {
                          const std::optional<TwinCopy>& copy);
     // What replaced assignments may have left behind goes, where it is theirs.
     Result<Wakes> clean_up(const AssignmentOrder& order);
+    // The credential of that device was revoked: it lets nobody in at its hub, whichever that is.
+    Result<Wakes> lock_out(std::string_view hub, const std::string& device_id, const hub::DeviceCredential& revoked);
 
 private:
     Result<Wakes> enqueue(store::RegistrationRecord& record, const AssignmentOrder& order, std::string queue,
@@ -38,6 +40,11 @@ private:
     Result<Wakes> remove_old_identity(const AssignmentOrder& order);
     Result<Wakes> request_removal(const RemovalOrder& removal);
 };
+
+// What a revocation does besides, in its transaction: the hub that the device is at does not go on taking the
+// certificate. The caller wakes the queues that it returns once that is durable.
+Result<Wakes> lock_out_revoked(store::Tx& tx, const store::IssuedCertificateRecord& revoked, const HubList& hubs,
+                               TimePoint now, Random& random);
 
 // A registration that ends without an assignment. The device stays where it was.
 void end_as_failed(store::RegistrationRecord& record, const Error& error);

@@ -142,14 +142,15 @@ const LinkedHub* twin_source(const AssignmentOrder& order, const HubList& hubs) 
 }
 
 std::string RemovalOrder::serialize() const {
-    json::object out{{"hub", hub}, {"deviceId", device_id}};
+    json::object out{{"hub", hub}, {"deviceId", device_id}, {"credentialAlone", credential_alone}};
     if (only_with) out["credential"] = credential_json(*only_with);
     return json::serialize(out);
 }
 
 Result<RemovalOrder> RemovalOrder::parse(std::string_view text) {
     MUSTER_TRY(const auto in, parse_own(text));
-    return RemovalOrder{string_or(in, "hub"), string_or(in, "deviceId"), credential_of(in)};
+    return RemovalOrder{string_or(in, "hub"), string_or(in, "deviceId"), credential_of(in),
+                        flag_of(in, "credentialAlone")};
 }
 
 std::string assignment_key(std::string_view registration_id) {
@@ -158,6 +159,10 @@ std::string assignment_key(std::string_view registration_id) {
 
 std::string removal_key(std::string_view hub, std::string_view device_id) {
     return fmt::format("remove/{}/{}", to_lower(hub), device_id);
+}
+
+std::string lock_out_key(std::string_view hub, std::string_view device_id) {
+    return fmt::format("lock/{}/{}", to_lower(hub), device_id);
 }
 
 bool is_assignment_key(std::string_view key) {

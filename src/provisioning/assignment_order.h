@@ -80,12 +80,13 @@ AssignmentEffect effect_of(const AssignmentOrder& order);
 // The linked hub whose twin goes along, when there is one. `order.hub` is set.
 const LinkedHub* twin_source(const AssignmentOrder& order, const HubList& hubs);
 
-// An identity that is to go from a hub that is not our own.
+// An identity that is to go from a hub that is not our own, or a credential of it that was revoked.
 struct RemovalOrder {
     std::string hub;
     std::string device_id;
     // Only when the identity has this credential: then an assignment of ours made it. Nothing: in any case.
     std::optional<hub::DeviceCredential> only_with;
+    bool credential_alone = false;  // the identity stays, nobody gets in by `only_with`
 
     std::string serialize() const;
     static Result<RemovalOrder> parse(std::string_view text);
@@ -94,6 +95,7 @@ struct RemovalOrder {
 // Keys and queues of the outbox.
 std::string assignment_key(std::string_view registration_id);
 std::string removal_key(std::string_view hub, std::string_view device_id);
+std::string lock_out_key(std::string_view hub, std::string_view device_id);
 bool is_assignment_key(std::string_view key);
 std::string_view registration_of_key(std::string_view assignment_key);  // in lower case
 std::string hub_queue(std::string_view hub);

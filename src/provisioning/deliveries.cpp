@@ -31,7 +31,10 @@ constexpr std::size_t most_counted = 200'000;
 
 // The device at the hub that an entry is about: two entries about the same one are not done at once.
 std::string subject_of(const OutboxRecord& task) {
-    if (!is_assignment_key(task.key)) return task.key;
+    if (!is_assignment_key(task.key)) {
+        const auto removal = RemovalOrder::parse(task.body);
+        return removal ? removal_key(removal->hub, removal->device_id) : task.key;
+    }
     const auto order = AssignmentOrder::parse(task.body);
     return order && !order->hub.empty() ? removal_key(order->hub, order->device_id) : task.key;
 }

@@ -34,42 +34,51 @@ std::unexpected<Trouble> trouble(Error error) {
     return std::unexpected(Trouble{std::move(error), false});
 }
 
-// Whether that certificate was issued here to the device, and taken back.
-Result<bool> is_revoked(Tx& tx, std::string_view registration_id, std::string_view thumbprint) {
-    if (thumbprint.empty()) return false;
+// Whether one of these certificates was issued here to the device, and taken back.
+Result<bool> is_revoked(Tx& tx, std::string_view registration_id, const std::vector<std::string>& thumbprints) {
+    if (std::ranges::all_of(thumbprints, &std::string::empty)) return false;
     constexpr std::size_t at_once = 100;
     for (std::string after;;) {
         MUSTER_TRY(const auto page,
                    tx.issued_certificates().list({.registration_id = registration_id}, after, at_once));
-        const auto found = std::ranges::find(page, thumbprint, &store::IssuedCertificateRecord::fingerprint);
-        if (found != page.end()) return found->revoked.has_value();
+        for (const auto& issued : page)
+            if (issued.revoked && std::ranges::find(thumbprints, issued.fingerprint) != thumbprints.end()) return true;
         if (page.size() < at_once) return false;
         after = page.back().serial;
     }
 }
 
-// An enrollment or a certificate that was taken back while its device waited lets nobody in.
-Result<std::optional<Error>> objection_of(Tx& tx, const RegistrationRecord& record, const AssignmentOrder& order) {
-    MUSTER_TRY(const auto revoked, is_revoked(tx, record.id, order.credential.thumbprint));
-    if (revoked) return unauthorized("the certificate was revoked while the device waited");
+// An enrollment or a certificate that was taken back while its device waited lets nobody in: neither the certificate
+// that it is to get in by, nor the one that it asked for that with.
+Result<std::optional<Objection>> objection_of(Tx& tx, const RegistrationRecord& record, const AssignmentOrder& order) {
+    MUSTER_TRY(const auto revoked, is_revoked(tx, record.id, {order.credential.thumbprint, record.leaf_fingerprint}));
+    if (revoked) return Objection{unauthorized("the certificate was revoked while the device waited"), true};
     // An individual one blocks a group's device, too.
     MUSTER_TRY(auto enrollment, tx.enrollments().find(record.id));
     if (!enrollment && !record.group_id.empty()) {
         MUSTER_TRY(enrollment, tx.enrollment_groups().find(record.group_id));
     }
-    if (!enrollment) return unauthorized("the enrollment was deleted while the device waited");
+    if (!enrollment) return Objection{unauthorized("the enrollment was deleted while the device waited")};
     MUSTER_TRY(const auto rules, enrollment_rules(*enrollment));
     if (rules.enabled) return std::nullopt;
-    return unauthorized("the enrollment was disabled while the device waited");
+    return Objection{unauthorized("the enrollment was disabled while the device waited")};
 }
 
-// An attempt before may have made the identity there, and nobody is to be let in by it.
+// An attempt before may have made the identity there, and nobody is to be let in by it. Where the device was before, an
+// attempt may have given it the new credential, which stays unless it is that which was taken back.
 Result<Wakes> end_and_clean_up(Assigner& assigner, RegistrationRecord& record, AssignmentOrder order,
-                               const Error& error) {
-    end_as_failed(record, error);
-    if (!order.hub.empty() && !equals_ignore_case(order.hub, order.from_hub))
+                               const Objection& objection) {
+    end_as_failed(record, objection.error);
+    Wakes wakes;
+    const bool stays = equals_ignore_case(order.hub, order.from_hub) && order.device_id == order.from_device;
+    if (!order.hub.empty() && !stays) {
         order.touched.push_back(std::exchange(order.hub, {}));
-    return assigner.clean_up(order);
+    } else if (!order.hub.empty() && objection.of_credential) {
+        MUSTER_TRY(wakes, assigner.lock_out(order.hub, order.device_id, order.credential));
+    }
+    MUSTER_TRY(const auto more, assigner.clean_up(order));
+    wakes.insert(wakes.end(), more.begin(), more.end());
+    return wakes;
 }
 
 // Nothing when there is no objection at the time of the transaction, which may be much later than the first look.
@@ -119,8 +128,8 @@ Task<Outcome> DeliveryWork::assign(DeliveryQueue& queue, const OutboxRecord& tas
     co_return trouble(Error(Errc::io, "the device's twin changes all the time while it is copied"));
 }
 
-Task<Result<std::optional<Error>>> DeliveryWork::objection(const OutboxRecord& task, const AssignmentOrder& order) {
-    co_return co_await tools_.store.read([&](Tx& tx) -> Result<std::optional<Error>> {
+Task<Result<std::optional<Objection>>> DeliveryWork::objection(const OutboxRecord& task, const AssignmentOrder& order) {
+    co_return co_await tools_.store.read([&](Tx& tx) -> Result<std::optional<Objection>> {
         MUSTER_TRY(const auto record, tx.registrations().find(registration_of_key(task.key)));
         if (!record) return std::nullopt;
         return objection_of(tx, *record, order);
@@ -258,18 +267,22 @@ Task<Result<WebhookAnswer>> DeliveryWork::webhook_answer(const WebhookOrder& web
 
 Task<Outcome> DeliveryWork::remove(DeliveryQueue& queue, const OutboxRecord& task) {
     const auto order = RemovalOrder::parse(task.body);
+    const hub::DeviceCredential no_credential{};
     const auto list = tools_.hubs.current();
     const auto* hub = order ? list->find(order->hub) : nullptr;
     if (hub != nullptr && !hub->own()) {
         auto client = queue.take_client(tools_.outside, *hub);
         if (!client) co_return trouble(std::move(client).error());
-        auto removed = co_await (*client)->remove_device(order->device_id, order->only_with);
+        auto done = order->credential_alone
+                        ? co_await (*client)->lock_out(order->device_id, order->only_with.value_or(no_credential))
+                        : co_await (*client)->remove_device(order->device_id, order->only_with);
         queue.give_back(std::move(*client), *hub);
-        if (!removed) co_return std::unexpected(note_failure(queue.name(), *hub, std::move(removed).error()));
+        if (!done) co_return std::unexpected(note_failure(queue.name(), *hub, std::move(done).error()));
         note_success(*hub);
         queue.release();
-        log::info("identity removed from the hub before",
-                  {{"hub", hub->name}, {"deviceId", order->device_id}, {"was there", *removed ? "yes" : "no"}});
+        log::info(order->credential_alone ? "revoked credential taken from its device"
+                                          : "identity removed from the hub before",
+                  {{"hub", hub->name}, {"deviceId", order->device_id}, {"was there", *done ? "yes" : "no"}});
     }
     auto erased = co_await tools_.store.transact([&](Tx& tx) -> Result<> {
         MUSTER_TRY(const auto row, tx.outbox().find(task.key));
@@ -325,12 +338,12 @@ Task<Result<DeliveryWork::Settled>> DeliveryWork::settle(const OutboxRecord& tas
     });
 }
 
-Task<Outcome> DeliveryWork::settle_as_failed(const OutboxRecord& task, Error error) {
+Task<Outcome> DeliveryWork::settle_as_failed(const OutboxRecord& task, Objection objection) {
     const auto list = tools_.hubs.current();
     const auto order = AssignmentOrder::parse(task.body).value_or(AssignmentOrder{});
     auto settled = co_await settle(task, order, *list,
                                    [&](Assigner& assigner, RegistrationRecord& record, Settled& outcome) -> Result<> {
-                                       MUSTER_TRY(outcome.wakes, end_and_clean_up(assigner, record, order, error));
+                                       MUSTER_TRY(outcome.wakes, end_and_clean_up(assigner, record, order, objection));
                                        return {};
                                    });
     if (!settled) co_return trouble(std::move(settled).error());

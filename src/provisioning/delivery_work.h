@@ -1,5 +1,5 @@
 // What is done for one entry of the outbox: a device brought to a hub, a twin fetched, a webhook asked, an identity
-// removed; and the second transaction that settles it.
+// removed or a credential taken from it; and the second transaction that settles it.
 #pragma once
 
 #include <functional>
@@ -18,6 +18,14 @@ struct Trouble {
     bool of_queue = false;  // its peer takes no calls at all
 };
 using Outcome = std::expected<void, Trouble>;
+
+// Why a registration ends without an assignment.
+struct Objection {
+    Objection(Error why, bool credential = false) : error(std::move(why)), of_credential(credential) {}
+
+    Error error;
+    bool of_credential;  // what the device was to get in by was revoked
+};
 
 struct DeliveryTools {
     store::Store& store;
@@ -40,7 +48,7 @@ public:
     // The entry is settled, or stays as it is.
     Task<Outcome> deliver(DeliveryQueue& queue, const store::OutboxRecord& task);
     // The registration ends as failed, unless it was replaced meanwhile.
-    Task<Outcome> settle_as_failed(const store::OutboxRecord& task, Error error);
+    Task<Outcome> settle_as_failed(const store::OutboxRecord& task, Objection objection);
 
     void note_success(const LinkedHub& hub);
     // The trouble that a failed call to `hub` is for the queue of that name.
@@ -50,7 +58,7 @@ private:
     struct Settled;
 
     Task<Outcome> assign(DeliveryQueue& queue, const store::OutboxRecord& task);
-    Task<Result<std::optional<Error>>> objection(const store::OutboxRecord& task, const AssignmentOrder& order);
+    Task<Result<std::optional<Objection>>> objection(const store::OutboxRecord& task, const AssignmentOrder& order);
     Task<Outcome> fetch_twin(DeliveryQueue& queue, const store::OutboxRecord& task, AssignmentOrder order,
                              const LinkedHub& from);
     Task<Outcome> move_to(DeliveryQueue& queue, const store::OutboxRecord& task, const AssignmentOrder& order,

@@ -46,6 +46,9 @@ public:
     // False when it was not there, or has another credential than `only_with`.
     virtual Task<Result<bool>> remove_device(const std::string& device_id,
                                              const std::optional<hub::DeviceCredential>& only_with) = 0;
+    // Takes a credential away that was revoked: the identity stays, with its twin and its status, and nobody gets in by
+    // it until a registration brings another. False when it was not there, or has another credential.
+    virtual Task<Result<bool>> lock_out(const std::string& device_id, const hub::DeviceCredential& revoked) = 0;
     // That it answers and takes our credentials; how long that took.
     virtual Task<Result<std::chrono::microseconds>> probe() = 0;
 };

@@ -93,6 +93,16 @@ private:
                 return true;
             });
         }
+        Task<Result<bool>> lock_out(const std::string& id, const hub::DeviceCredential& revoked) override {
+            co_return all_.with(name_, [&](Hub& hub) -> Result<bool> {
+                MUSTER_CHECK(check(hub));
+                const auto found = hub.devices.find(id);
+                if (found == hub.devices.end() || found->second.credential.thumbprint != revoked.thumbprint)
+                    return false;
+                found->second.credential = {.thumbprint = {}, .primary_key = "unknown", .secondary_key = "unknown"};
+                return true;
+            });
+        }
         Task<Result<std::chrono::microseconds>> probe() override {
             co_return all_.with(name_, [&](Hub& hub) -> Result<std::chrono::microseconds> {
                 MUSTER_CHECK(check(hub));

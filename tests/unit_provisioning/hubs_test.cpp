@@ -179,6 +179,57 @@ TEST_F(HubsTest, ACertificateRevokedWhileTheHubIsAskedLeavesNoIdentity) {
     EXPECT_TRUE(comes_true([&] { return !outside_.has("b.example", "dev1") && left_in_outbox() == 0; }));
 }
 
+// What a revocation does at the hub, as the service's authority has it done.
+TEST_F(HubsTest, ARevokedCertificateOpensItsHubNoMore) {
+    link("b.example");
+    record_as_issued();
+    ASSERT_TRUE(group(at("b.example", object(R"({"initialTwin":{"tags":{"site":"here"}}})"))));
+    ASSERT_EQ(text_at(registered(), "/assignedHub"), "b.example");
+    const auto thumbprint = chain("dev1").front().sha256_thumbprint();
+    ASSERT_EQ(outside_.device("b.example", "dev1").credential.thumbprint, thumbprint);
+    outside_.with("b.example", [](auto& hub) { hub.down = down; });
+    const auto wakes = store_->transact_now([&](store::Tx& tx) -> Result<> {
+        MUSTER_CHECK(tx.issued_certificates().revoke("5E", clock_.now(), "keyCompromise"));
+        MUSTER_TRY(const auto revoked, tx.issued_certificates().find("5E"));
+        MUSTER_TRY(const auto queues, lock_out_revoked(tx, *revoked, *linked_.current(), clock_.now(), random_));
+        EXPECT_EQ(queues, Wakes{hub_queue("b.example")});
+        return {};
+    });
+    ASSERT_TRUE(wakes) << why(wakes);
+    deliveries_->wake(hub_queue("b.example"));
+    outside_.with("b.example", [](auto& hub) { hub.down.reset(); });
+    clock_.advance(std::chrono::seconds(60));
+    EXPECT_TRUE(comes_true([&] { return left_in_outbox() == 0; }));
+    EXPECT_EQ(outside_.device("b.example", "dev1").credential.thumbprint, "");
+    EXPECT_EQ(outside_.device("b.example", "dev1").twin.tags, R"({"site":"here"})") << "the device stays";
+}
+
+// It was at that hub before, which was given the new certificate already.
+TEST_F(HubsTest, ACertificateRevokedWhileTheSameHubIsAskedDoesNotStayThere) {
+    link("b.example");
+    ASSERT_TRUE(group(at("b.example")));
+    ASSERT_EQ(text_at(registered(), "/assignedHub"), "b.example");
+    leaves_.insert_or_assign("dev1", pki_.leaf(&root_, "dev1"));
+    record_as_issued();
+    outside_.with("b.example", [&](auto& hub) { hub.answers = [this] { return revoke(); }; });
+    EXPECT_EQ(text_at(registered(), "/errorMessage"), "the certificate was revoked while the device waited");
+    EXPECT_TRUE(comes_true([&] { return left_in_outbox() == 0; }));
+    EXPECT_TRUE(outside_.has("b.example", "dev1"));
+    EXPECT_EQ(outside_.device("b.example", "dev1").credential.thumbprint, "");
+}
+
+TEST_F(HubsTest, AnotherDeviceIdAtTheSameHubIsTakenBackWithItsRegistration) {
+    link("b.example");
+    ASSERT_TRUE(put_individual("dev1", chain("dev1").front(), at("b.example")));
+    ASSERT_EQ(text_at(registered(), "/assignedHub"), "b.example");
+    record_as_issued();
+    ASSERT_TRUE(put_individual("dev1", chain("dev1").front(), at("b.example", object(R"({"deviceId":"renamed"})"))));
+    outside_.with("b.example", [&](auto& hub) { hub.answers = [this] { return revoke(); }; });
+    EXPECT_EQ(text_at(registered(), "/status"), "failed");
+    EXPECT_TRUE(comes_true([&] { return !outside_.has("b.example", "renamed") && left_in_outbox() == 0; }));
+    EXPECT_TRUE(outside_.has("b.example", "dev1"));
+}
+
 TEST_F(HubsTest, AnAssignmentThatFailsLeavesNoIdentityAtItsHub) {
     link("b.example");
     // It is made there, only the answer gets lost.
