@@ -119,6 +119,8 @@ void read_throttle(const ConfigSection& root, Settings& settings) {
     auto& throttle = settings.throttle;
     read_limit(*section, "registrations", throttle.registrations);
     read_limit(*section, "group_registrations", throttle.group_registrations);
+    if (const auto groups = section->table("groups"))
+        for (const auto& name : groups->names()) read_limit(*groups, name, throttle.groups[to_lower(name)]);
     read_limit(*section, "address_registrations", throttle.address_registrations);
     read_limit(*section, "operations", throttle.operations);
     read_limit(*section, "under_way", throttle.under_way);

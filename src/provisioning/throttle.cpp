@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "base/text.h"
+
 namespace muster::provisioning {
 namespace {
 
@@ -152,16 +154,23 @@ std::optional<Refusal> Throttle::admit_registration(std::string_view address, Mo
     return std::nullopt;
 }
 
+std::uint32_t Throttle::limit_of_group(std::string_view key) const {
+    const auto own = settings_.groups.find(key);
+    return own == settings_.groups.end() ? settings_.group_registrations : own->second;
+}
+
 std::optional<Refusal> Throttle::admit_group(const std::string& group_id, Monotonic::time_point now) {
-    if (settings_.group_registrations == 0) return std::nullopt;
+    if (settings_.group_registrations == 0 && settings_.groups.empty()) return std::nullopt;
+    auto key = to_lower(group_id);
+    const auto limit = limit_of_group(key);
+    if (limit == 0) return std::nullopt;
     const std::lock_guard lock(mutex_);
     // Groups come and go; a full bucket is as good as none.
     if (groups_.size() > most_groups)
         std::erase_if(groups_, [&](const auto& entry) {
-            return missing_now(entry.second, settings_.group_registrations, now) == 0;
+            return missing_now(entry.second, limit_of_group(entry.first), now) == 0;
         });
-    if (const auto wait = take(groups_[group_id], settings_.group_registrations, now))
-        return Refusal{Limit::group, *wait};
+    if (const auto wait = take(groups_[std::move(key)], limit, now)) return Refusal{Limit::group, *wait};
     return std::nullopt;
 }
 

@@ -15,6 +15,8 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -34,7 +36,8 @@ inline constexpr std::chrono::seconds longest_retry{300};
 struct ThrottleSettings {
     // A minute; 0 is off.
     std::uint32_t registrations = 0;
-    std::uint32_t group_registrations = 0;    // of each enrollment group
+    std::uint32_t group_registrations = 0;                     // of each enrollment group
+    std::map<std::string, std::uint32_t, std::less<>> groups;  // of those with a limit of their own, in lower case
     std::uint32_t address_registrations = 0;  // of each source address; an IPv6 network of 64 bits counts as one
     std::uint32_t operations = 0;             // calls of the service APIs
     // Overload; 0 is off.
@@ -107,6 +110,7 @@ private:
 
     std::optional<std::chrono::seconds> take(TokenBucket& bucket, double per_minute, Monotonic::time_point now);
     std::chrono::seconds place_in_queue(Monotonic::time_point& queue_end, double per_second, Monotonic::time_point now);
+    std::uint32_t limit_of_group(std::string_view key) const;
     std::optional<std::chrono::seconds> take_of_address(std::string_view address, Monotonic::time_point now);
     TokenBucket& bucket_of(std::uint64_t key, Monotonic::time_point now);
     std::uint64_t key_of(std::string_view address) const;

@@ -57,6 +57,24 @@ TEST_F(ThrottleTest, TheKthThatIsRefusedWaitsForItsPlace) {
     }
 }
 
+TEST_F(ThrottleTest, AGroupMayHaveALimitOfItsOwn) {
+    Throttle throttle({.group_registrations = 600, .groups = {{"small", 60}, {"trusted", 0}}}, random_);
+    const auto taken_by = [&](const std::string& group) {
+        std::size_t n = 0;
+        for (int i = 0; i < 1'000; ++i) n += throttle.admit_group(group, now_) ? 0 : 1;
+        return n;
+    };
+    EXPECT_EQ(taken_by("usual"), 100u);
+    EXPECT_EQ(taken_by("Small"), 10u);
+    EXPECT_EQ(taken_by("small"), 0u) << "ids are compared without case";
+    EXPECT_EQ(taken_by("Trusted"), 1'000u);
+
+    Throttle alone({.groups = {{"small", 60}}}, random_);
+    EXPECT_FALSE(alone.admit_group("usual", now_));
+    for (int i = 0; i < 10; ++i) EXPECT_FALSE(alone.admit_group("small", now_));
+    EXPECT_TRUE(alone.admit_group("small", now_));
+}
+
 TEST_F(ThrottleTest, AQueueThatNobodyComesBackFromIsForgotten) {
     Throttle throttle({.registrations = 600}, random_);
     taken(throttle, 2'000, now_);

@@ -1,0 +1,188 @@
+// AMQP sessions of peers that are slow, silent or without end: each costs a bounded time.
+//
+// The bounds are those of the service, a thousand times shorter; the peer is a script, and its stream waits as a real
+// one does.
+#include <gmock/gmock.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <deque>
+#include <thread>
+
+#include "access/policy_book.h"
+#include "endpoints/amqp.h"
+#include "hub/registry.h"
+#include "support/service_fixture.h"
+
+namespace muster::endpoints {
+namespace {
+
+namespace asio = boost::asio;
+namespace amqp = wire::amqp;
+
+using net::Monotonic;
+using std::chrono::milliseconds;
+using ::testing::HasSubstr;
+
+// What the peer sends, a piece at a time, each after its pause; then it is silent. Without `reads`, it takes nothing.
+struct Script {
+    std::deque<std::pair<milliseconds, std::string>> pieces;
+    bool again = false;  // the last piece, without end
+    bool reads = true;
+};
+
+class ScriptedStream final : public net::ByteStream {
+public:
+    explicit ScriptedStream(Script script) : script_(std::move(script)) {}
+
+    using net::ByteStream::read_some;
+    Task<net::StreamRead> read_some(Monotonic::time_point deadline, Monotonic::time_point wake) override {
+        const auto until = std::min(deadline, wake);
+        const auto comes =
+            script_.pieces.empty() ? Monotonic::time_point::max() : Monotonic::now() + script_.pieces.front().first;
+        co_await sleep(std::min(until, comes));
+        if (comes <= until) {
+            piece_ = script_.pieces.front().second;
+            if (script_.pieces.size() > 1 || !script_.again) script_.pieces.pop_front();
+            co_return net::StreamRead{.bytes = piece_, .end = net::StreamEnd::none};
+        }
+        co_return net::StreamRead{.bytes = {},
+                                  .end = wake < deadline ? net::StreamEnd::woken : net::StreamEnd::timed_out};
+    }
+    Task<bool> write_all(std::string_view bytes) override {
+        written += bytes;
+        co_return script_.reads;  // the server's limit for writes is the real stream's
+    }
+    Task<> close() override {
+        closed = true;
+        co_return;
+    }
+
+    std::string written;
+    bool closed = false;
+
+private:
+    static Task<> sleep(Monotonic::time_point until) {
+        asio::steady_timer timer(co_await asio::this_coro::executor, until);
+        co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+    }
+    Script script_;
+    std::string piece_;
+};
+
+class AmqpBounds : public test::ServiceFixture {
+protected:
+    static AmqpLimits limits() {
+        AmqpLimits all;
+        all.opening = milliseconds(60);
+        all.frame = milliseconds(80);
+        all.idle = milliseconds(150);
+        all.session = milliseconds(400);
+        return all;
+    }
+    // The session to its end: what it wrote.
+    ScriptedStream serve(Script script) {
+        provisioning::Throttle idle({}, random_);
+        return serve(std::move(script), idle);
+    }
+    ScriptedStream serve(Script script, provisioning::Throttle& throttle) {
+        const auto services = services_with(throttle);
+        const auto bounds = limits();
+        ScriptedStream stream(std::move(script));
+        const net::Peer peer{
+            .address = "192.0.2.1:4711", .credentials = {}, .chain = {}, .server_name = {}, .tls = true};
+        const auto handler = amqp_handler(services, nullptr, bounds);
+        const auto session = [&]() -> Task<> { co_await handler(stream, peer); };
+        net::run_blocking(session());
+        EXPECT_TRUE(stream.closed);
+        return stream;
+    }
+    // Header and OPEN of a client.
+    static std::string opening() {
+        const amqp::Settings settings;
+        auto client = amqp::Connection::client(settings, "localhost");
+        return client.take_output();
+    }
+    static std::string empty_frame() { return std::string("\0\0\0\x08\x02\0\0\0", 8); }
+
+    Services services_with(provisioning::Throttle& throttle) {
+        return {.registrations = registrations_,
+                .enrollments = enrollments_,
+                .ca_certificates = certificates_,
+                .registry = registry_,
+                .events = events_,
+                .refusals = refusals_,
+                .throttle = throttle,
+                .policies = policies_,
+                .clock = clock_,
+                .random = random_,
+                .metrics = metrics_,
+                .host_name = "hub.example",
+                .names = {"hub.example"},
+                .scope = "0ne1",
+                .https = {},
+                .started = clock_.now(),
+                .ca_pem = {}};
+    }
+
+    metrics::Metrics metrics_;
+    provisioning::Groups groups_{*store_};
+    provisioning::Registrations registrations_{*store_, groups_,  clock_,
+                                               random_, metrics_, {"0ne1", "hub.example", Secret(Bytes(32, 1))}};
+    provisioning::Enrollments enrollments_{*store_, groups_, clock_, random_, {"hub.example", nullptr}};
+    provisioning::CaCertificates certificates_{*store_, groups_, clock_, random_};
+    hub::Registry registry_{*store_, clock_, random_};
+    provisioning::Events events_{*store_};
+    provisioning::Refusals refusals_{*store_, clock_};
+    access::PolicyBook policies_{access::Policies::generate(random_),
+                                 [](const access::Policies&) -> Result<> { return {}; }};
+};
+
+TEST_F(AmqpBounds, WhoNeverSaysAnythingIsNotWaitedFor) {
+    EXPECT_THAT(serve({}).written, HasSubstr("AMQP"));
+}
+
+TEST_F(AmqpBounds, WhoOpensOneByteAtATimeIsNotWaitedFor) {
+    Script script;
+    for (const char c : opening()) script.pieces.emplace_back(milliseconds(5), std::string(1, c));
+    EXPECT_THAT(serve(std::move(script)).written, HasSubstr("no whole frame came in time"));
+}
+
+TEST_F(AmqpBounds, ASilentSessionEndsAndHearsWhy) {
+    const auto stream = serve({.pieces = {{milliseconds(1), opening()}}});
+    EXPECT_THAT(stream.written, HasSubstr("amqp:resource-limit-exceeded"));
+    EXPECT_THAT(stream.written, HasSubstr("no whole frame came in time"));
+}
+
+TEST_F(AmqpBounds, AFrameThatDoesNotEndEndsItsSession) {
+    // It keeps sending, and would never be idle.
+    Script script{.pieces = {{milliseconds(1), opening()}, {milliseconds(1), std::string("\0\0\x40\0\x02\0\0\0", 8)}}};
+    script.pieces.emplace_back(milliseconds(10), "x");
+    script.again = true;
+    EXPECT_THAT(serve(std::move(script)).written, HasSubstr("no whole frame came in time"));
+}
+
+TEST_F(AmqpBounds, ALivelySessionEndsTooInItsTime) {
+    Script script{.pieces = {{milliseconds(1), opening()}, {milliseconds(20), empty_frame()}}, .again = true};
+    EXPECT_THAT(serve(std::move(script)).written, HasSubstr("amqp:resource-limit-exceeded"));
+}
+
+TEST_F(AmqpBounds, WhoDoesNotReadIsLetGo) {
+    Script script{.pieces = {{milliseconds(1), opening()}, {milliseconds(20), empty_frame()}}, .again = true};
+    script.reads = false;
+    serve(std::move(script));
+}
+
+TEST_F(AmqpBounds, AnOverloadedServiceTakesNoSession) {
+    provisioning::Throttle busy({.under_way = 1}, random_);
+    const provisioning::Throttle::Flight one(busy);
+    const auto stream = serve({.pieces = {{milliseconds(1), opening()}}}, busy);
+    EXPECT_THAT(stream.written, HasSubstr("amqp:connection:forced"));
+    EXPECT_THAT(stream.written, HasSubstr("more to do than it can"));
+}
+
+}  // namespace
+}  // namespace muster::endpoints
