@@ -103,28 +103,28 @@ class Musterd:
 
     # --- as a device with a symmetric key
 
-    def register(self, device, key, payload=None):
-        body = {"registrationId": device}
+    def register(self, device, key, payload=None, more=None, version="2021-06-01"):
+        body = {"registrationId": device, **(more or {})}
         if payload is not None:
             body["payload"] = payload
-        return self.call("PUT", f"/{self.scope}/registrations/{device}/register?api-version=2021-06-01", body,
+        return self.call("PUT", f"/{self.scope}/registrations/{device}/register?api-version={version}", body,
                          {"Authorization": sas(f"{self.scope}/registrations/{device}", key, "registration")})
 
-    def poll(self, device, key, operation):
-        return self.call("GET", f"/{self.scope}/registrations/{device}/operations/{operation}?api-version=2021-06-01",
+    def poll(self, device, key, operation, version="2021-06-01"):
+        return self.call("GET", f"/{self.scope}/registrations/{device}/operations/{operation}?api-version={version}",
                          headers={"Authorization": sas(f"{self.scope}/registrations/{device}", key, "registration")})
 
-    def provision(self, device, key, payload=None, patience=60):
+    def provision(self, device, key, payload=None, patience=60, more=None, version="2021-06-01"):
         """Registers and polls like an SDK: the registration state that it ends with."""
-        accepted = self.register(device, key, payload)
+        accepted = self.register(device, key, payload, more, version)
         if accepted.status != 202:
             raise RuntimeError(f"register {device}: {accepted.status} {accepted.text}")
-        return self.follow(device, key, accepted.json["operationId"], patience)
+        return self.follow(device, key, accepted.json["operationId"], patience, version)
 
-    def follow(self, device, key, operation, patience=60):
+    def follow(self, device, key, operation, patience=60, version="2021-06-01"):
         end = time.monotonic() + patience
         while time.monotonic() < end:
-            answer = self.poll(device, key, operation)
+            answer = self.poll(device, key, operation, version)
             if answer.status == 200:
                 return answer.json["registrationState"]
             if answer.status != 202:
@@ -133,7 +133,7 @@ class Musterd:
         return {"status": "assigning without end"}
 
 
-def wait_for(condition, what, patience=30):
+def wait_for(condition, what, patience=90):
     end = time.monotonic() + patience
     while time.monotonic() < end:
         if condition():
@@ -175,3 +175,31 @@ class Webhook:
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.url = f"https://localhost:{self.server.server_address[1]}/allocate?code=secret"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+class FileServer:
+    """An HTTP server for one file; /moved leads to it, and everything else is not there."""
+
+    def __init__(self, path):
+        name = "/" + os.path.basename(path)
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                found = self.path == name
+                self.send_response(200 if found else 302 if self.path == "/moved" else 404)
+                self.send_header("Location", name)
+                self.end_headers()
+                if found:
+                    with open(path, "rb") as file:
+                        self.wfile.write(file.read())
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
