@@ -51,9 +51,10 @@ std::optional<std::string> lacks_verified_ca(const pki::CertificateChain& chain,
     };
     const auto whole = pki::validate_client_path(chain, find, options);
     if (whole.ok() && holds(whole.path, path.back())) return std::nullopt;
-    return fmt::format("the certificate '{}' of group '{}' is not verified, and the chain does not lead through it to a "
-                       "CA certificate that is{}{}",
-                       printable(path.back().subject()), anchor.group.id, whole.ok() ? "" : ": ", whole.explanation);
+    return fmt::format(
+        "the certificate '{}' of group '{}' is not verified, and the chain does not lead through it to a "
+        "CA certificate that is{}{}",
+        printable(path.back().subject()), anchor.group.id, whole.ok() ? "" : ": ", whole.explanation);
 }
 
 }  // namespace
@@ -108,6 +109,15 @@ Result<Verdict> look_up_issued(store::Tx& tx, Verdict verdict) {
         return verdict;
     }
     MUSTER_TRY(const auto group, tx.enrollment_groups().find(record->group_id));
+    const bool is_leaf = issued == verdict.fingerprint;
+    if (record->origin == authority::edge_ca_origin || !is_leaf) {
+        // Such a CA signs whatever name its device wants.
+        if (is_leaf && group && verdict.usable()) verdict.edge_ca = {record->registration_id, {group->id, group->etag}};
+        verdict.fault =
+            fmt::format("it {} the edge CA '{}' of '{}', which stands for no device and vouches for none",
+                        is_leaf ? "is" : "was issued by", printable(record->subject), record->registration_id);
+        return verdict;
+    }
     if (group)
         verdict.group = GroupMatch{{group->id, group->etag}, {}, {}};
     else
@@ -124,12 +134,3 @@ Result<> check_common_name(const pki::Certificate& leaf, std::string_view regist
 }
 
 }  // namespace muster::provisioning
-    const bool is_leaf = issued == verdict.fingerprint;
-    if (record->origin == authority::edge_ca_origin || !is_leaf) {
-        // Such a CA signs whatever name its device wants.
-        if (is_leaf && group && verdict.usable()) verdict.edge_ca = {record->registration_id, {group->id, group->etag}};
-        verdict.fault = fmt::format("it {} the edge CA '{}' of '{}', which stands for no device and vouches for none",
-                                    is_leaf ? "is" : "was issued by", printable(record->subject),
-                                    record->registration_id);
-        return verdict;
-    }
