@@ -88,6 +88,7 @@ void CrlRefresh::start() {
 
 void CrlRefresh::wake() {
     asio::post(executor_, [this] {
+        ++wakes_;
         for (auto* timer : waiting_) timer->cancel();
     });
 }
@@ -95,8 +96,11 @@ void CrlRefresh::wake() {
 Task<> CrlRefresh::lane() {
     asio::steady_timer timer(executor_);
     for (;;) {
+        const auto wakes = wakes_;
         if (co_await refresh_next()) continue;
-        timer.expires_after(co_await until_next());
+        const auto wait = co_await until_next();
+        if (wakes != wakes_) continue;  // it is about a list that was not looked at yet
+        timer.expires_after(wait);
         waiting_.insert(&timer);
         co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
         waiting_.erase(&timer);

@@ -58,6 +58,7 @@ private:
     // Of the executor's thread alone:
     std::set<store::CrlKey> busy_;
     std::set<boost::asio::steady_timer*> waiting_;
+    std::uint64_t wakes_ = 0;
 };
 
 }  // namespace muster::provisioning
