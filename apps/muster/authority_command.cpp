@@ -39,7 +39,7 @@ void print_status(const Context& context, const json::object& status) {
     facts.add("Root's key",
               text_at(status, "rootKeyIsHere") == "true" ? "in the service's data directory" : "not here");
     facts.add("Issues for", text_at(status, "certificateDays") + " days");
-    if (const auto open = text_at(status, "openRequests"); open != "0")
+    if (const auto open = text_at(status, "openRequests"); !open.empty() && open != "0")
         facts.add("Open requests", open + ": they wait for their certificates");
     facts.add("Revocations", string_or(status, "crlPath"));
     facts.add("Named as", string_or(status, "crlUrl"));

@@ -107,6 +107,62 @@ TEST(CrlCommand, SendsPemAsItIsAndDerInBase64) {
     EXPECT_EQ(service.requests().at(0).target, "/enrollmentGroups/plant/revocationLists?api-version=2021-10-01");
 }
 
+TEST(CrlCommand, NamesWhereTheListIsFetchedFrom) {
+    const TemporaryDirectory directory;
+    const auto ca = directory.write("ca.pem", "the CA");
+    const ScriptedService service([](const net::HttpRequest&) {
+        return json_answer(200, R"({"issuer":"CN=Root","entries":3,"ended":false,"url":"https://ca.test/x.crl"})");
+    });
+    const auto ran =
+        service.run({"crl", "set", "plant", "--url", "https://ca.test/x.crl", "--server-ca", ca, "--refresh", "10min"});
+    ASSERT_EQ(ran.code, 0) << ran.err;
+    EXPECT_THAT(ran.out, HasSubstr("https://ca.test/x.crl"));
+    EXPECT_EQ(service.requests().at(0).body, R"({"mustBeCurrent":false,"url":"https://ca.test/x.crl",)"
+                                             R"("caCertificate":"the CA","refreshSeconds":600})");
+    EXPECT_EQ(service.run({"crl", "set", "plant"}).code, 2);
+    EXPECT_EQ(service.run({"crl", "set", "plant", "--url", "http://x", "--path", ca}).code, 2);
+    EXPECT_EQ(service.run({"crl", "set", "plant", "--path", ca, "--refresh", "1h"}).code, 2);
+    EXPECT_THAT(service.run({"crl", "set", "plant", "--url", "http://x", "--refresh", "soon"}).err,
+                HasSubstr("'soon'"));
+}
+
+TEST(CrlCommand, AGroupShowsHowFetchingGoes) {
+    const ScriptedService service([](const net::HttpRequest& request) {
+        if (!request.target.contains("revocationLists"))
+            return json_answer(200, R"({"enrollmentGroupId":"plant","attestation":{"type":"x509","x509":{}}})");
+        return json_answer(200, R"({"value":[{"issuer":"CN=Root","entries":3,"ended":false,"url":"http://ca.test/x",)"
+                                R"("fetchedUtc":"2026-11-24T06:00:00Z","failures":2,"problem":"nobody is there"}]})");
+    });
+    const auto ran = service.run({"enrollment-group", "show", "plant"});
+    ASSERT_EQ(ran.code, 0) << ran.err;
+    EXPECT_THAT(ran.out, HasSubstr("'CN=Root', 3 entries; http://ca.test/x, fails since"));
+    EXPECT_THAT(ran.out, HasSubstr("(2 times): nobody is there"));
+    EXPECT_THAT(service.run({"enrollment-group", "show", "plant", "-o", "json"}).out, HasSubstr("revocationLists"));
+}
+
+TEST(TrustBundleCommand, SendsEachCertificateAndNoKey) {
+    const TemporaryDirectory directory;
+    const auto& all = TestCertificates::get();
+    const auto both = directory.write("both.pem", all.device_pem + all.ca_pem);
+    const ScriptedService service([](const net::HttpRequest& request) {
+        if (request.method == "GET") return json_answer(404, R"({"errorCode":404201,"message":"there is none"})");
+        return json_answer(200, R"({"id":"gateways","certificates":[{"metadata":{"subjectName":"CN=Gate"}}]})");
+    });
+    const auto ran = service.run({"trust-bundle", "create", "gateways", "--path", both, "--path", both});
+    ASSERT_EQ(ran.code, 0) << ran.err;
+    EXPECT_THAT(ran.out, HasSubstr("CN=Gate"));
+    const auto put = service.requests().at(1);
+    EXPECT_EQ(put.target, "/trustBundles/gateways?api-version=2021-11-01-preview");
+    const auto body = parse_json_object(put.body).value();
+    ASSERT_EQ(body.at("certificates").as_array().size(), 4U);
+    EXPECT_EQ(body.at("certificates").at(1).at("certificate"), json::value(all.ca_pem));
+    const auto key = directory.write("key.pem", all.ca_pem + all.device_key_pem);
+    EXPECT_THAT(service.run({"trust-bundle", "update", "gateways", "--path", key}).err, HasSubstr("private key"));
+    EXPECT_EQ(service.run({"trust-bundle", "update", "gateways", "--path", both}).code, 0);
+    EXPECT_EQ(service.requests().back().headers.get("If-Match"), "*");
+    EXPECT_EQ(service.run({"trust-bundle", "create", "gateways"}).code, 2);
+}
+
 TEST(CrlCommand, ShowsWhatHasEnded) {
     const ScriptedService service([](const net::HttpRequest&) {
         return json_answer(200, R"({"value":[{"issuer":"CN=Root","entries":3,"ended":true,"mustBeCurrent":false,)"
