@@ -44,7 +44,7 @@ struct Daemon {
         log::set_level(log::Level::error);
         require(keys.start().has_value());
         worker.start();
-        router = keyd::make_router(keys, {worker.at(0), worker.at(0)}, {});
+        router = keyd::make_router(keys, {worker.at(0)}, {});
         static const auto place = home;
         std::atexit([] {
             std::error_code ignored;

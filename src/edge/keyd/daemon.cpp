@@ -1,10 +1,7 @@
 #include "edge/keyd/daemon.h"
 
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/post.hpp>
-
-#include <thread>
-#include <vector>
+#include <cstdlib>
+#include <optional>
 
 #include "base/log.h"
 #include "edge/keyd/routes.h"
@@ -24,27 +21,6 @@ void reload(const Paths& paths, Keys& keys) {
     }
     keys.set_principals(std::move(settings->principals));
 }
-
-// One loop, several threads: a token takes its time for each key, and one that hangs holds up its own callers alone.
-class Users {
-public:
-    static constexpr unsigned threads = 4;
-    Users() {
-        for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { loop_.run(); });
-    }
-    ~Users() {
-        loop_.stop();
-        for (auto& thread : threads_) thread.join();
-    }
-    Users(const Users&) = delete;
-    Users& operator=(const Users&) = delete;
-    boost::asio::io_context& loop() { return loop_; }
-
-private:
-    boost::asio::io_context loop_;
-    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> open_{loop_.get_executor()};
-    std::vector<std::thread> threads_;
-};
 
 Keys make_keys(Settings& settings, Random& random, TokenKeys*& tokens) {
     std::unique_ptr<TokenKeys> in_tokens;
@@ -69,13 +45,13 @@ int run_daemon(const Paths& paths) {
     net::Reactors reactors(1);
     net::Reactors worker(1);
     worker.start();
-    std::optional<Users> users;
+    std::optional<TokenThreads> token_threads;
     if (tokens != nullptr) {
-        users.emplace();
-        boost::asio::post(users->loop(), [tokens] { tokens->report(); });
+        token_threads.emplace(settings->token_patience);
+        token_threads->start([tokens] { tokens->report(); });
     }
-    const Loops loops{worker.at(0), users ? users->loop() : worker.at(0)};
-    const auto router = make_router(keys, loops, settings->limits);
+    const Places places{worker.at(0), token_threads ? &*token_threads : nullptr};
+    const auto router = make_router(keys, places, settings->limits);
     DaemonParts parts;
     parts.service = Service::keyd;
     parts.handler = [&router](const net::HttpRequest& request, const net::Peer& peer) {
@@ -84,7 +60,11 @@ int run_daemon(const Paths& paths) {
     parts.reload = [&] { reload(paths, keys); };
     const int code = serve_daemon(paths, reactors, std::move(parts));
     reactors.stop();
-    users.reset();
+    if (token_threads && !token_threads->idle()) {
+        log::warn("the token's library does not come back; keyd ends without it");
+        log::flush();
+        std::_Exit(code);
+    }
     worker.stop();
     return code;
 }

@@ -24,6 +24,10 @@ public:
     KeyStore(KeyFiles files, std::unique_ptr<TokenKeys> tokens, Random& random);
 
     const KeyFiles& files() const { return files_; }
+    // Whether a token is asked for a key of this id: it names one there, or the base slot may have it.
+    bool asks_token(const std::string& id) const {
+        return in_token_by_name(id) || (base_slot() && !files_.is_preloaded(id));
+    }
 
     // Null when there is no such key.
     Result<std::unique_ptr<KeyPair>> find_pair(const std::string& id) const;

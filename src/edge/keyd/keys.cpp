@@ -96,6 +96,11 @@ Result<KeyRef> Keys::open(std::string_view handle, std::optional<KeyRef::Kind> k
     return key;
 }
 
+Result<std::string> Keys::id_of(std::string_view handle) const {
+    MUSTER_TRY(auto key, open(handle));
+    return std::move(key.id);
+}
+
 Result<std::string> Keys::create_key(uid_t uid, const std::string& id, std::optional<Secret> import,
                                      std::string_view usage) {
     MUSTER_CHECK(authorize(uid, id));

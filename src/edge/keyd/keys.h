@@ -23,6 +23,11 @@ public:
     Result<> start();
     void set_principals(Principals principals);
 
+    // Whether a token is asked for a key of this id. Any thread, at once.
+    bool asks_token(const std::string& id) const { return store_.asks_token(id); }
+    // The id of the key that a handle stands for, or is derived from.
+    Result<std::string> id_of(std::string_view handle) const;
+
     Result<std::string> create_key(uid_t uid, const std::string& id, std::optional<Secret> import,
                                    std::string_view usage);
     Result<std::string> load_key(uid_t uid, const std::string& id) const;

@@ -6,7 +6,8 @@
 namespace muster::edge::keyd {
 namespace {
 
-using Kind = Member::Kind;
+constexpr auto an_object = Member::Kind::object;
+constexpr auto a_string = Member::Kind::string;
 constexpr std::string_view first_version = "2020-09-01";
 constexpr std::string_view second_version = "2021-05-01";  // delete and move
 
@@ -125,26 +126,33 @@ Result<Reply> decrypt(Keys& keys, const Call& call) {
     return bytes_reply("plaintext", plaintext.bytes());
 }
 
+using Kind = TokenThreads::Kind;
+
 struct Entry {
     std::string_view method;
     std::string_view pattern;
     std::string_view since;
     std::vector<Member> body;
     Operation operation;
-    bool changes = false;  // makes, moves or removes a key
+    Kind kind = Kind::use;
 };
 
 std::vector<Entry> entries() {
     const Member key_id{"keyId"}, handle{"keyHandle"}, algorithm{"algorithm"};
-    const Member parameters{"parameters", Kind::object};
+    const Member parameters{"parameters", an_object};
     return {
-        {"POST", "/key", first_version, {key_id, {"keyBytes", Kind::string, false}, {"usage"}}, create_key, true},
+        {"POST", "/key", first_version, {key_id, {"keyBytes", a_string, false}, {"usage"}}, create_key, Kind::change},
         {"GET", "/key/{}", first_version, {}, load_key},
-        {"DELETE", "/key", second_version, {handle}, delete_key, true},
-        {"POST", "/keypair", first_version, {key_id, {"preferredAlgorithms", Kind::string, false}}, create_pair, true},
+        {"DELETE", "/key", second_version, {handle}, delete_key, Kind::change},
+        {"POST",
+         "/keypair",
+         first_version,
+         {key_id, {"preferredAlgorithms", a_string, false}},
+         create_pair,
+         Kind::change},
         {"GET", "/keypair/{}", first_version, {}, load_pair},
-        {"POST", "/keypair/{}", second_version, {{"from"}}, move_pair, true},
-        {"DELETE", "/keypair", second_version, {handle}, delete_pair, true},
+        {"POST", "/keypair/{}", second_version, {{"from"}}, move_pair, Kind::change},
+        {"DELETE", "/keypair", second_version, {handle}, delete_pair, Kind::change},
         {"POST", "/parameters/{}", first_version, {handle}, parameter},
         {"POST", "/derivedkey", first_version, {{"baseKeyHandle"}, {"derivationData"}}, derive},
         {"POST", "/derivedkey/export", first_version, {handle}, export_derived},
@@ -152,21 +160,44 @@ std::vector<Entry> entries() {
         {"POST",
          "/encrypt",
          first_version,
-         {handle, algorithm, {"parameters", Kind::object, false}, {"plaintext"}},
+         {handle, algorithm, {"parameters", an_object, false}, {"plaintext"}},
          encrypt},
         {"POST", "/decrypt", first_version, {handle, algorithm, parameters, {"ciphertext"}}, decrypt},
     };
 }
 
+// The ids of the keys that a call is about; none when it does not say, and is refused for that.
+std::vector<std::string> ids_of(const Keys& keys, const Call& call) {
+    if (const auto handle = call.text("keyHandle"); !handle.empty()) {
+        auto id = keys.id_of(handle);
+        return id ? std::vector{std::move(*id)} : std::vector<std::string>();
+    }
+    auto ids = call.ids;
+    for (const auto* name : {"keyId", "from"})
+        if (auto id = call.text(name); !id.empty()) ids.push_back(std::move(id));
+    return ids;
+}
+
+// The first of them for which a token is asked; nothing when there is none.
+std::optional<std::string> key_in_token(const Keys& keys, const Call& call) {
+    for (auto& id : ids_of(keys, call))
+        if (keys.asks_token(id)) return std::move(id);
+    return std::nullopt;
+}
+
 }  // namespace
 
-std::unique_ptr<Router> make_router(Keys& keys, Loops loops, Admission::Limits limits) {
+std::unique_ptr<Router> make_router(Keys& keys, Places places, Admission::Limits limits) {
     std::vector<Route> routes;
     for (auto& entry : entries()) {
-        auto& loop = entry.changes ? loops.changes : loops.uses;
-        auto handler = [&keys, &loop, operation = entry.operation](Call call) -> Task<Result<Reply>> {
-            co_return co_await run_on(loop,
-                                      [&keys, operation, call = std::move(call)] { return operation(keys, call); });
+        auto handler = [&keys, places, operation = entry.operation,
+                        kind = entry.kind](Call call) -> Task<Result<Reply>> {
+            auto key = places.tokens != nullptr ? key_in_token(keys, call) : std::nullopt;
+            // It may be gone before a token that hangs comes back.
+            call.request = nullptr;
+            auto work = [&keys, operation, call = std::move(call)] { return operation(keys, call); };
+            if (!key) co_return co_await run_on(places.files, std::move(work));
+            co_return co_await places.tokens->run(std::move(*key), kind, std::move(work));
         };
         routes.push_back({entry.method, entry.pattern, entry.since, std::move(entry.body), std::move(handler)});
     }

@@ -6,18 +6,19 @@
 #include <memory>
 
 #include "edge/keyd/keys.h"
+#include "edge/keyd/token_threads.h"
 #include "edge/service/router.h"
 
 namespace muster::edge::keyd {
 
-// Where the operations run, since all of them block: what makes, moves or removes keys on `changes`, which has one
-// thread; everything else on `uses`, which may have several. May be the same.
-struct Loops {
-    boost::asio::io_context& changes;
-    boost::asio::io_context& uses;
+// Where the operations run, since all of them block: those of keys in files on `files`, which has one thread; those for
+// which a token is asked on its threads, which are null where there is none.
+struct Places {
+    boost::asio::io_context& files;
+    TokenThreads* tokens = nullptr;
 };
 
-// `keys` and the loops outlive the router.
-std::unique_ptr<Router> make_router(Keys& keys, Loops loops, Admission::Limits limits);
+// `keys` and the places outlive the router.
+std::unique_ptr<Router> make_router(Keys& keys, Places places, Admission::Limits limits);
 
 }  // namespace muster::edge::keyd

@@ -11,10 +11,15 @@ Result<> read_library(const json::object& object, const Paths& paths, Settings& 
     settings.home = paths.state_directory(Service::keyd);
     MUSTER_TRY(const auto* keys, optional_object(object, "aziot_keys"));
     if (keys == nullptr) return {};
-    warn_unknown(*keys, {"homedir_path", "pkcs11_lib_path", "pkcs11_base_slot"}, "keyd settings, [aziot_keys]");
+    warn_unknown(*keys, {"homedir_path", "pkcs11_lib_path", "pkcs11_base_slot", "pkcs11_timeout_sec"},
+                 "keyd settings, [aziot_keys]");
     settings.home = device_path(paths, string_or(*keys, "homedir_path"), settings.home);
     // The library is the system's, also for a device that lives below a root of its own.
     settings.tokens.library = string_or(*keys, "pkcs11_lib_path");
+    MUSTER_TRY(const auto seconds, optional_integer(*keys, "pkcs11_timeout_sec"));
+    if (seconds && (*seconds < 1 || *seconds > 600))
+        return fail(Errc::invalid_argument, "aziot_keys.pkcs11_timeout_sec is {}; 1 to 600", *seconds);
+    if (seconds) settings.token_patience = std::chrono::seconds(*seconds);
     MUSTER_TRY(const auto base, optional_string(*keys, "pkcs11_base_slot"));
     if (!base) return {};
     auto uri = pkcs11::Uri::parse(*base);

@@ -83,7 +83,7 @@ std::string TokenKeys::place_of(const std::string& id) const {
     return settings_.base ? settings_.base->text() : std::string();
 }
 
-Result<std::shared_ptr<pkcs11::Token>> TokenKeys::token_of(const std::string& name, const pkcs11::Uri& uri) {
+Result<std::shared_ptr<pkcs11::Token>> TokenKeys::token_of(const pkcs11::Uri& uri) {
     const std::lock_guard lock(loading_);
     if (!module_) {
         if (settings_.library.empty())
@@ -93,21 +93,20 @@ Result<std::shared_ptr<pkcs11::Token>> TokenKeys::token_of(const std::string& na
         MUSTER_TRY(auto loaded, pkcs11::Module::load(settings_.library));
         module_ = std::move(loaded);
     }
-    auto& token = tokens_[name];
-    if (!token) {
-        token = std::make_shared<pkcs11::Token>(*module_, settings_.base ? uri.completed_by(*settings_.base) : uri);
-    }
-    return token;
+    const auto where = (settings_.base ? uri.completed_by(*settings_.base) : uri).of_token();
+    for (const auto& token : tokens_)
+        if (token->where().same_token(where)) return token;
+    return tokens_.emplace_back(std::make_shared<pkcs11::Token>(*module_, where));
 }
 
 Result<std::shared_ptr<pkcs11::Token>> TokenKeys::base_token() {
-    return token_of(std::string(base_slot), *settings_.base);
+    return token_of(*settings_.base);
 }
 
 Result<TokenKeys::Place> TokenKeys::place(const std::string& id) {
     const auto at = settings_.preloaded.find(id);
     if (at != settings_.preloaded.end()) {
-        MUSTER_TRY(auto token, about(token_of(id, at->second), id, place_of(id)));
+        MUSTER_TRY(auto token, about(token_of(at->second), id, place_of(id)));
         return Place{std::move(token), pkcs11::KeyName::of(at->second), at->second.text()};
     }
     MUSTER_TRY(auto token, about(base_token(), id, place_of(id)));
@@ -253,7 +252,7 @@ void TokenKeys::report() {
     if (settings_.base) all[std::string(base_slot)] = &*settings_.base;
     for (const auto& [id, uri] : settings_.preloaded) all[id] = &uri;
     for (const auto& [id, uri] : all) {
-        const auto token = token_of(id, *uri);
+        const auto token = token_of(*uri);
         const auto info = token ? (*token)->info() : fail(token.error());
         const auto what = id.empty() ? std::string("base slot") : id;
         if (info)

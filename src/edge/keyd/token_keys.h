@@ -10,6 +10,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/random.h"
 #include "edge/keyd/key.h"
@@ -61,7 +62,7 @@ private:
         std::string text;  // for messages
     };
     Result<Place> place(const std::string& id);
-    Result<std::shared_ptr<pkcs11::Token>> token_of(const std::string& name, const pkcs11::Uri& uri);
+    Result<std::shared_ptr<pkcs11::Token>> token_of(const pkcs11::Uri& uri);
     Result<std::shared_ptr<pkcs11::Token>> base_token();
     Result<> check_can_move(pkcs11::Token& token, const std::string& id);
     Result<> finish_move(const std::string& wanted);
@@ -72,7 +73,8 @@ private:
     std::filesystem::path journal_;
     std::mutex loading_;  // guards the library and the tokens
     std::shared_ptr<pkcs11::Module> module_;
-    std::map<std::string, std::shared_ptr<pkcs11::Token>> tokens_;
+    // One for each token, whichever keys are in it: some allow few sessions.
+    std::vector<std::shared_ptr<pkcs11::Token>> tokens_;
     std::mutex moving_;  // guards the journal of a move, and
     bool said_stuck_ = false;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <tuple>
 #include <vector>
 
 #include "base/file.h"
@@ -181,6 +182,24 @@ Uri Uri::completed_by(const Uri& base) const {
     whole.pin_value = base.pin_value;
     whole.pin_source = base.pin_source;
     return whole;
+}
+
+Uri Uri::of_token() const {
+    auto token_alone = *this;
+    token_alone.object.reset();
+    token_alone.id.reset();
+    token_alone.type.reset();
+    return token_alone;
+}
+
+bool Uri::same_token(const Uri& other) const {
+    const auto words = [](const Uri& of) {
+        return std::tie(of.token, of.manufacturer, of.serial, of.model, of.slot_id, of.slot_manufacturer,
+                        of.slot_description, of.library_manufacturer, of.library_description, of.library_version,
+                        of.module_path, of.pin_source);
+    };
+    if (words(*this) != words(other) || (pin_value == nullptr) != (other.pin_value == nullptr)) return false;
+    return pin_value == nullptr || equal_constant_time(pin_value->bytes(), other.pin_value->bytes());
 }
 
 std::string Uri::text() const {

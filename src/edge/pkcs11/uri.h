@@ -40,6 +40,10 @@ struct Uri {
 
     // With what it leaves out taken from the base slot's URI: the token, when it names none, and the PIN of that token.
     Uri completed_by(const Uri& base) const;
+    // The token alone, without the object in it.
+    Uri of_token() const;
+    // Whether both select a token, and log in to it, by the same words.
+    bool same_token(const Uri& other) const;
     bool names_object() const { return object.has_value() || id.has_value(); }
     // The token and the object alone, for messages: "token=edge;object=device-id".
     std::string text() const;
