@@ -1,5 +1,7 @@
 #include "base/log.h"
 
+#include <unistd.h>
+
 #include <spdlog/async.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -7,7 +9,9 @@
 #include <boost/json.hpp>
 
 #include <atomic>
+#include <cerrno>
 #include <memory>
+#include <mutex>
 
 #include "base/clock.h"
 #include "base/text.h"
@@ -20,8 +24,6 @@ std::atomic<Format> current_format{Format::human};
 std::shared_ptr<spdlog::logger> logger;
 
 constexpr std::size_t queue_lines = 8192;
-// The queue takes its memory at once, some 400 bytes a line: a device's daemons, which say little, have none to spare.
-constexpr std::size_t device_queue_lines = 256;
 
 std::string_view level_name(Level level) {
     switch (level) {
@@ -82,6 +84,20 @@ std::string text_line(Level level, std::string_view event, std::initializer_list
     return line;
 }
 
+// A device's daemons say little, and a thread that waits for what they say would wake them now and then (the library's
+// does, every ten seconds): they write it themselves, a line at a time.
+void write_at_once(std::string line) {
+    static std::mutex one_line;
+    line += '\n';
+    const std::lock_guard lock(one_line);
+    for (std::string_view rest = line; !rest.empty();) {
+        const auto count = ::write(STDERR_FILENO, rest.data(), rest.size());
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) return;  // nobody reads it: nobody to tell
+        rest.remove_prefix(static_cast<std::size_t>(count));
+    }
+}
+
 }  // namespace
 
 std::optional<Level> parse_level(std::string_view name) {
@@ -100,7 +116,8 @@ std::optional<Format> parse_format(std::string_view name) {
 void start(Level level, Format format) {
     current_level = level;
     current_format = format;
-    spdlog::init_thread_pool(format == Format::syslog ? device_queue_lines : queue_lines, 1);
+    if (format == Format::syslog) return;
+    spdlog::init_thread_pool(queue_lines, 1);
     auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
     logger = std::make_shared<spdlog::async_logger>("muster", sink, spdlog::thread_pool(),
                                                     spdlog::async_overflow_policy::overrun_oldest);
@@ -129,8 +146,9 @@ void flush() {
 void write(Level level, std::string_view event, std::initializer_list<Field> fields) {
     if (!enabled(level)) return;
     const auto now = SystemClock().now();
-    const auto line =
+    auto line =
         current_format == Format::json ? json_line(level, event, fields, now) : text_line(level, event, fields, now);
+    if (current_format == Format::syslog) return write_at_once(std::move(line));
     if (logger) {
         logger->log(level >= Level::warn ? spdlog::level::warn : spdlog::level::info, "{}", line);
     } else {
