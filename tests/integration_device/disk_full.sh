@@ -1,0 +1,143 @@
+#!/usr/bin/env bash
+# A full disk on the device, with the real programs in a network and mount namespace of their own: the state of its services is on
+# a small file system that is filled to the last byte. A registration, a renewal and a restart under it cost nothing of an identity
+# that works, leave nothing half-written, and heal when there is room again.
+# usage: disk_full.sh BIN_DIR; the last line counts; 77: skipped.
+set -uo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+if [ "${1:-}" != --inside ]; then
+    for tool in jq curl openssl faketime; do
+        command -v "$tool" >/dev/null || { echo "SKIPPED: $tool is not installed"; exit 77; }
+    done
+    if [ "$(id -u)" != 0 ] || ! unshare --net --mount --pid --fork true 2>/dev/null; then
+        echo "SKIPPED: needs root and namespaces"
+        exit 77
+    fi
+    exec unshare --net --mount --pid --fork --mount-proc "$0" --inside "$1"
+fi
+bin=$(cd "$2" && pwd)
+export PATH=$bin:$PATH
+unset MUSTER_CONNECTION_STRING MUSTER_CA https_proxy HTTPS_PROXY no_proxy NO_PROXY
+ip link set lo up
+work=$(mktemp -d /tmp/muster-disk-full.XXXXXX)
+# shellcheck source=tests/integration_device/checks.sh
+. "$here/checks.sh"
+show_log() {
+    [ -z "${log:-}" ] || sed 's/^/    log: /' "$log" | cut -c1-600 | tail -12
+}
+clean_up() {
+    end "${!pid[@]}"
+    umount "$work"/*/var/lib/aziot 2>/dev/null
+    rm -rf "$work"
+}
+trap clean_up EXIT
+cd "$work" || exit 1
+
+printf 'host_name = "localhost"\n[listen]\nmetrics = "off"\nmqtts = "off"\namqps = "off"\n[authority]\ncertificate_days = 1\n' >musterd.toml
+faketime_library=$(dpkg -L libfaketime 2>/dev/null | grep -m1 'libfaketimeMT\.so\.1$')
+start_service() { # [variable=value]...
+    env "$@" musterd --config musterd.toml --data-dir service >>musterd.out 2>&1 </dev/null &
+    pid[musterd]=$!
+    within 10 curl -sk https://localhost/ -o /dev/null || { cat musterd.out; exit 1; }
+}
+service() { muster "$@" --data-dir "$work/service"; }
+start_service
+service trust >trust.pem 2>/dev/null
+scope=$(service status --output json | jq -r .idScope)
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj '/CN=Plant CA' -keyout ca.key -out ca.pem 2>/dev/null
+service enrollment-group create plant --certificate-path ca.pem >/dev/null
+service authority create >/dev/null
+
+start_device() {
+    aziotd run >>"$log" 2>&1 </dev/null &
+    pid[supervisor]=$!
+    within 5 test -S "$root/run/aziot/supervisor.sock"
+}
+device() { # name: a fresh one, whose state is on a file system of its own
+    end supervisor
+    root=$work/$1 log=$work/$1.log
+    mkdir -p "$root/etc/aziot" "$root/var/lib/aziot"
+    mount -t tmpfs -o size=512k tmpfs "$root/var/lib/aziot"
+    export MUSTER_DEVICE_ROOT=$root
+    start_device
+}
+fill() { dd if=/dev/zero of="$root/var/lib/aziot/ballast" bs=1k 2>/dev/null; ! dd if=/dev/zero of="$root/var/lib/aziot/one-more" bs=1 count=1 2>/dev/null; }
+make_room() { rm -f "$root/var/lib/aziot/ballast" "$root/var/lib/aziot/one-more"; }
+configure() { # the rest of the file, after [provisioning]
+    {
+        printf '[provisioning]\nsource = "dps"\nglobal_endpoint = "https://localhost"\nid_scope = "%s"\n' "$scope"
+        printf 'global_endpoint_ca = "file://%s/trust.pem"\n[provisioning.attestation]\nmethod = "x509"\n' "$work"
+        cat
+    } >"$root/etc/aziot/config.toml"
+    iotedge config apply
+}
+is_device() {
+    [ "$(curl -sf -m 20 --unix-socket "$root/run/aziot/identityd.sock" -H 'Content-Type: application/json' -d '{"type":"aziot"}' \
+        'http://d/identities/device?api-version=2020-09-01' | jq -re .spec.deviceId)" = "$1" ]
+}
+certificate() {
+    curl -sf -m 20 --unix-socket "$root/run/aziot/certd.sock" 'http://d/certificates/device-id?api-version=2020-09-01' | jq -re .pem
+}
+serial() { certificate | openssl x509 -noout -serial; }
+has_changed() { [ "$(serial)" != "$1" ]; }
+is_whole() { # the key on the disk is the one of the certificate
+    [ "$(openssl pkey -in "$(echo "$root"/var/lib/aziot/keyd/keys/deviceid-*.key)" -pubout)" = "$(certificate | openssl x509 -noout -pubkey)" ]
+}
+log_says() { grep -qF -- "$1" "$log"; }
+nothing_is_half_written() { # no staged file, and no empty one
+    local found
+    found=$(find "$root/var/lib/aziot" \( -name '*.tmp*' -o -name '.*' -o -size 0 \) -type f ! -name one-more)
+    [ -z "$found" ] || { echo "$found"; return 1; }
+}
+
+echo "== a device that registers while its disk is full"
+openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=full-1 -keyout full-1.key -out full-1.csr 2>/dev/null
+openssl x509 -req -in full-1.csr -CA ca.pem -CAkey ca.key -days 2 -out full-1.pem 2>/dev/null
+device full-1
+printf 'registration_id = "full-1"\nidentity_cert = "file://%s/full-1.pem"\nidentity_pk = "file://%s/full-1.key"\n' "$work" "$work" >full-1.toml
+within 5 test -d "$root/var/lib/aziot/identityd"
+fill
+ok "the configuration is taken" configure <full-1.toml
+ok "the log says why it is not kept" within 30 log_says "No space left on device"
+make_room
+ok "with room again it registers by itself" within 60 is_device full-1
+fill
+ok "a registration that cannot be kept costs nothing of the one before" eval 'iotedge system reprovision; is_device full-1'
+iotedge system restart >/dev/null 2>&1
+ok "nor does a restart" within 30 is_device full-1
+make_room
+ok "with room again it can be repeated" iotedge system reprovision
+ok "nothing is half-written" nothing_is_half_written
+
+echo "== a renewal that comes due while the disk is full: the service's clock was a day behind when it issued"
+end supervisor musterd
+start_service LD_PRELOAD="$faketime_library" FAKETIME=-86290s
+device full-2
+password=$(service authority one-time-password full-2 --group plant --output json | jq -r .password)
+{
+    printf 'registration_id = "full-2"\n[provisioning.attestation.identity_cert]\nmethod = "est"\n'
+    printf 'auto_renew = { rotate_key = true, threshold = "80%%", retry = "1min" }\n'
+    printf '[cert_issuance.est]\ntrusted_certs = ["file://%s/trust.pem"]\n' "$work"
+    printf '[cert_issuance.est.urls]\ndefault = "https://localhost/.well-known/est/plant"\n'
+    printf '[cert_issuance.est.auth]\nusername = "full-2"\npassword = "%s"\n' "$password"
+} >full-2.toml
+ok "the configuration is taken" configure <full-2.toml
+ok "the device gets a certificate that ends soon" within 20 certificate
+first=$(serial)
+end musterd
+start_service
+ok "and registers" within 20 is_device full-2
+fill
+ok "the renewal fails, and the log says why" within 50 eval 'log_says "the certificate could not be renewed" && log_says "No space left on device"'
+ok "the old certificate serves on" eval '! has_changed "$first" && is_device full-2'
+ok "key and certificate are a pair" is_whole
+ok "nothing is half-written" nothing_is_half_written
+make_room
+end supervisor
+start_device
+ok "with room again it is renewed" within 40 has_changed "$first"
+ok "key and certificate are a pair" within 5 is_whole
+ok "and serve for another registration" within 20 iotedge system reprovision
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
