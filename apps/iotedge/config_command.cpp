@@ -65,8 +65,8 @@ int config_apply(const edge::Paths& paths, const std::string& file, bool check_o
         fmt::print("{} is good; `iotedge config apply` would write it\n", options.file.string());
         return done;
     }
-    if (outcome->key_file)
-        fmt::print("note: the symmetric key is in {} now, readable by aziotks alone\n", outcome->key_file->string());
+    for (const auto& key : outcome->key_files)
+        fmt::print("note: the symmetric key is in {} now, readable by aziotks alone\n", key.string());
     fmt::print("note: the container runtime (aziot-edged) is not in this version; its settings wait in {}\n",
                paths.generated_config("edged").string());
     fmt::print("Azure IoT Edge has been configured successfully!\n");

@@ -135,11 +135,15 @@ ntp=9
 ok "no time server is a warning" is host-local-time warning
 unset ntp
 ok "the service's clock is the measure" is host-time-against-service ok
-ok "a hub that is not there" is host-connect-iothub-https error --iothub-hostname nowhere.invalid
+for port in https amqp mqtt; do
+    ok "$port: a hub that is there" is "host-connect-iothub-$port" ok --iothub-hostname localhost
+    ok "$port: a hub that is not there" is "host-connect-iothub-$port" error --iothub-hostname nowhere.invalid
+done
 ok "another version" is aziot-version warning --expected-aziot-version 99
 sleep 1.1
 touch "$root/etc/aziot/config.toml"
 ok "a change that was not applied" is configs-up-to-date warning
+ok "a change that was not applied, for the runtime's own file" is config-up-to-date warning
 chmod 644 press-1.key
 ok "a key that others can read" is key-file-permissions warning
 chmod 600 press-1.key
@@ -156,15 +160,50 @@ rm chain.pem
 ok "a certificate that is not there" is certs-preloaded error
 ok "cannot be read" is certs-read error
 cat press-1.pem middle.pem root.pem >chain.pem
-printf 'nonsense =\n' >"$root/etc/aziot/keyd/config.d/50-mine.toml"
-ok "a settings file that is not TOML" is keyd-config-well-formed error
-ok "names its line" says "50-mine.toml" check
-rm "$root/etc/aziot/keyd/config.d/50-mine.toml"
+mine() { # service, settings: a file of the operator's own, beside the generated ones
+    mkdir -p "$root/etc/aziot/$1/config.d"
+    printf '%s\n' "${@:2}" >"$root/etc/aziot/$1/config.d/50-mine.toml"
+}
+not_mine() { rm "$root/etc/aziot/$1/config.d/50-mine.toml"; }
+for service in keyd certd tpmd identityd edged; do
+    mine "$service" 'nonsense ='
+    case $service in edged) id=aziot-edged ;; *) id=$service ;; esac
+    ok "$id: settings that are not TOML" is "$id-config-well-formed" error
+    ok "$id: it names the file" says "$service/config.d/50-mine.toml" check
+    not_mine "$service"
+done
+mine identityd 'hostname = "elsewhere"'
+ok "another name than the operating system's" is hostname warning
+mine identityd 'hostname = "under_score"'
+ok "a name that is none" is hostname error
+mine identityd '[provisioning]' 'local_gateway_hostname = "under_score"'
+ok "a parent's name that is none" is parent_hostname error
+not_mine identityd
+mine certd '[cert_issuance.est.auth]' 'identity_cert = "est-id"' 'identity_pk = "est-id"' \
+    '[cert_issuance.est.urls]' 'default = "http://est.example/.well-known/est"' \
+    '[cert_issuance.local_ca]' 'cert = "local-ca"' 'pk = "local-ca"' \
+    '[preloaded_certs]' "est-id = \"file://$work/late.pem\"" "local-ca = \"file://$work/late.pem\""
+ok "EST without TLS" is est-server-https warning
+openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:1024 -out weak.key 2>/dev/null
+chmod 600 weak.key
+mine keyd '[preloaded_keys]' "weak = \"file://$work/weak.key\""
+ok "a key pair that keyd does not know" is key-pairs-read error
+ok "what is the operator's own is read" iotedge system restart
+ok "a certificate for EST in its last days" within 10 is est-identity-and-bootstrap-certificate-expiry warning
+ok "an authority of the device's in its last days" within 10 is local-ca-certificate-expiry warning
+ok "a weak key" within 10 is key-pairs-read warning
+not_mine certd
+not_mine keyd
+ok "and taken back" iotedge system restart
+ok "all services answer again" within 10 is keyd-running ok
 end musterd
 ok "a service that is away" is host-connect-dps-endpoint error
 ok "says nothing of the time" is host-time-against-service skipped
+ok "a TPM that nobody needs" is tpmd-running ignored
 end supervisor
-ok "services that are away" is keyd-running error
+for service in keyd certd identityd; do
+    ok "$service: a service that is away" is "$service-running" error
+done
 ok "the certificate is looked at all the same" is identity-certificate-expiry ok
 
 echo "== a configuration from a connection string"
@@ -214,6 +253,10 @@ YAML
 ok "translated" iotedge config import -c config.yaml -o imported.toml
 ok "what was left out is told" says "telemetry.level was left out" iotedge config import -c config.yaml -o imported.toml -f
 ok "an agent of that time is told" says "needs an agent of 1.5" iotedge config import -c config.yaml -o imported.toml -f
+mkdir -p "$root/var/lib/iotedge/hsm/enc_keys"
+printf '0123456789abcdef0123456789abcdef' >"$root/var/lib/iotedge/hsm/enc_keys/edgelet-master_x_.enc.key"
+iotedge config import -c config.yaml -o imported.toml -f >/dev/null 2>&1
+ok "the key that modules' secrets were encrypted with" grep -q "^imported_master_encryption_key = \"$root/var/lib/iotedge" imported.toml
 ok "the mode" grep -q 'auto_reprovisioning_mode = "Dynamic"' imported.toml
 ok "paths are URIs" grep -qF "identity_pk = \"file://$work/press-1.key\"" imported.toml
 ok "sockets have their new names" grep -q 'workload_uri = "fd://aziot-edged.workload.socket"' imported.toml

@@ -152,7 +152,7 @@ TEST_F(ProvisioningFiles, AKeyInTheFileGoesWhereKeydAloneReadsIt) {
     ASSERT_TRUE(outcome) << outcome.error().chain();
     ASSERT_TRUE(outcome->written);
     const auto file = paths_.secrets_directory() / "keyd/device-id";
-    EXPECT_EQ(outcome->key_file, file);
+    EXPECT_EQ(outcome->key_files, std::vector{file});
     EXPECT_EQ(read_file(file), std::string(key_bytes));
     struct stat status{};
     ASSERT_EQ(stat(file.c_str(), &status), 0);
@@ -165,6 +165,25 @@ TEST_F(ProvisioningFiles, AKeyInTheFileGoesWhereKeydAloneReadsIt) {
         EXPECT_THAT(text, Not(HasSubstr(std::string(key_text))));
         EXPECT_THAT(text, Not(HasSubstr(std::string(key_bytes))));
     }
+}
+
+TEST_F(ProvisioningFiles, TheEncryptionKeyOfOldGoesThereToo) {
+    const auto old = at("edgelet-master.enc.key");
+    const auto text = "imported_master_encryption_key = \"" + old.string() + "\"\n" +
+                      string_for("HostName=hub.example;DeviceId=d;SharedAccessKey=" + std::string(key_text));
+    configure(text);
+    EXPECT_THAT(problems(), ElementsAre(HasSubstr("imported_master_encryption_key: ")));
+    write("edgelet-master.enc.key", "too short", 0600);
+    EXPECT_THAT(problems(), ElementsAre(HasSubstr("has 9 bytes; an encryption key has 32")));
+    const std::string key(32, '\x07');
+    write("edgelet-master.enc.key", key, 0600);
+    const auto outcome = run();
+    ASSERT_TRUE(outcome) << outcome.error().chain();
+    const auto file = paths_.secrets_directory() / "keyd/imported-master-encryption-key";
+    EXPECT_EQ(outcome->key_files.size(), 2U);
+    EXPECT_EQ(read_file(file), key);
+    EXPECT_THAT(*read_file(paths_.generated_config("keyd")),
+                HasSubstr("iotedge_master_encryption_id = \"file://" + file.string()));
 }
 
 // Killed at each step: the key and the five files are all old or all new, and nothing staged is left lying about.
@@ -258,7 +277,7 @@ TEST_F(ProvisioningFiles, WithoutProvisioningNothingIsAskedFor) {
     lookup_ = Lookup::no_such_name;
     configure("[provisioning]\nsource = \"none\"\n");
     EXPECT_THAT(problems(), IsEmpty());
-    EXPECT_FALSE(run()->key_file);
+    EXPECT_TRUE(run()->key_files.empty());
 }
 
 }  // namespace

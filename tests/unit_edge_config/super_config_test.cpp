@@ -9,7 +9,6 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::StartsWith;
 
 // The lines that every device has; ten of them.
 const std::string base_text = R"([provisioning]
@@ -124,31 +123,22 @@ TEST(SuperConfig, APayloadGivenAsTextIsShownAsATable) {
     EXPECT_EQ(problems[0].hint, "payload = { uri = \"file:///p.json\" }");
 }
 
-struct Later {
-    const char* name;
-    std::string text;
-};
-
-class ComesLater : public ::testing::TestWithParam<Later> {};
-
 std::string dps_with(const std::string& attestation) {
     return "[provisioning]\nsource = \"dps\"\nglobal_endpoint = \"https://a.b\"\nid_scope = "
            "\"0ne1\"\n[provisioning.attestation]\n" +
            attestation;
 }
 
-TEST_P(ComesLater, IsUnderstoodAndRefused) {
-    const auto problems = problems_of(GetParam().text);
-    ASSERT_EQ(problems.size(), 1U) << ::testing::PrintToString(texts_of(GetParam().text));
-    EXPECT_THAT(problems[0].message, StartsWith(std::string(comes_later)));
-    EXPECT_GT(problems[0].line, 0U);
+TEST(SuperConfig, LocalIdentitiesHaveADomain) {
+    EXPECT_THAT(with_base("[localid]\ndomain = \"plant.example\"\n"), IsEmpty());
+    EXPECT_THAT(with_base("[localid]\n"), ElementsAre(HasSubstr("localid.domain")));
+    EXPECT_THAT(with_base("[localid]\ndomain = \"a b\"\n"), ElementsAre(HasSubstr("localid.domain")));
 }
 
-INSTANTIATE_TEST_SUITE_P(Keys, ComesLater,
-                         ::testing::Values(Later{"localid", base_text + "[localid]\ndomain = \"plant.example\"\n"},
-                                           Later{"master_key",
-                                                 "imported_master_encryption_key = \"/k\"\n" + base_text}),
-                         [](const auto& info) { return info.param.name; });
+TEST(SuperConfig, TheEncryptionKeyOfOldIsAPath) {
+    EXPECT_THAT(below_top("imported_master_encryption_key = \"/k\"\n"), IsEmpty());
+    EXPECT_THAT(below_top("imported_master_encryption_key = \"file:///k\"\n"), ElementsAre(HasSubstr("absolute path")));
+}
 
 TEST(SuperConfig, NestedDevicesAreRefusedWithTheReason) {
     EXPECT_THAT(below_top("parent_hostname = \"gateway\"\n"), ElementsAre(HasSubstr("nested edge")));

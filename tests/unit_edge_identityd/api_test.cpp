@@ -135,6 +135,53 @@ TEST_F(Api, ModulePrincipalsGetTheirIdentitiesAndLoseThemWithTheirEntry) {
     EXPECT_TRUE(wait_until([&] { return cloud.modules().empty(); })) << log();
 }
 
+TEST_F(Api, LocalIdentitiesAreIssuedByCertdsSettings) {
+    device.write("etc/aziot/certd/config.d/app.toml",
+                 "[cert_issuance.app]\nmethod = \"local_ca\"\nexpiry_days = 3\n[cert_issuance.plain]\nmethod = "
+                 "\"local_ca\"\n[cert_issuance.local-ca]\nmethod = \"self_signed\"\n[cert_issuance.local_ca]\ncert = "
+                 "\"local-ca\"\npk = \"local-ca\"\n");
+    device.write(
+        "etc/aziot/identityd/config.d/app.toml",
+        "[[principal]]\nuid = 0\nname = \"app\"\nidtype = [\"local\"]\nlocalid = { type = \"x509\", attributes = "
+        "\"server\" }\n");
+    begin("[localid]\ndomain = \"plant.example\"");
+    const auto given = identityd("GET", "/identities/modules/app?type=local");
+    ASSERT_EQ(given.status, 200) << given.message() << device.log(Service::certd);
+    EXPECT_EQ(string_or(given.body, "type"), "local");
+    EXPECT_EQ(string_or(spec(given), "moduleId"), "app");
+    const auto auth = spec(given).at("auth").as_object();
+    const auto chain = pki::parse_chain(string_or(auth, "certificate")).value();
+    ASSERT_EQ(chain.size(), 2U);
+    EXPECT_EQ(chain[0].common_name(), "app.edge.plant.example");
+    EXPECT_EQ(pki::PrivateKey::from_pem(string_or(auth, "privateKey"))->public_key().value(),
+              chain[0].public_key().value());
+    EXPECT_EQ(string_or(auth, "expiration"), format_utc_seconds(chain[0].not_after()).substr(0, 19) + "+00:00");
+    // Each time another key; nothing of it is kept.
+    const auto again = spec(identityd("GET", "/identities/modules/app?type=local")).at("auth").as_object();
+    EXPECT_NE(string_or(again, "privateKey"), string_or(auth, "privateKey"));
+    EXPECT_EQ(log().find(string_or(auth, "privateKey").substr(40, 40)), std::string::npos);
+
+    const auto create_local = [&](const std::string& module, json::object options) {
+        return identityd("POST", "/identities/modules",
+                         {{"type", "local"}, {"moduleId", module}, {"localIdOpts", std::move(options)}});
+    };
+    const auto made = create_local("plain", {{"type", "x509"}, {"attributes", "client"}});
+    EXPECT_EQ(made.status, 200) << made.message();
+    EXPECT_NE(create_local("app", {}).message().find("already exists"), std::string::npos);
+    EXPECT_EQ(create_local("plain", {{"attributes", "all"}}).status, 400);
+    EXPECT_EQ(create_local("a,DNS:b", {}).status, 400);
+    EXPECT_NE(identityd("GET", "/identities/modules/plain?type=local").message().find("doesn't exist"),
+              std::string::npos);
+    EXPECT_EQ(identityd("GET", "/identities/modules?type=local").status, 400);
+}
+
+TEST_F(Api, WithoutADomainThereAreNoLocalIdentities) {
+    begin();
+    const auto refused = identityd("POST", "/identities/modules", {{"type", "local"}, {"moduleId", "app"}});
+    EXPECT_EQ(refused.status, 400);
+    EXPECT_NE(refused.message().find("[localid] is not set"), std::string::npos);
+}
+
 TEST_F(Api, ManyAtOnceAreServed) {
     begin();
     std::vector<std::thread> callers;

@@ -39,12 +39,27 @@ TEST(Callers, AHostProcessHasWhatItsTypesSay) {
     EXPECT_EQ(all.module_names(), std::vector<std::string>{"m"});
 }
 
+TEST(Callers, ALocalIdentityIsItsPrincipalsAlone) {
+    const auto all = callers(
+                         "[[principal]]\nuid = 5\nname = \"a\"\nidtype = [\"local\"]\n"
+                         "[[principal]]\nuid = 6\nname = \"b\"\nidtype = [\"module\", \"local\"]\n"
+                         "localid = { type = \"x509\", attributes = \"server\" }\n")
+                         .value();
+    EXPECT_TRUE(all.check_local(0, "a"));
+    EXPECT_TRUE(all.check_local(5, "a"));
+    EXPECT_FALSE(all.check_local(5, "b"));
+    EXPECT_FALSE(all.check_device(5));
+    EXPECT_EQ(all.local_options("a"), LocalOptions{});
+    EXPECT_EQ(all.local_options("b"), LocalOptions{true});
+    EXPECT_EQ(all.local_options("c"), std::nullopt);
+    EXPECT_EQ(all.module_names(), std::vector<std::string>{"b"});
+}
+
 TEST(Callers, MistakesAreNamed) {
     EXPECT_FALSE(callers("[[principal]]\nuid = 5\n"));
     EXPECT_FALSE(callers("[[principal]]\nname = \"x\"\n"));
     EXPECT_FALSE(callers("[[principal]]\nuid = 5\nname = \"x\"\nidtype = [\"nonsense\"]\n"));
-    EXPECT_EQ(callers("[[principal]]\nuid = 5\nname = \"x\"\nidtype = [\"local\"]\n").error().code(),
-              Errc::unsupported);
+    EXPECT_FALSE(callers("[[principal]]\nuid = 5\nname = \"x\"\nidtype = [\"local\"]\nlocalid = { type = \"sas\" }\n"));
     EXPECT_FALSE(callers("[[principal]]\nuid = 5\nname = \"a\"\n[[principal]]\nuid = 5\nname = \"b\"\n"));
 }
 

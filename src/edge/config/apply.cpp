@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "base/file.h"
+
 namespace muster::edge {
 namespace {
 
@@ -103,17 +105,24 @@ Result<> make_directory(const std::filesystem::path& directory, const ServiceUse
 
 struct KeyToWrite {
     std::filesystem::path file;
-    const Secret& bytes;
+    Secret bytes;
 };
 
-std::optional<KeyToWrite> key_to_write(const Paths& paths, const Provisioning& provisioning) {
-    const auto file = key_file_for(provisioning, paths.secrets_directory());
-    if (!file) return std::nullopt;
-    return KeyToWrite{*file, *provisioning.shared_key->value};
+// The device's symmetric key, and the encryption key of IoT Edge 1.1.
+Result<std::vector<KeyToWrite>> keys_to_write(const Paths& paths, const SuperConfig& config) {
+    std::vector<KeyToWrite> keys;
+    if (const auto file = key_file_for(config.provisioning, paths.secrets_directory()))
+        keys.push_back({*file, config.provisioning.shared_key->value->clone()});
+    if (const auto file = master_key_file_for(config, paths.secrets_directory())) {
+        MUSTER_TRY(auto content, read_file(config.master_key->path, encryption_key_bytes));
+        keys.push_back({*file, Secret{std::string_view(content)}});
+        wipe(content.data(), content.size());
+    }
+    return keys;
 }
 
 Result<> write_all(const Paths& paths, const Users& users, const ServiceFiles& files,
-                   const std::optional<KeyToWrite>& key, const StepHook& before_step) {
+                   const std::vector<KeyToWrite>& keys, const StepHook& before_step) {
     const std::string* const contents[] = {&files.keyd, &files.certd, &files.identityd, &files.tpmd, &files.edged};
     std::vector<NewFile> set;
     for (std::size_t i = 0; i < std::size(owners); ++i) {
@@ -121,12 +130,12 @@ Result<> write_all(const Paths& paths, const Users& users, const ServiceFiles& f
         MUSTER_CHECK(make_directory(paths.config_directory(owners[i].service), user));
         set.push_back({paths.generated_config(owners[i].service), *contents[i], 0600, FileOwner{user.uid, user.gid}});
     }
-    if (!key) return write_file_set(journal_of(paths), set, before_step);
     const auto& keyd = users.find("aziotks")->second;
-    MUSTER_CHECK(make_directory(key->file.parent_path(), keyd));
-    set.push_back({key->file, std::string(key->bytes.text()), 0600, FileOwner{keyd.uid, keyd.gid}});
+    if (!keys.empty()) MUSTER_CHECK(make_directory(key_directory(paths), keyd));
+    for (const auto& key : keys)
+        set.push_back({key.file, std::string(key.bytes.text()), 0600, FileOwner{keyd.uid, keyd.gid}});
     auto written = write_file_set(journal_of(paths), set, before_step);
-    wipe(set.back().content.data(), set.back().content.size());
+    for (std::size_t i = std::size(owners); i < set.size(); ++i) wipe(set[i].content.data(), set[i].content.size());
     return written;
 }
 
@@ -198,10 +207,10 @@ Result<ApplyOutcome> apply(const Paths& paths, const ApplyOptions& options, cons
     sort_by_line(outcome.findings.problems);
     sort_by_line(outcome.findings.warnings);
     if (options.check_only || !outcome.findings.problems.empty()) return outcome;
-    const auto key = key_to_write(paths, examined.config.provisioning);
-    MUSTER_CHECK(write_all(paths, examined.users, examined.files, key, world.before_step));
+    MUSTER_TRY(const auto keys, keys_to_write(paths, examined.config));
+    MUSTER_CHECK(write_all(paths, examined.users, examined.files, keys, world.before_step));
     outcome.written = true;
-    if (key) outcome.key_file = key->file;
+    for (const auto& key : keys) outcome.key_files.push_back(key.file);
     return outcome;
 }
 

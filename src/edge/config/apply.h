@@ -29,8 +29,8 @@ struct ApplyWorld {
 struct ApplyOutcome {
     Findings findings;  // sorted by line; with problems nothing was written
     bool written = false;
-    std::optional<std::filesystem::path> key_file;  // where a symmetric key of the super-config was put
-    Recovery recovered = Recovery::nothing;         // what an earlier, interrupted apply had left
+    std::vector<std::filesystem::path> key_files;  // where symmetric keys were put for keyd
+    Recovery recovered = Recovery::nothing;        // what an earlier, interrupted apply had left
 };
 
 // The error is about what stands outside the file: not root, not readable, not TOML, disk full.

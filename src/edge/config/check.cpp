@@ -117,6 +117,22 @@ void check_key_file(const CheckInput& in, const GivenFile& file, Notes& notes) {
                                         key.size(), least_key_bytes, most_key_bytes));
 }
 
+// It is copied by `iotedge config apply` itself, as root.
+void check_master_key(const CheckInput& in, Notes& notes) {
+    const auto& key = in.config.master_key;
+    if (!key) return;
+    auto content = read_file(key->path, 4096);
+    if (!content)
+        return notes.problem(*key, content.error().chain(),
+                             "if it was taken over before and is gone since, name the copy instead: "
+                             "iotedge_master_encryption_id = "
+                             "\"file:///var/secrets/aziot/keyd/imported-master-encryption-key\" in [preloaded_keys]");
+    if (content->size() != encryption_key_bytes)
+        notes.problem(*key, fmt::format("{} has {} bytes; an encryption key has {}", key->path.string(),
+                                        content->size(), encryption_key_bytes));
+    wipe(content->data(), content->size());
+}
+
 void check_shared_key(const CheckInput& in, Notes& notes) {
     const auto& key = in.config.provisioning.shared_key;
     if (!key) return;
@@ -291,6 +307,7 @@ std::map<std::string, std::string> check(const CheckInput& input, Findings& find
     check_proxy(input, notes);
     check_device_identity(input, notes);
     check_shared_key(input, notes);
+    check_master_key(input, notes);
     check_tpm(input, notes);
     check_edge_ca(input, notes);
     check_issuance(input, notes);

@@ -37,6 +37,9 @@ struct CheckInput {
     std::vector<std::pair<std::string, std::string>> keyd_environment = {};
 };
 
+// Of the key that a 1.1 device encrypted its modules' secrets with: AES-256.
+inline constexpr std::size_t encryption_key_bytes = 32;
+
 // Also reads the additional_info file, which edged's file carries.
 std::map<std::string, std::string> check(const CheckInput& input, Findings& findings);
 

@@ -6,6 +6,8 @@
 namespace muster::edge {
 namespace {
 
+constexpr std::string_view master_key_id = "iotedge_master_encryption_id";
+
 bool has_device_key(const Provisioning& provisioning) {
     return provisioning.source != Provisioning::Source::none && provisioning.method != Provisioning::Method::tpm;
 }
@@ -39,11 +41,14 @@ std::string keyd(const GenerateInput& in) {
     const auto& library = in.config.key_library;
     if (library.path) out.text("pkcs11_lib_path", library.path->value);
     if (library.base_slot) out.text("pkcs11_base_slot", library.base_slot->value);
+    if (library.timeout_seconds) out.number("pkcs11_timeout_sec", *library.timeout_seconds);
 
     std::map<std::string, std::string> preloaded;
     for (const auto& [id, key] : in.config.preloaded_keys) preloaded[id] = key.uri;
     if (auto uri = device_key_uri(in)) preloaded[std::string(device_id)] = std::move(*uri);
     if (ca.key) preloaded[std::string(edge_ca_id)] = ca.key->uri;
+    if (const auto made = master_key_file_for(in.config, in.secrets))
+        preloaded[std::string(master_key_id)] = file_uri(*made);
     for (const auto& [id, file] : issuing_keys(in.config)) preloaded[id] = file.uri;
     out.table({"preloaded_keys"});
     for (const auto& [id, uri] : preloaded) out.text(id, uri);
@@ -54,7 +59,7 @@ std::string keyd(const GenerateInput& in) {
         identityd.emplace_back(next_id(device_id));
     principal(out, in.uids.identityd, "keys", identityd);
     if (const auto certd = keys_of_certd(in.config); !certd.empty()) principal(out, in.uids.certd, "keys", certd);
-    Texts edged{std::string(edge_ca_id), "iotedge_master_encryption_id"};
+    Texts edged{std::string(edge_ca_id), std::string(master_key_id)};
     if (issues_edge_ca(ca) && rotates_key(ca.issue)) edged.emplace_back(next_id(edge_ca_id));
     principal(out, in.uids.edged, "keys", edged);
     return out.str();
@@ -150,6 +155,10 @@ std::string identityd(const GenerateInput& in) {
         case Provisioning::Source::none: out.text("source", "none"); break;
         case Provisioning::Source::manual: identityd_manual(out, config); break;
         case Provisioning::Source::dps: identityd_dps(out, config.provisioning); break;
+    }
+    if (config.local_domain) {
+        out.table({"localid"});
+        out.text("domain", config.local_domain->value);
     }
     proxy_section(out, config);
 
@@ -342,6 +351,12 @@ std::optional<std::filesystem::path> key_file_for(const Provisioning& provisioni
                                                   const std::filesystem::path& secrets) {
     if (!provisioning.shared_key || !provisioning.shared_key->value) return std::nullopt;
     return secrets / "keyd" / device_id;
+}
+
+std::optional<std::filesystem::path> master_key_file_for(const SuperConfig& config,
+                                                         const std::filesystem::path& secrets) {
+    if (!config.master_key) return std::nullopt;
+    return secrets / "keyd" / "imported-master-encryption-key";
 }
 
 ServiceFiles generate(const GenerateInput& input) {

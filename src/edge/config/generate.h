@@ -32,6 +32,9 @@ struct ServiceFiles {
 // The file of the device's symmetric key, for keyd, when the super-config holds its bytes; nothing otherwise.
 std::optional<std::filesystem::path> key_file_for(const Provisioning& provisioning,
                                                   const std::filesystem::path& secrets);
+// The same for the encryption key of IoT Edge 1.1.
+std::optional<std::filesystem::path> master_key_file_for(const SuperConfig& config,
+                                                         const std::filesystem::path& secrets);
 
 ServiceFiles generate(const GenerateInput& input);
 

@@ -120,15 +120,23 @@ void read_images(const ConfigSection& root, ImageCollection& images) {
     if (auto text = checked(*section, "cleanup_time", check_time_of_day)) images.cleanup_time = text->value;
 }
 
+// A path and no URI: only `iotedge config import` writes it.
+std::optional<GivenFile> master_key(const ConfigSection& root) {
+    constexpr std::string_view name = "imported_master_encryption_key";
+    const auto path = checked(root, name, [](std::string_view text) -> Complaint {
+        if (text.starts_with('/')) return std::nullopt;
+        return fmt::format("must be the absolute path of a file, not \"{}\"", printable(text));
+    });
+    if (!path) return std::nullopt;
+    return GivenFile{"", path->value, path->key, path->line};
+}
+
 }  // namespace
 
 void container_runtime(const ConfigSection& root, SuperConfig& config) {
     config.allow_elevated_docker_permissions = root.boolean("allow_elevated_docker_permissions").value_or(true);
     config.additional_info = file(root, "additional_info");
-    if (root.has("imported_master_encryption_key")) {
-        (void)root.string("imported_master_encryption_key");
-        later(root, "imported_master_encryption_key", "taking over the encryption key of a 1.1 device");
-    }
+    config.master_key = master_key(root);
     if (const auto limits = root.table("iotedge_max_requests")) {
         config.management_requests = number(*limits, "management");
         config.workload_requests = number(*limits, "workload");

@@ -6,11 +6,6 @@
 
 namespace muster::edge::readers {
 
-void later(const ConfigSection& section, std::string_view name, std::string_view what) {
-    section.problem(name, fmt::format("{}{} is not in this version", comes_later, what),
-                    "comment it out with # until then");
-}
-
 Given given(const ConfigSection& section, std::string_view name, std::string value) {
     return {std::move(value), section.path(name), section.line(name)};
 }

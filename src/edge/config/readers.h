@@ -12,9 +12,6 @@
 
 namespace muster::edge::readers {
 
-// The file asks for something that this version understands but does not do.
-void later(const ConfigSection& section, std::string_view name, std::string_view what);
-
 Given given(const ConfigSection& section, std::string_view name, std::string value);
 // A string that `check` has nothing to say against.
 template <class Check>

@@ -57,11 +57,10 @@ void read_max_requests(const ConfigSection& root, SuperConfig& config) {
     config.max_requests = limits;
 }
 
-void read_localid(const ConfigSection& root) {
+std::optional<Given> local_domain(const ConfigSection& root) {
     const auto table = root.table("localid");
-    if (!table) return;
-    (void)required(*table, "domain", "of the local identities", check_hostname);
-    later(root, "localid", "identities local to the device");
+    if (!table) return std::nullopt;
+    return required(*table, "domain", "of the local identities", check_hostname);
 }
 
 Complaint check_library_path(std::string_view text) {
@@ -74,6 +73,8 @@ void read_key_library(const ConfigSection& root, KeyLibrary& library) {
     const auto table = root.table("aziot_keys");
     if (!table) return;
     library.path = checked(*table, "pkcs11_lib_path", check_library_path);
+    if (const auto seconds = table->integer("pkcs11_timeout_sec", 1, 600))
+        library.timeout_seconds = static_cast<std::uint32_t>(*seconds);
     const auto slot = table->string("pkcs11_base_slot");
     if (!slot) return;
     const auto uri = pkcs11::Uri::parse(*slot);
@@ -146,7 +147,7 @@ SuperConfig understand(Config& source) {
     config.edge_ca = edge_ca(root);
     preloaded(root, config);
     cert_issuance(root, config);
-    read_localid(root);
+    config.local_domain = local_domain(root);
     read_key_library(root, config.key_library);
     config.tpm = read_tpm(root);
     read_service_endpoints(root);

@@ -1,8 +1,7 @@
 // The device's one configuration file, /etc/aziot/config.toml, as data (facts/device.md section 1).
 //
-// Every key of the original is understood. One whose effect is not in this version is a problem of its own, "comes
-// later", never dropped; one that is unknown is a problem with its line and the nearest name. Keys that only travel to
-// the container runtime's file are checked for their type and carried.
+// Every key of the original is understood; one that is unknown is a problem with its line and the nearest name. Keys
+// that only travel to the container runtime's file are checked for their type and carried.
 #pragma once
 
 #include <cstdint>
@@ -186,7 +185,8 @@ struct TpmSettings {
 
 // [aziot_keys]: keys in PKCS #11 tokens.
 struct KeyLibrary {
-    std::optional<Given> path;       // pkcs11_lib_path
+    std::optional<Given> path;                     // pkcs11_lib_path
+    std::optional<std::uint32_t> timeout_seconds;  // ours: pkcs11_timeout_sec
     std::optional<Given> base_slot;  // pkcs11_base_slot, a pkcs11: URI with its PIN: where new keys are made
 };
 
@@ -200,6 +200,7 @@ struct SuperConfig {
     std::optional<std::uint32_t> cloud_retries;
     std::optional<MaxRequests> max_requests;
     std::optional<bool> prefer_module_identity_cache;
+    std::optional<Given> local_domain;  // [localid]
     std::map<std::string, Preloaded> preloaded_certs;
     std::map<std::string, GivenFile> preloaded_keys;
     KeyLibrary key_library;
@@ -213,6 +214,8 @@ struct SuperConfig {
     // What only travels to the container runtime's file.
     bool allow_elevated_docker_permissions = true;
     std::optional<GivenFile> additional_info;
+    // Of IoT Edge 1.1: apply puts its bytes where keyd reads them. The URI is empty.
+    std::optional<GivenFile> master_key;
     std::optional<std::uint32_t> management_requests, workload_requests;
     Agent agent;
     Endpoints connect{"unix:///var/run/iotedge/workload.sock", "unix:///var/run/iotedge/mgmt.sock"};
@@ -225,8 +228,5 @@ struct SuperConfig {
 // Reads the whole file; what is wrong with it is then in config.problems(). The result is meant for use only when there
 // are no problems.
 SuperConfig understand(Config& config);
-
-// Every problem that says "comes later" starts so.
-inline constexpr std::string_view comes_later = "comes later: ";
 
 }  // namespace muster::edge

@@ -12,11 +12,9 @@ Result<std::vector<std::string>> read_id_types(const json::object& entry, const 
     if (!list->is_array()) return fail(Errc::invalid_argument, "idtype of the principal \"{}\" must be a list", name);
     for (const auto& value : list->get_array()) {
         const std::string type(value.is_string() ? std::string_view(value.get_string()) : std::string_view());
-        if (type == "local")
-            return fail(Errc::unsupported, "idtype \"local\" of the principal \"{}\" comes with a later version", name);
-        if (type != "device" && type != "module")
-            return fail(Errc::invalid_argument, "idtype of the principal \"{}\" must hold \"device\" or \"module\"",
-                        name);
+        if (type != "device" && type != "module" && type != "local")
+            return fail(Errc::invalid_argument,
+                        "idtype of the principal \"{}\" must hold \"device\", \"module\" or \"local\"", name);
         types.push_back(type);
     }
     return types;
@@ -29,6 +27,11 @@ Result<Principal> read_principal(const json::value& value) {
     MUSTER_TRY(principal.uid, principal_uid(entry));
     MUSTER_TRY(principal.name, required_string(entry, "name"));
     MUSTER_TRY(principal.id_types, read_id_types(entry, principal.name));
+    MUSTER_TRY(const auto* local, optional_object(entry, "localid"));
+    if (local == nullptr) return principal;
+    auto options = LocalOptions::from(*local);
+    if (!options) return fail(options.error().wrap(fmt::format("localid of the principal \"{}\"", principal.name)));
+    principal.local = *options;
     return principal;
 }
 
@@ -82,6 +85,19 @@ Result<> Callers::check_module(uid_t uid, std::string_view module) const {
     const auto is_it = [&](const auto& p) { return p.uid == uid && p.name == module && p.has("module"); };
     if (std::ranges::any_of(principals_, is_it)) return {};
     return forbidden(uid, "see this module's identity");
+}
+
+Result<> Callers::check_local(uid_t uid, std::string_view module) const {
+    if (uid == 0 || is_daemon(uid)) return {};
+    const auto is_it = [&](const auto& p) { return p.uid == uid && p.name == module && p.has("local"); };
+    if (std::ranges::any_of(principals_, is_it)) return {};
+    return forbidden(uid, "have this local identity");
+}
+
+std::optional<LocalOptions> Callers::local_options(std::string_view module) const {
+    for (const auto& principal : principals_)
+        if (principal.name == module && principal.has("local")) return principal.local;
+    return std::nullopt;
 }
 
 Result<Principal> Callers::host_process(uid_t uid) const {

@@ -18,11 +18,12 @@ Reply ok(json::value body) {
     return {200, std::move(body)};
 }
 
-Result<> check_type(std::string_view type) {
+constexpr std::string_view local_type = "local";
+
+Result<> check_type(std::string_view type, std::string_view known = "aziot") {
     if (type == "aziot") return {};
-    if (type == "local") return fail(Errc::invalid_argument, "identities of type \"local\" come with a later version");
-    return fail(Errc::invalid_argument, "parameter \"type\" has an invalid value \"{}\"; known: aziot",
-                printable(type, 40));
+    return fail(Errc::invalid_argument, "parameter \"type\" has an invalid value \"{}\"; known: {}",
+                printable(type, 40), known);
 }
 
 Result<> check_query_type(const Call& call) {
@@ -51,7 +52,11 @@ int status_of(const Error& error) {
 
 Api::Api(Settings settings, Neighbours neighbours, Provisioner& provisioner, Modules& modules,
          boost::asio::io_context& cloud)
-    : neighbours_(std::move(neighbours)), provisioner_(provisioner), modules_(modules), cloud_(cloud) {
+    : neighbours_(std::move(neighbours)),
+      local_identities_(neighbours_.certificates),
+      provisioner_(provisioner),
+      modules_(modules),
+      cloud_(cloud) {
     set_settings(std::move(settings));
 }
 
@@ -83,8 +88,50 @@ Task<Result<Reply>> Api::own_identity(Call call) {
         MUSTER_CO_TRY(auto document, co_await continue_on(cloud_, modules_.get(principal.name)));
         co_return ok(std::move(document));
     }
+    MUSTER_CO_CHECK(settings()->callers.check_device(call.uid));
     MUSTER_CO_TRY(auto document, co_await describe_device());
     co_return ok(std::move(document));
+}
+
+Task<Result<Reply>> Api::issue_local(std::string module, LocalOptions options) {
+    const auto now = settings();
+    if (!now->local_domain)
+        co_return fail(Error(Errc::not_found, "there are no local identities on this device: [localid] is not set")
+                           .with_hint("set domain in [localid] of /etc/aziot/config.toml, then run: iotedge config "
+                                      "apply"));
+    auto name = fmt::format("{}.{}.{}", module, now->hostname, *now->local_domain);
+    MUSTER_CO_TRY(auto document, co_await local_identities_.issue(std::move(module), std::move(name), options));
+    co_return ok(std::move(document));
+}
+
+// For whoever is not among the principals, as the container runtime makes them for its modules.
+Task<Result<Reply>> Api::create_local(Call call) {
+    const auto now = settings();
+    MUSTER_CO_CHECK(now->callers.check_daemon(call.uid, "create local identities"));
+    auto module = call.text("moduleId");
+    MUSTER_CO_CHECK(check_module_id(module));
+    if (now->callers.local_options(module))
+        co_return fail(Errc::invalid_argument,
+                       "parameter \"moduleId\" has an invalid value: local identity for {} already exists",
+                       printable(module));
+    MUSTER_CO_TRY(const auto* given, optional_object(call.body, "localIdOpts"));
+    LocalOptions options;
+    if (given != nullptr) {
+        MUSTER_CO_TRY(options, LocalOptions::from(*given));
+    }
+    co_return co_await issue_local(std::move(module), options);
+}
+
+Task<Result<Reply>> Api::get_local(Call call) {
+    const auto& module = call.ids[0];
+    const auto now = settings();
+    MUSTER_CO_CHECK(now->callers.check_local(call.uid, module));
+    const auto options = now->callers.local_options(module);
+    if (!options)
+        co_return fail(Errc::invalid_argument,
+                       "parameter \"moduleId\" has an invalid value: local identity for {} doesn't exist",
+                       printable(module));
+    co_return co_await issue_local(module, *options);
 }
 
 Task<Result<Reply>> Api::device_identity(Call call) {
@@ -95,7 +142,8 @@ Task<Result<Reply>> Api::device_identity(Call call) {
 }
 
 Task<Result<Reply>> Api::create_module(Call call) {
-    MUSTER_CO_CHECK(check_type(call.text("type")));
+    if (call.text("type") == local_type) co_return co_await create_local(std::move(call));
+    MUSTER_CO_CHECK(check_type(call.text("type"), "aziot, local"));
     MUSTER_CO_CHECK(settings()->callers.check_daemon(call.uid, "create module identities"));
     auto module = call.text("moduleId");
     MUSTER_CO_CHECK(check_module_id(module));
@@ -111,8 +159,10 @@ Task<Result<Reply>> Api::list_modules(Call call) {
 }
 
 Task<Result<Reply>> Api::get_module(Call call) {
-    MUSTER_CO_CHECK(check_query_type(call));
     MUSTER_CO_CHECK(check_module_id(call.ids[0]));
+    const auto type = call.request->parameter("type").value_or("");
+    if (type == local_type) co_return co_await get_local(std::move(call));
+    MUSTER_CO_CHECK(check_type(type, "aziot, local"));
     MUSTER_CO_CHECK(settings()->callers.check_module(call.uid, call.ids[0]));
     MUSTER_CO_TRY(auto document, co_await continue_on(cloud_, modules_.get(call.ids[0])));
     co_return ok(std::move(document));

@@ -38,8 +38,12 @@ private:
     Task<Result<Reply>> reprovision(Call call);
     Task<Result<Reply>> trust_bundle(Call call);
     Task<Result<json::object>> describe_device();
+    Task<Result<Reply>> create_local(Call call);
+    Task<Result<Reply>> get_local(Call call);
+    Task<Result<Reply>> issue_local(std::string module, LocalOptions options);
 
     Neighbours neighbours_;
+    LocalIdentities local_identities_;
     Provisioner& provisioner_;
     Modules& modules_;
     boost::asio::io_context& cloud_;

@@ -45,8 +45,6 @@ Result<Settings> Settings::from(const json::object& object, const Paths& paths) 
                   "prefer_module_identity_cache", "auto_reprovisioning_mode", "max_requests", "provisioning",
                   "principal", "localid", "proxy"},
                  "identityd settings");
-    if (find_member(object, "localid") != nullptr)
-        return fail(Errc::unsupported, "[localid] (local module identities) comes with a later version");
     Settings settings;
     MUSTER_TRY(const auto hostname, optional_string(object, "hostname"));
     MUSTER_TRY(const auto cache, optional_bool(object, "prefer_module_identity_cache"));
@@ -55,6 +53,10 @@ Result<Settings> Settings::from(const json::object& object, const Paths& paths) 
     settings.home = device_path(paths, string_or(object, "homedir"), paths.state_directory(Service::identityd));
     settings.prefer_module_identity_cache = cache.value_or(false);
     if (most) settings.limits.running = static_cast<std::size_t>(std::clamp<std::int64_t>(*most, 1, 1000));
+    MUSTER_TRY(const auto* local, optional_object(object, "localid"));
+    if (local != nullptr) {
+        MUSTER_TRY(settings.local_domain, required_string(*local, "domain"));
+    }
     MUSTER_CHECK(read_cloud(object, settings.cloud));
     MUSTER_TRY(settings.reprovisioning, read_reprovisioning(object));
     MUSTER_CHECK(read_provisioning(object, settings));

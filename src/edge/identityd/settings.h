@@ -78,14 +78,14 @@ struct Settings {
     bool prefer_module_identity_cache = false;
     Source source = Source::none;
     Reprovisioning reprovisioning = Reprovisioning::dynamic;
-    std::optional<std::string> gateway;  // host[:port] that stands for the hub: the parent of a nested device
-    CredentialSettings credential;       // not with Source::none
-    DpsSettings dps;                     // with Source::dps
-    ManualSettings manual;               // with Source::manual
+    std::optional<std::string> local_domain;  // [localid]: of local identities; absent: there are none
+    std::optional<std::string> gateway;       // host[:port] that stands for the hub: the parent of a nested device
+    CredentialSettings credential;            // not with Source::none
+    DpsSettings dps;                          // with Source::dps
+    ManualSettings manual;                    // with Source::manual
     Callers callers;
     Admission::Limits limits;
 
-    // Errc::unsupported names what comes with a later version.
     static Result<Settings> load(const Paths& paths);
     static Result<Settings> from(const json::object& object, const Paths& paths);
 };
