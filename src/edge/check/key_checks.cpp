@@ -9,10 +9,12 @@
 namespace muster::edge::checks {
 namespace {
 
-// The ids of preloaded key pairs; a symmetric key of the identity is none.
+// The ids of preloaded key pairs; a symmetric key of the identity is none, nor the one that IoT Edge 1.1 encrypted
+// with.
 std::vector<std::string> pairs_of(Device& device) {
     std::vector<std::string> ids;
     const auto add = [&](const std::string& id) {
+        if (id == "iotedge_master_encryption_id") return;
         const auto& settings = device.identityd();
         const auto* shared = settings ? std::get_if<identityd::SharedKeySettings>(&settings->credential) : nullptr;
         if (shared == nullptr || shared->key_id != id) ids.push_back(id);
