@@ -269,6 +269,10 @@ SqliteDriver::~SqliteDriver() {
     sqlite3_wal_checkpoint_v2(state_->writer->get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
 }
 
+std::int64_t SqliteDriver::memory_in_use() {
+    return sqlite3_memory_used();
+}
+
 void SqliteDriver::write(Work work, Done done) {
     state_->writes.push({std::move(work), std::move(done)});
 }

@@ -19,6 +19,9 @@ public:
     void read(Work work, Done done) override;
     Result<> write_now(Work work) override;
     DriverStatistics statistics() const override;
+    // Bytes that SQLite holds in this process: nearly all of it pages of the database, at most 256 MB of the writer's
+    // and 64 MB of each reader's.
+    static std::int64_t memory_in_use();
 
     struct State;
 
