@@ -33,7 +33,8 @@ TEST(AuthorityCommand, CreatesWithWhatIsGiven) {
     EXPECT_EQ(request.target, std::string("/muster/authority/create?") + version);
     EXPECT_EQ(
         parse_json_object(request.body).value(),
-        parse_json_object(R"({"keySpec":"ec:p384","rootDays":7300,"issuingDays":1825,"replace":true,"name":"Plant"})")
+        parse_json_object(
+            R"({"keySpec":"ec:p384","rootDays":7300,"issuingDays":1825,"replace":true,"newRoot":false,"name":"Plant"})")
             .value());
 }
 

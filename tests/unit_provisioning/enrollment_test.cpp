@@ -33,9 +33,13 @@ TEST_F(EnrollmentTest, EveryFieldComesBack) {
         "provisioningStatus":"Disabled","reprovisionPolicy":{"updateHubAssignment":false,"migrateDeviceData":false},
         "optionalDeviceInformation":{"x":"y"},"credentialPolicyName":"p","trustBundleId":"t",
         "clientCertificateIssuancePolicy":{"certificateAuthorityName":"c"},"unknown":1})");
+    ASSERT_TRUE(store_->transact_now([&](store::Tx& tx) {
+        return tx.trust_bundles().put({.id = "t", .etag = "e", .certificates = root_.certificate.pem()});
+    }));
     ASSERT_TRUE(put_individual("dev1", leaf_.certificate, body));
     const auto got = run(enrollments_.get(EnrollmentKind::individual, "DEV1"));
     ASSERT_TRUE(got) << why(got);
+    EXPECT_EQ(text_at(*got, "/trustBundleId"), "t");
     EXPECT_EQ(text_at(*got, "/deviceId"), "other-id");
     EXPECT_EQ(text_at(*got, "/allocationPolicy"), "geoLatency");
     EXPECT_EQ(text_at(*got, "/iotHubs/0"), "hub.example");

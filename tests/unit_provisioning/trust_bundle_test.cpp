@@ -112,7 +112,7 @@ TEST_F(TrustBundleTest, WhatIsNoneIsRefused) {
     EXPECT_THAT(refused({{"certificates", {"x"}}}), HasSubstr("must be an object"));
     const std::vector<pki::Certificate> many(100, gateway_.certificate);
     EXPECT_THAT(refused(body_of(many)), HasSubstr("more than 32768 bytes"));
-    EXPECT_EQ(number(write("bad/name", {gateway_.certificate})), code::bad_request);
+    EXPECT_EQ(number(write("bad/name", {gateway_.certificate})), code::invalid_body);
 }
 
 }  // namespace
