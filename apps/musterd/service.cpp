@@ -1,5 +1,6 @@
 #include "service.h"
 
+#include <malloc.h>
 #include <unistd.h>
 
 #include <boost/asio/co_spawn.hpp>
@@ -110,7 +111,7 @@ struct Service::State {
 };
 
 Result<> Service::State::open_store() {
-    MUSTER_TRY(auto driver, store::SqliteDriver::open(data.file("muster.db")));
+    MUSTER_TRY(auto driver, store::SqliteDriver::open(data.file("muster.db"), 2, settings.store_cache));
     MUSTER_TRY(store, store::Store::open(std::move(driver)));
     groups = std::make_unique<provisioning::Groups>(*store, settings.groups);
     authority =
@@ -222,8 +223,13 @@ void Service::State::watch_rooms() {
     metrics.observe(Kind::total, "muster_store_commit_seconds_total", "Time spent in commits",
                     [this] { return static_cast<double>(store->statistics().commit_nanoseconds) / 1e9; });
     metrics.observe(Kind::gauge, "muster_store_memory_bytes",
-                    "Memory of the database, nearly all of it cached pages: at most 384 MB",
+                    "Memory of the database, nearly all of it cached pages: bounded by store_cache_bytes",
                     [] { return static_cast<double>(store::SqliteDriver::memory_in_use()); });
+    metrics.observe(Kind::gauge, "muster_heap_bytes",
+                    "Memory in use, that of the database with it; resident is more by what is free in between", [] {
+                        const auto heap = ::mallinfo2();
+                        return static_cast<double>(heap.uordblks + heap.hblkhd);
+                    });
 }
 
 Result<> Service::State::listen_for_monitoring() {

@@ -72,6 +72,8 @@ void read_limits(const ConfigSection& root, Settings& settings) {
         settings.limits.body_bytes = static_cast<std::size_t>(*n);
     if (const auto n = limits->integer("buffered_bytes", 1024 * 1024, std::numeric_limits<std::int64_t>::max()))
         settings.limits.buffered_bytes = static_cast<std::size_t>(*n);
+    if (const auto n = limits->integer("store_cache_bytes", 1024 * 1024, std::int64_t{1} << 40))
+        settings.store_cache = static_cast<std::size_t>(*n);
     if (const auto n = limits->integer("header_bytes", 1024, 1024 * 1024))
         settings.limits.header_bytes = static_cast<std::size_t>(*n);
     if (const auto n = limits->integer("idle_seconds", 1, 86'400)) settings.limits.idle = std::chrono::seconds(*n);

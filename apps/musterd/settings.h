@@ -13,6 +13,7 @@
 #include "provisioning/groups.h"
 #include "provisioning/housekeeping.h"
 #include "provisioning/throttle.h"
+#include "store/sqlite_driver.h"
 
 namespace muster::musterd {
 
@@ -38,6 +39,7 @@ struct Settings {
     log::Format log_format = log::Format::human;
     unsigned threads = 0;  // reactors; 0: one per core
     net::HttpLimits limits;
+    std::size_t store_cache = store::SqliteDriver::usual_cache;  // bytes
     provisioning::ThrottleSettings throttle;
     provisioning::JournalRetention journal;
     provisioning::GroupRules groups;

@@ -149,8 +149,8 @@ class BareServer(Server):
 class Musterd(Server):
     """The service, with one group that lets the fleet in."""
 
-    def __init__(self, bench, data_dir, name, mqtts="off", amqps="off"):
-        self.data_dir = data_dir
+    def __init__(self, bench, data_dir, name, mqtts="off", amqps="off", metrics="off", more=""):
+        self.data_dir, self.metrics = data_dir, metrics
         fresh = not os.path.exists(data_dir)
         port = free_port()
         config = data_dir + ".toml"
@@ -160,10 +160,11 @@ class Musterd(Server):
 https = "127.0.0.1:{port}"
 mqtts = "{mqtts}"
 amqps = "{amqps}"
+metrics = "{metrics}"
 [tls]
 certificate = "{bench['server_chain']}"
 key = "{bench['server_key']}"
-""")
+{more}""")
         super().__init__(bench, name, [os.path.join(bench["bin"], "musterd"), "--config", config, "--data-dir", data_dir], port,
                          data_dir + ".log")
         # The operator's tools trust what is in the data directory: the bench's own root.

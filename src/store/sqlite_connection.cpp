@@ -63,7 +63,8 @@ int bind_value(sqlite3_stmt* statement, int index, const Value& value) {
 
 }  // namespace
 
-Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open(const std::filesystem::path& file, bool read_only) {
+Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open(const std::filesystem::path& file, bool read_only,
+                                                                 std::size_t cache_bytes) {
     if (!read_only) {
         // SQLite would create it with the umask's mode; the database holds keys.
         const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -83,10 +84,9 @@ Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open(const std::file
             connection->script("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;"));
     }
     // No memory mapping: a mapped page counts as memory of ours, and a failing disk would be a SIGBUS; in CPU no gain
-    // was to be seen. The writer's cache (KiB, taken as needed) holds the indexes of a million devices, in which new
-    // ones land anywhere.
+    // was to be seen.
     MUSTER_CHECK(connection->script("PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY;"));
-    MUSTER_CHECK(connection->script(read_only ? "PRAGMA cache_size=-65536;" : "PRAGMA cache_size=-262144;"));
+    MUSTER_CHECK(connection->script(fmt::format("PRAGMA cache_size=-{};", cache_bytes / 1024)));  // in KiB
     return connection;
 }
 

@@ -13,7 +13,9 @@ namespace muster::store {
 
 class SqliteConnection final : public Session {
 public:
-    static Result<std::unique_ptr<SqliteConnection>> open(const std::filesystem::path& file, bool read_only);
+    // `cache_bytes`: pages that it keeps at most, taken as needed.
+    static Result<std::unique_ptr<SqliteConnection>> open(const std::filesystem::path& file, bool read_only,
+                                                          std::size_t cache_bytes = 64 << 20);
     ~SqliteConnection() override;
     SqliteConnection(const SqliteConnection&) = delete;
     SqliteConnection& operator=(const SqliteConnection&) = delete;

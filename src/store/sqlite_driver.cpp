@@ -220,12 +220,13 @@ void SqliteDriver::State::checkpoint_loop() {
 
 SqliteDriver::SqliteDriver(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
-Result<std::unique_ptr<SqliteDriver>> SqliteDriver::open(const std::filesystem::path& file, unsigned readers) {
+Result<std::unique_ptr<SqliteDriver>> SqliteDriver::open(const std::filesystem::path& file, unsigned readers,
+                                                         std::size_t cache_bytes) {
     auto state = std::make_unique<State>();
-    MUSTER_TRY(state->writer, SqliteConnection::open(file, false));
+    MUSTER_TRY(state->writer, SqliteConnection::open(file, false, cache_bytes));
     MUSTER_TRY(state->checkpointer, SqliteConnection::open(file, false));
     for (unsigned i = 0; i < readers; ++i) {
-        MUSTER_TRY(auto reader, SqliteConnection::open(file, true));
+        MUSTER_TRY(auto reader, SqliteConnection::open(file, true, cache_bytes / 4));
         state->readers.push_back(std::move(reader));
     }
     auto* raw = state.get();
