@@ -72,11 +72,12 @@ alone() { # without the cloud
     iotedge config apply
 }
 keyd() { # method, path, body
-    curl -s -m 60 --unix-socket "$root/run/aziot/keyd.sock" -X "$1" -H 'Content-Type: application/json' ${3:+-d "$3"} "http://d$2?api-version=2021-05-01"
+    $asks_as curl -s -m 60 --unix-socket "$root/run/aziot/keyd.sock" -X "$1" -H 'Content-Type: application/json' ${3:+-d "$3"} "http://d$2?api-version=2021-05-01"
 }
 certd() {
-    curl -s -m 60 --unix-socket "$root/run/aziot/certd.sock" -X "$1" -H 'Content-Type: application/json' ${3:+-d "$3"} "http://d$2?api-version=2020-09-01"
+    $asks_as curl -s -m 60 --unix-socket "$root/run/aziot/certd.sock" -X "$1" -H 'Content-Type: application/json' ${3:+-d "$3"} "http://d$2?api-version=2020-09-01"
 }
+asks_as="" # before a command, the user that it is for
 key_file() { echo "$root"/var/lib/aziot/keyd/keys/aziotedgedca-*.key; }
 # As the container runtime: the key pair in keyd, a request made with it, the certificate from certd.
 ask() { # common name
@@ -181,6 +182,53 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -s
 device gate-5
 ok "the configuration is taken" alone <<<$'[edge_ca]\ncert = "file://'"$work"$'/file.pem"\npk = "file://'"$work"$'/file.key"'
 ok "openssl verifies a module's certificate up to it" module_verifies file.pem
+
+echo "== as it is installed: every service under its own user, allowed what apply wrote for it; asked by the user iotedge"
+end supervisor musterd
+unset MUSTER_DEVICE_ROOT
+mount --make-rprivate /
+chmod 755 "$work"
+cp -a /etc etc-copy
+rm -rf etc-copy/aziot
+mkdir -p etc-copy/aziot users/var-lib users/run users/log users/secrets /var/lib/aziot /run/aziot /var/log/aziot /var/secrets
+mount --bind etc-copy /etc
+mount --bind users/var-lib /var/lib/aziot
+mount --bind users/run /run/aziot
+mount --bind users/log /var/log/aziot
+mount --bind users/secrets /var/secrets
+for user in aziotks aziotcs aziotid aziottpm iotedge; do
+    useradd --system --user-group --shell /usr/sbin/nologin "$user" 2>/dev/null
+done
+usermod -aG aziotks aziotcs && usermod -aG aziotks,aziotcs aziotid && usermod -aG aziotks,aziotcs,aziotid iotedge
+start_service LD_PRELOAD="$faketime_library" FAKETIME=-86350s
+root="" log=$work/installed.log asks_as="runuser -u iotedge --"
+aziotd run >"$log" 2>&1 </dev/null &
+pid[supervisor]=$!
+within 5 test -S /run/aziot/supervisor.sock
+ok "the configuration is taken" by_dps gate-6 <<<$'[edge_ca]\nmethod = "est"\nauto_renew = { rotate_key = true, threshold = "80%", retry = "1min" }'
+ok "the container runtime's user gets an edge CA that ends soon" within 20 gets "aziot-edge CA gate-6"
+ok "another user gets nothing" eval '[ -z "$(asks_as="runuser -u nobody --"; certd GET /certificates/aziot-edged-ca)" ]'
+first=$(serial)
+end musterd
+start_service
+ok "certd renews it under its own user" within 60 has_changed "$first"
+ok "key and certificate are a pair" within 5 is_whole
+ok "the container runtime's user signs with it" module_verifies authority-root.pem
+ok "nothing was forbidden on the way" eval '! grep -F "has no right" "$log"'
+end supervisor
+aziotd run >>"$log" 2>&1 </dev/null &
+pid[supervisor]=$!
+within 5 test -S /run/aziot/supervisor.sock
+rm -rf /var/lib/aziot/*/*
+ok "by the device's own authority, too" alone <<'TOML'
+[edge_ca]
+method = "local_ca"
+[cert_issuance.local_ca]
+method = "self_signed"
+common_name = "gate 7 authority"
+TOML
+ok "the container runtime's user gets an edge CA" within 20 gets "aziot-edge CA gate-7"
+ok "nothing was forbidden on the way" eval '! grep -F "has no right" "$log"'
 
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
