@@ -30,7 +30,7 @@ function token(rid, key) {
 // One event of `source`, or an error when another of them comes first.
 function once(source, wanted, unwanted = ['connection_error', 'disconnected', 'error']) {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`${wanted} did not come`)), 5000);
+    const timer = setTimeout(() => reject(new Error(`${wanted} did not come`)), 30000);
     const done = (action) => (context) => { clearTimeout(timer); action(context); };
     source.once(wanted, done(resolve));
     for (const event of unwanted) if (event !== wanted) source.once(event, done((context) => reject(context.error ?? new Error(event))));
@@ -62,7 +62,7 @@ async function attach(connection, address = plain, { api = properties } = {}) {
 // { outcome: 'accepted' | 'rejected', error, message }
 function ask({ receiver, sender }, message) {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error('no answer')), 5000);
+    const timer = setTimeout(() => reject(new Error('no answer')), 30000);
     const result = {};
     const finish = () => { clearTimeout(timer); resolve(result); };
     receiver.once('message', ({ message: answer }) => { result.message = answer; if (result.outcome) finish(); });
@@ -321,7 +321,7 @@ describe('a session', { concurrency: true }, () => {
       const session = await raw.Session.open({ port: 5671, cert: device.cert, key: device.key });
       session.send(hello);
       assert.deepEqual([...await session.bytes(8)], [...Buffer.from('AMQP\0\x01\0\0', 'latin1')]);
-      await session.wait(() => undefined, 5000).catch(() => undefined);
+      await session.wait(() => undefined, 40000).catch(() => undefined);
       assert.ok(session.ended);
     }
   });
@@ -333,7 +333,7 @@ describe('a session', { concurrency: true }, () => {
     slow.send(Buffer.from('AMQP\0\x01\0\0\0\0', 'latin1'));
     sasl.send(Buffer.from('AMQP\x03\x01\0\0', 'latin1'));
     for (const session of [silent, slow, sasl]) {
-      await session.wait(() => undefined, 15000).catch(() => undefined);
+      await session.wait(() => undefined, 40000).catch(() => undefined);
       assert.ok(session.ended);
     }
   });
@@ -342,7 +342,7 @@ describe('a session', { concurrency: true }, () => {
     for (const frame of ['7fffffff02000000', '0000000702000000', '0000001202000000005314c0050243' + '43a000']) {
       const session = await raw.Session.open({ port: 5671, cert: device.cert, key: device.key });
       session.send(Buffer.from('AMQP\0\x01\0\0', 'latin1'), Buffer.from('0000001102000000005310c00401a10178' + frame, 'hex'));
-      await session.wait(() => undefined, 5000).catch(() => undefined);
+      await session.wait(() => undefined, 40000).catch(() => undefined);
       assert.ok(session.ended);
       assert.match(session.received.toString('latin1'), /amqp:/);
     }

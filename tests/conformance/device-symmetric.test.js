@@ -71,6 +71,15 @@ describe('keys derived from a group’s', () => {
     assert.equal(derive(group, 'sn-007-888-abc-mac-a1-b2-c3-d4-e5-f6'), 'Jsm0lyGpjaVYVP2g3FnmnmG9dI/9qU24wNoykUmermc=');
   });
 
+  it('registers with the documents’ example', async () => {
+    const group = '8isrFI1sGsIlvvFSSFRiMfCNzv21fjbE/+ah/lSh3lF8e2YG1Te7w1KpZhJFFXJrqYKi9yegxkqIChbqOS9Egw==';
+    await service.createOrUpdateEnrollmentGroup({ enrollmentGroupId: 'documented',
+      attestation: { type: 'symmetricKey', symmetricKey: { primaryKey: group, secondaryKey: group } } });
+    const state = await register('sn-007-888-abc-mac-a1-b2-c3-d4-e5-f6', 'Jsm0lyGpjaVYVP2g3FnmnmG9dI/9qU24wNoykUmermc=');
+    assert.equal(state.status, 'assigned');
+    await service.deleteEnrollmentGroup('documented');
+  });
+
   it('registers with a key derived from the primary and from the secondary key', async () => {
     const [primary, secondary] = [derive(keys.primaryKey, 'unit-1'), derive(keys.secondaryKey, 'unit-1')];
     assert.equal((await register('unit-1', primary)).deviceId, 'unit-1');
@@ -110,6 +119,20 @@ describe('keys derived from a group’s', () => {
       for (const [name, authorization] of Object.entries(forms)) {
         const answer = await put(authorization);
         assert.equal(answer.status, 202, `${name}: ${answer.text}`);
+      }
+    });
+
+    it('the stock edge runtime’s 30 seconds long token serves all its polls', async () => {
+      const plain = `${muster.idScope}/registrations/${rid}`.toLowerCase();
+      const all = ['sr', 'sig', 'se', 'skn'];
+      const accepted = await put(token(plain, all, { expiry: now() + 30 }));
+      assert.equal(accepted.status, 202, accepted.text);
+      const target = `/${muster.idScope}/registrations/${rid}/operations/${accepted.json.operationId}?${v}`;
+      // Forty seconds of polls later it has expired; one that was made earlier is the same.
+      for (const age of [0, 40, 90]) {
+        const poll = await muster.request('GET', target, { headers: { Authorization: token(plain, all, { expiry: now() + 30 - age }) } });
+        assert.equal(poll.status, 200, `${age} s: ${poll.text}`);
+        assert.equal(poll.json.status, 'assigned');
       }
     });
 

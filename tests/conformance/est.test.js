@@ -183,7 +183,7 @@ describe('curl and openssl', () => {
       [enrol('elsewhere/simpleenroll', request('est-6'), '-u', secret), 403, /for the enrollment group 'plant'/],
       [enrol('plant/simplereenroll', request('est-6'), '-u', secret), 403, /simplereenroll/],
       [enrol('plant/simpleenroll', request('est-6', { key: ['RSA', 'rsa_keygen_bits:1024'] }), '-u', secret), 400, /RSA key of 1024 bits; 2048 are needed/],
-      [enrol('plant/simpleenroll', request('est-6', { extra: ['-addext', 'basicConstraints=critical,CA:TRUE'] }), '-u', secret), 400, /asks for a CA certificate/],
+      [enrol('plant/simpleenroll', request('est-6', { extra: ['-addext', 'basicConstraints=critical,CA:TRUE'] }), '-u', secret), 403, /asks for a CA certificate/],
       [enrol('plant/simpleenroll', request('est-6', { subject: '/O=nobody' }), '-u', secret), 400, /one common name/],
       [curl(`${est}/plant/simpleenroll`, '-H', 'Content-Type: application/pkcs10', '-d', 'nonsense!'), 400, /neither base64/],
       [curl(`${est}/plant/simpleenroll`, '-H', 'Content-Type: text/plain', '-d', 'x'), 415, /application\/pkcs10/],

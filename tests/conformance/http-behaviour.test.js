@@ -30,7 +30,7 @@ const auth = (as = 'owner') => ['--header', `Authorization: ${muster.sas(as)}`];
 const url = (target) => `https://localhost${target}`;
 
 // Writes `text` on a fresh TLS connection and gives back all that comes until the peer closes or `wait` ms pass.
-function raw(text, { wait = 3000, until, keep = true } = {}) {
+function raw(text, { wait = 20000, until, keep = true } = {}) {
   return new Promise((resolve, reject) => {
     const socket = tls.connect({ host: muster.host, port: 443, servername: 'localhost', ca: muster.ca }, () => {
       for (const part of [].concat(text)) socket.write(part);
@@ -87,7 +87,7 @@ describe('curl', () => {
       '--data', '{"registrationId":"curl-1"}', url(`${base}/register?${v}`));
     assert.equal(first.status, 202, first.body);
     let last;
-    for (let i = 0; i < 30; ++i) {
+    for (let i = 0; i < 300; ++i) {
       last = curl(...credentials, url(`${base}/operations/${JSON.parse(first.body).operationId}?${v}`));
       if (last.status !== 202) break;
       await muster.sleep(200);

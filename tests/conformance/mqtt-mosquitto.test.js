@@ -14,7 +14,7 @@ const missing = spawnSync('mosquitto_pub', ['--help']).error ? 'mosquitto-client
 function run(program, device, registrationId, ...args) {
   const all = ['-h', 'localhost', '-p', '8883', '--cafile', path.join(muster.dataDir, 'server-ca.cert.pem'), '--cert', device.certFile,
     '--key', device.keyFile, '-V', 'mqttv311', '-i', registrationId, '-u', mqtt.userName(registrationId), ...args];
-  return new Promise((resolve) => execFile(program, all, { timeout: 10000 },
+  return new Promise((resolve) => execFile(program, all, { timeout: 60000 },
     (error, stdout, stderr) => resolve({ code: error?.code ?? 0, stdout, stderr })));
 }
 
@@ -40,7 +40,7 @@ describe('mosquitto', { skip: missing }, () => {
   });
 
   it('subscribes with QoS 2, gets 1, and waits in peace', async () => {
-    const waiting = await run('mosquitto_sub', device, 'mosquito', '-d', '-q', '2', '-t', mqtt.responses, '-W', '2');
+    const waiting = await run('mosquitto_sub', device, 'mosquito', '-d', '-q', '2', '-t', mqtt.responses, '-W', '5');
     assert.match(waiting.stdout, /Subscribed \(mid: 1\): 1/, waiting.stderr);
   });
 });

@@ -41,7 +41,7 @@ const known = (registry, id) => registry.get(id).then(() => true, (error) => {
 });
 const record = async (id) => (await service.getDeviceRegistrationState(id)).responseBody;
 async function eventually(condition, what) {
-  for (let i = 0; i < 200; ++i) {
+  for (let i = 0; i < 2000; ++i) {
     if (await condition()) return;
     await muster.sleep(25);
   }
@@ -186,6 +186,7 @@ describe('re-provisioning', () => {
     const enrollment = await enroll('patient', at(secondName, true));
     await second.stop('SIGKILL');
     const waiting = register(enrollment);
+    await eventually(() => record('patient').then((found) => found.status === 'assigning', () => false), 'it does not wait');
     await muster.sleep(500);
     assert.equal((await record('patient')).status, 'assigning');
     await second.start();

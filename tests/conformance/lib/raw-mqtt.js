@@ -67,7 +67,7 @@ class Session {
   }
 
   // Until take() gives something, the connection ends (undefined), or the time is over.
-  async wait(take, patience = 5000) {
+  async wait(take, patience = 30000) {
     const end = Date.now() + patience;
     for (;;) {
       const value = take();
@@ -105,7 +105,7 @@ class Session {
   }
 
   // True when the other side has ended the connection, without a further packet.
-  async isClosed(patience = 5000) {
+  async isClosed(patience = 30000) {
     await this.wait(() => undefined, patience).catch(() => undefined);
     return this.ended && this.received.length === 0;
   }

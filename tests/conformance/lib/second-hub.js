@@ -33,7 +33,7 @@ metrics = "off"
       { stdio: ['ignore', 'ignore', 'pipe'] });
     let log = '';
     this.child.stderr.on('data', (chunk) => { log = (log + chunk).slice(-5000); });
-    for (let i = 0; i < 400 && !fs.existsSync(endpoints); ++i) await muster.sleep(25);
+    for (let i = 0; i < 2400 && !fs.existsSync(endpoints); ++i) await muster.sleep(25);
     if (!fs.existsSync(endpoints)) throw new Error(`the second musterd does not start:\n${log}`);
     const policies = JSON.parse(fs.readFileSync(path.join(this.dataDir, 'access-policies.json'), 'utf8')).policies;
     const key = policies.find((policy) => policy.keyName === 'iothubowner').primaryKey;

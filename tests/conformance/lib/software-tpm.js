@@ -94,7 +94,7 @@ class SoftwareTpm {
     }
     tpm.process = spawn('swtpm', ['socket', '--tpm2', '--tpmstate', `dir=${tpm.directory}`, '--server', `type=tcp,port=${tpm.port}`,
       '--ctrl', `type=tcp,port=${tpm.port + 1}`, '--flags', 'not-need-init,startup-clear'], { stdio: 'ignore' });
-    for (let tries = 0; tries < 200; ++tries) {
+    for (let tries = 0; tries < 1000; ++tries) {
       if (spawnSync('tpm2_getrandom', ['4'], { env: tpm.environment() }).status === 0) return tpm;
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
