@@ -182,8 +182,9 @@ Result<Wakes> lock_out_revoked(store::Tx& tx, const store::IssuedCertificateReco
 
 Result<Wakes> Assigner::request_removal(const RemovalOrder& removal) {
     auto queue = hub_queue(removal.hub);
-    const auto key = removal.credential_alone ? lock_out_key(removal.hub, removal.device_id)
-                                              : removal_key(removal.hub, removal.device_id);
+    const auto key = removal.credential_alone
+                         ? lock_out_key(removal.hub, removal.device_id, removal.only_with->thumbprint)
+                         : removal_key(removal.hub, removal.device_id);
     MUSTER_CHECK(tx.outbox().put({.key = key,
                                   .id = random.guid(),
                                   .queue = queue,

@@ -161,8 +161,9 @@ std::string removal_key(std::string_view hub, std::string_view device_id) {
     return fmt::format("remove/{}/{}", to_lower(hub), device_id);
 }
 
-std::string lock_out_key(std::string_view hub, std::string_view device_id) {
-    return fmt::format("lock/{}/{}", to_lower(hub), device_id);
+// Of each certificate: the one that the hub knows may not be the last that was revoked.
+std::string lock_out_key(std::string_view hub, std::string_view device_id, std::string_view thumbprint) {
+    return fmt::format("lock/{}/{}/{}", to_lower(hub), device_id, thumbprint);
 }
 
 bool is_assignment_key(std::string_view key) {

@@ -95,7 +95,7 @@ struct RemovalOrder {
 // Keys and queues of the outbox.
 std::string assignment_key(std::string_view registration_id);
 std::string removal_key(std::string_view hub, std::string_view device_id);
-std::string lock_out_key(std::string_view hub, std::string_view device_id);
+std::string lock_out_key(std::string_view hub, std::string_view device_id, std::string_view thumbprint);
 bool is_assignment_key(std::string_view key);
 std::string_view registration_of_key(std::string_view assignment_key);  // in lower case
 std::string hub_queue(std::string_view hub);

@@ -121,7 +121,8 @@ Task<Result<GroupCrls::Given>> GroupCrls::read_body(json::object body) {
     if (source) {
         auto fetched = co_await fetcher_.fetch(source->url, source->certificates);
         if (!fetched)
-            co_return fail(bad_body(fmt::format("the revocation list cannot be fetched: {}", fetched.error().chain())));
+            co_return fail(bad_body(fmt::format("the revocation list cannot be fetched: {}", fetched.error().chain()))
+                               .with_hint(fetched.error().hint()));
         list = std::move(*fetched);
     } else {
         MUSTER_CO_TRY(const auto text, required_string(body, "crl"));

@@ -61,6 +61,8 @@ public:
         co_return;
     }
 
+    std::size_t left() const { return script_.pieces.size(); }
+
     std::string written;
     bool closed = false;
 
@@ -142,13 +144,15 @@ protected:
 };
 
 TEST_F(AmqpBounds, WhoNeverSaysAnythingIsNotWaitedFor) {
-    EXPECT_THAT(serve({}).written, HasSubstr("AMQP"));
+    EXPECT_EQ(serve({}).written, "") << "there is no protocol to say anything in";
 }
 
 TEST_F(AmqpBounds, WhoOpensOneByteAtATimeIsNotWaitedFor) {
     Script script;
     for (const char c : opening()) script.pieces.emplace_back(milliseconds(5), std::string(1, c));
-    EXPECT_THAT(serve(std::move(script)).written, HasSubstr("no whole frame came in time"));
+    const auto sent = script.pieces.size();
+    const auto stream = serve(std::move(script));
+    EXPECT_GT(stream.left(), 0U) << "it was let go before it had sent its " << sent << " bytes";
 }
 
 TEST_F(AmqpBounds, ASilentSessionEndsAndHearsWhy) {

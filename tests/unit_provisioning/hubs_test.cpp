@@ -204,6 +204,28 @@ TEST_F(HubsTest, ARevokedCertificateOpensItsHubNoMore) {
     EXPECT_EQ(outside_.device("b.example", "dev1").twin.tags, R"({"site":"here"})") << "the device stays";
 }
 
+// The hub may know an older one than that which was revoked last.
+TEST_F(HubsTest, OfSeveralRevokedCertificatesTheOneAtTheHubGoes) {
+    link("b.example");
+    record_as_issued();
+    ASSERT_TRUE(group(at("b.example")));
+    ASSERT_EQ(text_at(registered(), "/assignedHub"), "b.example");
+    outside_.with("b.example", [](auto& hub) { hub.down = down; });
+    ASSERT_TRUE(store_->transact_now([&](store::Tx& tx) -> Result<> {
+        MUSTER_TRY(const auto at_hub, tx.issued_certificates().find("5E"));
+        auto other = *at_hub;
+        other.fingerprint = "OTHER";
+        for (const auto& revoked : {*at_hub, other})
+            MUSTER_CHECK(lock_out_revoked(tx, revoked, *linked_.current(), clock_.now(), random_));
+        return {};
+    }));
+    deliveries_->wake(hub_queue("b.example"));
+    outside_.with("b.example", [](auto& hub) { hub.down.reset(); });
+    clock_.advance(std::chrono::seconds(60));
+    EXPECT_TRUE(comes_true([&] { return left_in_outbox() == 0; }));
+    EXPECT_EQ(outside_.device("b.example", "dev1").credential.thumbprint, "");
+}
+
 // It was at that hub before, which was given the new certificate already.
 TEST_F(HubsTest, ACertificateRevokedWhileTheSameHubIsAskedDoesNotStayThere) {
     link("b.example");
