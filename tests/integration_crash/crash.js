@@ -81,7 +81,7 @@ function pickRegistration() {
 }
 
 async function outcome(rid, operationId) {
-  for (let i = 0; i < 200; ++i) {
+  for (let i = 0; i < 2000; ++i) {
     const answer = await server.request('GET', registrationPath(rid, `operations/${operationId}`), { device: devices.get(rid) });
     assert.ok([200, 202].includes(answer.status), `${rid}: ${answer.text}`);
     if (answer.json.status !== 'assigning') {
@@ -216,7 +216,7 @@ async function drains() {
   await clients;
   assert.equal(signal, null);
   assert.equal(code, 0, server.child.output);
-  assert.ok(took < 15000, `took ${took} ms`);
+  assert.ok(took < 60000, `took ${took} ms`);
   assert.ok(!fs.existsSync(path.join(server.dataDir, 'endpoints.json')), 'endpoints.json is still there');
   integrity();
   await server.start();

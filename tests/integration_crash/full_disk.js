@@ -18,7 +18,7 @@ const stored = [];
 
 // The log is written by a thread of its own: what it says may come after the answer.
 async function said(pattern) {
-  for (let i = 0; i < 100 && !pattern.test(server.child.output); ++i) await sleep(50);
+  for (let i = 0; i < 600 && !pattern.test(server.child.output); ++i) await sleep(50);
   assert.match(server.child.output, pattern);
 }
 
@@ -81,7 +81,7 @@ test('a full disk', async (t) => {
   fs.rmSync(filler);
   await t.test('heals without a restart when there is room', async () => {
     let answer;
-    for (let i = 0; i < 50; ++i, await sleep(100)) {
+    for (let i = 0; i < 300; ++i, await sleep(100)) {
       answer = await put('healed');
       if (answer.status === 200) break;
     }

@@ -35,7 +35,7 @@ class Server {
     this.child.ended.then(() => { dead = true; });
     while (!fs.existsSync(path.join(this.dataDir, 'endpoints.json'))) {
       if (dead) throw new Error(`musterd does not start:\n${this.child.output}`);
-      if (Date.now() - before > 20000) throw new Error(`musterd does not serve after 20 s:\n${this.child.output}`);
+      if (Date.now() - before > 60000) throw new Error(`musterd does not serve after 60 s:\n${this.child.output}`);
       await sleep(5);
     }
     this.endpoints = JSON.parse(fs.readFileSync(path.join(this.dataDir, 'endpoints.json'), 'utf8'));
@@ -84,7 +84,7 @@ class Server {
           return resolve({ status: response.statusCode, json, text });
         });
       });
-      outgoing.setTimeout(20000, () => outgoing.destroy(new Error(`no answer in 20 s: ${method} ${target}`)));
+      outgoing.setTimeout(60000, () => outgoing.destroy(new Error(`no answer in 60 s: ${method} ${target}`)));
       outgoing.on('error', reject);
       outgoing.end(payload);
     });

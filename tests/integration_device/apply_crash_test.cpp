@@ -33,8 +33,8 @@ protected:
 };
 
 // Waits until the writing has begun, which a random moment seldom meets.
-void wait_for_file(const std::filesystem::path& file) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(500);
+void wait_for_file(const std::filesystem::path& file, std::chrono::microseconds patience) {
+    const auto end = std::chrono::steady_clock::now() + patience;
     while (!std::filesystem::exists(file) && std::chrono::steady_clock::now() < end) std::this_thread::yield();
 }
 
@@ -52,8 +52,8 @@ TEST_F(ApplyCrash, SixtyRandomKills) {
         write_config(numbered(round));
         const pid_t child = start("iotedge", {"config", "apply"});
         switch (round % 3) {
-            case 0: wait_for_file(paths_.config_directory("keyd") / ".00-super.toml.apply-staged"); break;
-            case 1: wait_for_file(paths_.under("/etc/aziot/.apply-journal")); break;
+            case 0: wait_for_file(paths_.config_directory("keyd") / ".00-super.toml.apply-staged", 5 * whole); break;
+            case 1: wait_for_file(paths_.under("/etc/aziot/.apply-journal"), 5 * whole); break;
             default: std::this_thread::sleep_for(std::chrono::microseconds(anywhere(engine)));
         }
         std::this_thread::sleep_for(std::chrono::microseconds(a_moment(engine)));

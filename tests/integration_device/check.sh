@@ -176,13 +176,14 @@ mine identityd 'hostname = "elsewhere"'
 ok "another name than the operating system's" is hostname warning
 mine identityd 'hostname = "under_score"'
 ok "a name that is none" is hostname error
-mine identityd '[provisioning]' 'local_gateway_hostname = "under_score"'
+mine identityd '[provisioning]' 'source = "manual"' 'iothub_hostname = "hub.example"' 'device_id = "d"' \
+    'local_gateway_hostname = "under_score"' '[provisioning.authentication]' 'method = "sas"' 'device_id_pk = "device-id"'
 ok "a parent's name that is none" is parent_hostname error
 not_mine identityd
 mine certd '[cert_issuance.est.auth]' 'identity_cert = "est-id"' 'identity_pk = "est-id"' \
     '[cert_issuance.est.urls]' 'default = "http://est.example/.well-known/est"' \
     '[cert_issuance.local_ca]' 'cert = "local-ca"' 'pk = "local-ca"' \
-    '[preloaded_certs]' "est-id = \"file://$work/late.pem\"" "local-ca = \"file://$work/late.pem\""
+    '[preloaded_certs]' "est-id = \"file://$work/late.pem\"" "local-ca = \"file://$work/late.pem\"" "aziot-edged-ca = \"file://$work/late.pem\""
 ok "EST without TLS" is est-server-https warning
 openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:1024 -out weak.key 2>/dev/null
 chmod 600 weak.key
@@ -191,6 +192,7 @@ ok "a key pair that keyd does not know" is key-pairs-read error
 ok "what is the operator's own is read" iotedge system restart
 ok "a certificate for EST in its last days" within 10 is est-identity-and-bootstrap-certificate-expiry warning
 ok "an authority of the device's in its last days" within 10 is local-ca-certificate-expiry warning
+ok "an edge CA in its last days" within 10 is edge-ca-certificate-expiry warning
 ok "a weak key" within 10 is key-pairs-read warning
 not_mine certd
 not_mine keyd

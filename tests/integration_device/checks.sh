@@ -19,8 +19,8 @@ ok() { # what, command...
         show_log
     fi
 }
-within() { # seconds, command...
-    local end=$((SECONDS + $1))
+within() { # seconds, command...: a slow or busy machine gets four times as many
+    local end=$((SECONDS + 4 * $1))
     shift
     until "$@" >/dev/null 2>&1; do
         [ "$SECONDS" -lt "$end" ] || { "$@"; return; }

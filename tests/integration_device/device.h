@@ -34,7 +34,7 @@ protected:
     // `aziotd run`, until its socket answers.
     void supervise();
     int stop_supervisor(int signal);
-    bool eventually(const std::function<bool()>& holds, std::chrono::seconds patience = std::chrono::seconds(15)) const;
+    bool eventually(const std::function<bool()>& holds, std::chrono::seconds patience = std::chrono::seconds(60)) const;
     std::string status() const { return iotedge({"system", "status"}).out; }
     bool all_running() const;
     // Of a service of this device, from /proc; 0 when there is none.

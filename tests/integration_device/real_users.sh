@@ -80,20 +80,20 @@ expect "the printed commands mend it" "is good" "$scratch/out"
 
 echo "== applied and running"
 "$bin/aziotd" run 2>"$scratch/aziotd.log" & supervisor=$!
-for _ in $(seq 100); do [ -S /run/aziot/supervisor.sock ] && break; sleep 0.1; done
+for _ in $(seq 400); do [ -S /run/aziot/supervisor.sock ] && break; sleep 0.1; done
 says config apply; is 0
 for service in keyd:aziotks certd:aziotcs identityd:aziotid tpmd:aziottpm edged:iotedge; do
     stat -c '%U %a' "/etc/aziot/${service%:*}/config.d/00-super.toml" >"$scratch/out"
     expect "owner of ${service%:*}'s file" "^${service#*:} 600$" "$scratch/out"
 done
-for _ in $(seq 100); do
+for _ in $(seq 400); do
     says system status
     [ "$(grep -c Running "$scratch/out")" = 3 ] && break
     sleep 0.1
 done
 expect "identityd runs" "aziot-identityd +Running" "$scratch/out"
 # Long enough for identityd to have asked certd and keyd for its credential.
-for _ in $(seq 100); do
+for _ in $(seq 400); do
     says system logs
     grep -q "cannot be reached" "$scratch/out" && break
     sleep 0.1
@@ -160,7 +160,7 @@ expect "where the key is" "the symmetric key is in /var/secrets/aziot/keyd/devic
 stat -c '%U %G %a' /var/secrets/aziot/keyd /var/secrets/aziot/keyd/device-id >"$scratch/out"
 expect "its directory" "^aziotks aziotks 700$" "$scratch/out"
 expect "its file" "^aziotks aziotks 600$" "$scratch/out"
-for _ in $(seq 100); do
+for _ in $(seq 400); do
     says system logs
     grep -q "registrationId=with-a-key" "$scratch/out" && break
     sleep 0.1
@@ -187,7 +187,7 @@ END
     expect "the group that it takes" "usermod -aG aziottpm aziotid" "$scratch/out"
     sed -n 's/^    to mend it: //p' "$scratch/out" | bash -e
     says config apply; is 0
-    for _ in $(seq 100); do
+    for _ in $(seq 400); do
         says system logs -- -n 40
         sed -i '1,/registrationId=with-a-tpm/d' "$scratch/out"
         grep -q 'cannot be' "$scratch/out" && break

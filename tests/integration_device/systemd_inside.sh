@@ -15,7 +15,7 @@ expect() { # what, pattern, command...
 }
 eventually() { # what, pattern, command...
     local pattern=$2
-    for _ in $(seq 100); do
+    for _ in $(seq 400); do
         "${@:3}" 2>&1 | grep -qE -- "$pattern" && break
         sleep 0.1
     done
