@@ -290,6 +290,7 @@ printf '# planted by hand\n[x]\nconnection_string = "HostName=h;DeviceId=d;Share
 mkdir -p "$root/var/secrets/aziot/keyd"
 printf 'planted-agent-5-in-a-key-file' >"$root/var/secrets/aziot/keyd/device-id"
 start_device
+within 20 is identityd-running ok # which has said something by then
 ok "written" iotedge support-bundle -o bundle.zip --since "1 hour"
 ok "for its owner alone" [ "$(stat -c %a bundle.zip)" = 600 ]
 mkdir unpacked && (cd unpacked && unzip -q ../bundle.zip)

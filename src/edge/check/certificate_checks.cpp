@@ -89,6 +89,17 @@ Outcome local_ca_expiry(Device& device) {
     return expiry(device, id, !settings->preloaded.contains(id), "have a new one issued");
 }
 
+// The container runtime has one issued when it first needs it.
+Outcome edge_ca_expiry(Device& device) {
+    const auto& settings = device.certd();
+    if (!settings) return needs("certd's configuration");
+    const std::string id("aziot-edged-ca");
+    const bool given = settings->preloaded.contains(id);
+    return expiry(device, id, !given,
+                  given ? "put a new one in the file's place, then run: iotedge config apply"
+                        : "look why it is not renewed: iotedge system logs");
+}
+
 // What DPS will say of the chain: the same judgement, ending at the highest certificate that the device presents, since
 // which authorities are enrolled only the service knows.
 Outcome chain_as_the_service_judges(Device& device) {
@@ -176,6 +187,7 @@ std::vector<Check> certificate_checks() {
         {"est-identity-and-bootstrap-certificate-expiry",
          "production readiness: EST identity and bootstrap certificates expiry", est_expiry},
         {"local-ca-certificate-expiry", "production readiness: local CA certificate expiry", local_ca_expiry},
+        {"edge-ca-certificate-expiry", "production readiness: edge CA certificate expiry", edge_ca_expiry},
         {"identity-certificate-chain", "identity certificate chain is one that DPS accepts",
          chain_as_the_service_judges},
         {"certs-preloaded", "preloaded certificates are valid", preloaded},
