@@ -136,6 +136,14 @@ ok "the trust bundle of the modules has it" certd GET /certificates/aziot-edged-
 ok "it is listed under its device" eval 'service authority list --registration-id gate-1 | grep "edge CA"'
 ok "what it signs lets nobody in" lets_nobody_in
 
+echo "== when the password is gone, with the device's certificate of that server"
+device gate-8
+ok "the configuration is taken" by_dps gate-8 <<<$'[edge_ca]\nmethod = "est"'
+ok "the device registers" within 20 is_device gate-8
+service authority one-time-password gate-8 --withdraw >/dev/null
+ok "the device gets an edge CA" gets "aziot-edge CA gate-8"
+ok "it is listed under its device" eval 'service authority list --registration-id gate-8 | grep "edge CA"'
+
 echo "== the same, with a renewal that is due: the service's clock was a day behind when it issued"
 end supervisor musterd
 start_service LD_PRELOAD="$faketime_library" FAKETIME=-86350s

@@ -159,6 +159,31 @@ TEST_F(EdgeCa, ByEstItIsFollowedByItself) {
     EXPECT_THAT(est.operations(), ::testing::Contains("simplereenroll by aziot-edge CA dev-1"));
 }
 
+TEST_F(EdgeCa, ByEstTheDevicesCertificateOfThatServerStandsInForASpentPassword) {
+    est.allow_password("dev-1", "once");
+    start(fmt::format("[cert_issuance.device-id]\nmethod = \"est\"\nusername = \"dev-1\"\npassword = \"once\"\n{}",
+                      by_est("threshold = \"80%\"\nretry = \"4%\"\n")));
+    const auto handle = device.call(Service::keyd, "POST", "/keypair?api-version=2020-09-01",
+                                    {{"keyId", "device-id"}, {"preferredAlgorithms", "ec-p256"}});
+    const auto key =
+        keyd::remote_key(keyd::Client(device.paths().socket(Service::keyd)), string_or(handle.body, "keyHandle"))
+            .value();
+    const auto csr = pki::Csr::create(key, {{"CN", "dev-1"}})->pem();
+    ASSERT_EQ(device
+                  .call(Service::certd, "POST", std::string("/certificates") + version,
+                        {{"certId", "device-id"}, {"csr", csr}})
+                  .status,
+              201);
+    est.set_authority(true);
+    // The name and password of the edge CA ("pw") are good for nothing.
+    EXPECT_NE(create().status, 201);
+    est.allow_certificate("dev-1");
+    const auto made = create();
+    EXPECT_EQ(made.status, 201) << made.message();
+    EXPECT_EQ(est.operations().back(), "simpleenroll by dev-1");
+    EXPECT_EQ(est.seen().back().name, "");
+}
+
 TEST_F(EdgeCa, WithoutARuleItIsLeftAsItIs) {
     start("[cert_issuance.aziot-edged-ca]\nmethod = \"self_signed\"\n");
     put_old_one();

@@ -15,6 +15,7 @@ namespace {
 
 using Steady = std::chrono::steady_clock;
 constexpr std::chrono::seconds longest_wait = std::chrono::hours(1);        // whatever a server asks for
+constexpr std::string_view device_id = "device-id";                         // of the certificate and its key
 constexpr std::string_view identity_key_preference = "ec-p256:rsa-4096:*";  // facts/device.md 5.2
 
 // The server does not serve this request with this credential; another way may do.
@@ -226,8 +227,35 @@ Task<Result<pki::CertificateChain>> EstIssuer::issue_unhurried(CurrentPtr now, s
         log::info("the EST server does not renew this certificate by itself; asking for a new one",
                   {{"certId", printable(id)}, {"reason", chain.error().chain()}});
     }
-    MUSTER_CO_TRY(auto access, co_await configured(now, target, id, request));
+    auto chain = co_await issue_as_configured(now, target, id, request);
+    if (chain || !another_way_may_do(chain.error())) co_return std::move(chain);
+    auto device = co_await device_identity(now, target.url, id);
+    if (!device) co_return std::move(chain);
+    log::info("the EST server has no use for what the settings say; signing in with the device's certificate",
+              {{"certId", printable(id)}, {"reason", chain.error().chain()}});
+    Access access{"the device's certificate", EstClient::Operation::enroll, std::move(*device), id};
+    auto second = co_await enroll(now, target.url, std::move(access), request);
+    if (second) co_return std::move(second);
+    co_return fail(second.error().code(), "{}; and {}", chain.error().chain(), second.error().chain());
+}
+
+Task<Result<pki::CertificateChain>> EstIssuer::issue_as_configured(CurrentPtr now, EstTarget target, std::string id,
+                                                                   const pki::Csr& request) {
+    MUSTER_CO_TRY(auto access, co_await configured(now, target, std::move(id), request));
     co_return co_await enroll(now, target.url, std::move(access), request);
+}
+
+// The certificate that the device has from this server, for the sake of another one.
+Task<std::optional<EstCredential>> EstIssuer::device_identity(CurrentPtr now, std::string url, std::string id) {
+    const std::string device(device_id);
+    const auto* issuance = now->settings.issuance_of(device);
+    const bool is_another = without_temp(id) != device && issuance != nullptr && issuance->method == Method::est;
+    if (!is_another) co_return std::nullopt;
+    const auto issuer = est_target(now->settings, device);
+    if (!issuer || origin_of(issuer->url) != origin_of(url)) co_return std::nullopt;
+    auto credential = co_await credential_of(now, {device, device}, "the device's certificate");
+    if (!credential || clock_.now() > credential->chain.front().not_after()) co_return std::nullopt;
+    co_return std::move(*credential);
 }
 
 Task<Result<pki::CertificateChain>> EstIssuer::issue(CurrentPtr now, std::string id, pki::Csr request) {

@@ -3,7 +3,9 @@
 // A request for a certificate that is there already, with the same subject, is a renewal: it is sent to simplereenroll,
 // signed in with the certificate that it follows. Where the server will not have that, and for everything else, it goes
 // to simpleenroll with what the settings say: a name and password, the EST certificate, or, while there is none (or it
-// has ended), the bootstrap certificate, which is used once, to get the EST certificate.
+// has ended), the bootstrap certificate, which is used once, to get the EST certificate. Where the server has no use
+// for that (a password that was good for once), the device's own certificate signs in for others, if that server issued
+// it.
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>
@@ -63,6 +65,8 @@ private:
     Task<Result<Chain>> issue_unhurried(CurrentPtr now, std::string id, const pki::Csr& request);
     Task<Result<Chain>> enroll(CurrentPtr now, std::string url, Access access, const pki::Csr& request);
     Task<Result<Chain>> enroll_with(EstClient& client, const Access& access, const pki::Csr& request);
+    Task<Result<Chain>> issue_as_configured(CurrentPtr now, EstTarget target, std::string id, const pki::Csr& request);
+    Task<std::optional<EstCredential>> device_identity(CurrentPtr now, std::string url, std::string id);
     Task<std::optional<EstCredential>> predecessor(CurrentPtr now, std::string id, const pki::Csr& request);
     Task<Result<Access>> configured(CurrentPtr now, EstTarget target, std::string asker, const pki::Csr& request);
     Task<Result<EstCredential>> identity(CurrentPtr now, EstTarget target, std::string asker, const pki::Csr& request);
