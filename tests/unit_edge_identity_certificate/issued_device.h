@@ -60,7 +60,7 @@ protected:
         return identityd("POST", "/identities/device/reprovision", {{"type", "aziot"}}).status == 204;
     }
     bool eventually(const std::function<bool()>& holds,
-                    std::chrono::seconds patience = std::chrono::seconds(20)) const {
+                    std::chrono::seconds patience = std::chrono::seconds(60)) const {
         const auto end = std::chrono::steady_clock::now() + patience;
         while (!holds()) {
             if (std::chrono::steady_clock::now() > end) return false;

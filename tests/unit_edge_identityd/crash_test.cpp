@@ -63,7 +63,7 @@ TEST_F(Storm, TheStateIsWholeAfterEveryKill) {
         changes += found->device_id != last ? 1 : 0;
         last = found->device_id;
         device.start(Service::identityd);
-        EXPECT_EQ(wait_for_identity(std::chrono::seconds(2)), last) << "round " << round;
+        EXPECT_EQ(wait_for_identity(), last) << "round " << round;
         for (const auto& entry : std::filesystem::directory_iterator(home))
             EXPECT_FALSE(entry.path().filename().string().ends_with(".tmp")) << entry.path();
     }

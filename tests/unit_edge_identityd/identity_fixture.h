@@ -57,7 +57,7 @@ name = "aziot-edge"
     }
     Answer device_identity() const { return identityd("POST", "/identities/device", {{"type", "aziot"}}); }
     // The device id, once there is one; empty when it takes longer.
-    std::string wait_for_identity(std::chrono::milliseconds patience = std::chrono::seconds(15)) const {
+    std::string wait_for_identity(std::chrono::milliseconds patience = std::chrono::seconds(30)) const {
         const auto end = std::chrono::steady_clock::now() + patience;
         while (std::chrono::steady_clock::now() < end) {
             const auto answer = device_identity();

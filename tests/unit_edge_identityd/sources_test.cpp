@@ -104,7 +104,7 @@ TEST_F(Sources, AMissingKeyIsNamed) {
 TEST_F(Sources, ByHandWithAKeyThereIsAnIdentityAtOnce) {
     write_key();
     begin_by_hand(cloud.address(), "method = \"sas\"\ndevice_id_pk = \"device-id\"\n");
-    ASSERT_EQ(wait_for_identity(std::chrono::seconds(1)), "hand-1") << log();
+    ASSERT_EQ(wait_for_identity(), "hand-1") << log();
     EXPECT_EQ(string_or(spec(), "hubName"), cloud.address());
     EXPECT_EQ(string_or(spec(), "gatewayHost"), cloud.address());
     EXPECT_EQ(string_or(spec().at("auth").as_object(), "type"), "sas");
@@ -120,7 +120,7 @@ TEST_F(Sources, ByHandWithAKeyThereIsAnIdentityAtOnce) {
 TEST_F(Sources, ByHandWithACertificate) {
     write_credentials("anything");
     begin_by_hand(cloud.address(), "method = \"x509\"\nidentity_cert = \"device-id\"\nidentity_pk = \"device-id\"\n");
-    ASSERT_EQ(wait_for_identity(std::chrono::seconds(2)), "hand-1") << log();
+    ASSERT_EQ(wait_for_identity(), "hand-1") << log();
     EXPECT_EQ(string_or(spec().at("auth").as_object(), "certId"), "device-id");
     ASSERT_EQ(create("m1").status, 200);
     EXPECT_EQ(cloud.seen().back().leaf, "anything");
@@ -131,7 +131,7 @@ TEST_F(Sources, BelowAParentTheParentIsCalledAndTheHubIsMeant) {
     write_key();
     begin_by_hand("hub.example", "method = \"sas\"\ndevice_id_pk = \"device-id\"\n",
                   fmt::format("local_gateway_hostname = \"{}\"\n", cloud.address()));
-    ASSERT_EQ(wait_for_identity(std::chrono::seconds(1)), "hand-1") << log();
+    ASSERT_EQ(wait_for_identity(), "hand-1") << log();
     EXPECT_EQ(string_or(spec(), "hubName"), "hub.example");
     EXPECT_EQ(string_or(spec(), "gatewayHost"), cloud.address());
     ASSERT_EQ(create("m1").status, 200);

@@ -100,7 +100,7 @@ TEST_F(Rules, ABodyThatDoesNotComeIs408) {
     EXPECT_NE(answer.find(R"({"message":)"), std::string::npos) << answer;
     const auto took = std::chrono::steady_clock::now() - begun;
     EXPECT_GT(took, std::chrono::seconds(4));
-    EXPECT_LT(took, std::chrono::seconds(7));
+    EXPECT_LT(took, std::chrono::seconds(30));
 }
 
 TEST_F(Rules, TooMuchAtOnceWaitsInLineThenIsToldSo) {

@@ -103,7 +103,7 @@ TEST(Reload, PrincipalsChangeWithTheirFileWithoutARestart) {
     EXPECT_EQ(as_nobody(device), "401");
     device.write("etc/aziot/keyd/config.d/myapp.toml", "[[principal]]\nuid = 12345\nkeys = [\"k\"]\n");
     std::string status;
-    for (int tries = 0; tries < 50 && status != "200"; ++tries) {
+    for (int tries = 0; tries < 300 && status != "200"; ++tries) {
         std::this_thread::sleep_for(std::chrono::milliseconds(100));
         status = as_nobody(device);
     }

@@ -1,4 +1,5 @@
-// A token's library that does not come back from a call: what keyd does for everybody else, and for its own end.
+// A token's library that does not come back from a call, and one that has few sessions: what keyd does for everybody
+// else, and for its own end.
 #include <gmock/gmock.h>
 
 #include <csignal>
@@ -20,7 +21,7 @@ using ::testing::HasSubstr;
 
 constexpr auto version = "?api-version=2021-05-01";
 
-class HangingToken : public ::testing::Test {
+class BadLibrary : public ::testing::Test {
 protected:
     void SetUp() override {
         MUSTER_NEEDS_SOFT_HSM();
@@ -38,11 +39,11 @@ protected:
             fmt::format("[aziot_keys]\npkcs11_lib_path = \"{}\"\npkcs11_timeout_sec = 1\n[preloaded_keys]\n"
                         "one = \"pkcs11:token=edge;object=one?pin-value=1234\"\n"
                         "two = \"pkcs11:token=edge;object=two?pin-value=1234\"\n",
-                        HANGING_LIBRARY));
-        device->start(Service::keyd);
+                        BAD_LIBRARY));
     }
     void TearDown() override {
         ::unsetenv("MUSTER_HANG");
+        ::unsetenv("MUSTER_SESSIONS");
         std::error_code ignored;
         std::filesystem::remove(hang, ignored);
     }
@@ -65,7 +66,8 @@ protected:
     std::filesystem::path hang;
 };
 
-TEST_F(HangingToken, CostsItsOwnCallersAnErrorAndNobodyElseAnything) {
+TEST_F(BadLibrary, ThatHangsCostsItsOwnCallersAnErrorAndNobodyElseAnything) {
+    device->start(Service::keyd);
     const auto one = handle("one");
     const auto two = handle("two");
     ASSERT_EQ(sign(one).status, 200);
@@ -94,12 +96,24 @@ TEST_F(HangingToken, CostsItsOwnCallersAnErrorAndNobodyElseAnything) {
     EXPECT_EQ(sign(two).status, 200);
 }
 
-TEST_F(HangingToken, DoesNotKeepKeydFromEnding) {
+TEST_F(BadLibrary, ThatHangsDoesNotKeepKeydFromEnding) {
+    device->start(Service::keyd);
     const auto one = handle("one");
     ASSERT_TRUE(write_file_atomic(hang, "", 0600));
     EXPECT_EQ(sign(one).status, 500);
     device->stop(Service::keyd, SIGTERM);
     EXPECT_THAT(device->log(Service::keyd), HasSubstr("keyd ends without it"));
+}
+
+TEST_F(BadLibrary, WithOneSessionServesAllKeysOfItsToken) {
+    ::setenv("MUSTER_SESSIONS", "1", 1);
+    device->start(Service::keyd);
+    const auto one = handle("one");
+    const auto two = handle("two");
+    for (const auto& key : {one, two, one}) {
+        const auto answer = sign(key);
+        EXPECT_EQ(answer.status, 200) << answer.message();
+    }
 }
 
 }  // namespace
