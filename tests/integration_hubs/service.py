@@ -6,6 +6,7 @@ import http.client
 import http.server
 import json
 import os
+import random
 import signal
 import socket
 import ssl
@@ -16,9 +17,15 @@ import urllib.parse
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """One that no connection is given for its own end, so that a service which is away finds it again."""
+    while True:
+        port = random.randrange(20000, 30000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 def sas(resource, key, policy=None):

@@ -70,7 +70,7 @@ void SoftwareTpm::start() {
                  "--ctrl", control.c_str(), "--flags", "not-need-init,startup-clear", nullptr);
         ::_exit(127);
     }
-    for (int tries = 0; tries < 500; ++tries) {
+    for (int tries = 0; tries < 2000; ++tries) {
         if (tool_works("tpm2_getrandom 4")) return;
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }

@@ -74,31 +74,43 @@ class SoftwareTpm {
     tpm.sockets = new Set();
     tpm.directory = path.join(workDir, `tpm-${++made}`);
     fs.mkdirSync(tpm.directory, { recursive: true });
-    // tss.js and tpm2-tss expect the second port behind the first.
-    for (;;) {
-      [tpm.port, tpm.simulatorPort] = [await freePort(), await freePort()];
-      tpm.servers = [];
-      try {
-        for (const [offset, handler] of [[0, (s) => onCommand(s, tpm.port)], [1, onPlatform]]) {
-          const server = net.createServer((socket) => {
-            tpm.sockets.add(socket);
-            handler(socket);
-          });
-          await new Promise((resolve, reject) => server.once('error', reject).listen(tpm.simulatorPort + offset, '127.0.0.1', resolve));
-          tpm.servers.push(server);
-        }
-        break;
-      } catch {
-        tpm.servers.forEach((server) => server.close());
-      }
-    }
-    tpm.process = spawn('swtpm', ['socket', '--tpm2', '--tpmstate', `dir=${tpm.directory}`, '--server', `type=tcp,port=${tpm.port}`,
-      '--ctrl', `type=tcp,port=${tpm.port + 1}`, '--flags', 'not-need-init,startup-clear'], { stdio: 'ignore' });
-    for (let tries = 0; tries < 1000; ++tries) {
-      if (spawnSync('tpm2_getrandom', ['4'], { env: tpm.environment() }).status === 0) return tpm;
-      await new Promise((resolve) => setTimeout(resolve, 20));
+    // A port that is free may be taken a moment later, and the one behind it by anybody: other ports then.
+    for (let tries = 0; tries < 20; ++tries) {
+      if (await tpm.listen() && await tpm.run()) return tpm;
+      tpm.stop();
     }
     throw new Error('swtpm does not answer');
+  }
+
+  // The simulator's two ports; tss.js expects the second behind the first.
+  async listen() {
+    this.simulatorPort = await freePort();
+    this.servers = [];
+    for (const [offset, handler] of [[0, (s) => onCommand(s, this.port)], [1, onPlatform]]) {
+      const server = net.createServer((socket) => {
+        this.sockets.add(socket);
+        handler(socket);
+      });
+      this.servers.push(server);
+      const listens = new Promise((resolve) => server.once('error', () => resolve(false)).once('listening', () => resolve(true)));
+      server.listen(this.simulatorPort + offset, '127.0.0.1');
+      if (!await listens) return false;
+    }
+    return true;
+  }
+
+  // swtpm itself; tpm2-tss expects its control port behind the other.
+  async run() {
+    this.port = await freePort();
+    let ended = false;
+    this.process = spawn('swtpm', ['socket', '--tpm2', '--tpmstate', `dir=${this.directory}`, '--server', `type=tcp,port=${this.port}`,
+      '--ctrl', `type=tcp,port=${this.port + 1}`, '--flags', 'not-need-init,startup-clear'], { stdio: 'ignore' });
+    this.process.once('exit', () => { ended = true; });
+    for (let tries = 0; tries < 1000 && !ended; ++tries) {
+      if (spawnSync('tpm2_getrandom', ['4'], { env: this.environment(), timeout: 10000 }).status === 0) return true;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    return false;
   }
 
   environment() { return { ...process.env, TPM2TOOLS_TCTI: `swtpm:host=127.0.0.1,port=${this.port}` }; }
@@ -116,7 +128,7 @@ class SoftwareTpm {
   stop() {
     this.servers.forEach((server) => server.close());
     this.sockets.forEach((socket) => socket.destroy());
-    this.process.kill('SIGKILL');
+    this.process?.kill('SIGKILL');
   }
 }
 
