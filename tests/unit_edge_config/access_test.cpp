@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -81,6 +82,17 @@ TEST_F(AccessTest, WhatIsNotThereAndWhatIsNoFile) {
     EXPECT_EQ(fault(stranger_), AccessFault::Kind::not_a_file);
     ASSERT_EQ(access_faults("/nonexistent/x/y", stranger_).size(), 1U);
     EXPECT_EQ(access_faults("/nonexistent/x/y", stranger_)[0].at, "/nonexistent");
+}
+
+TEST_F(AccessTest, ADeviceIsReadAndWritten) {
+    EXPECT_TRUE(device_faults("/dev/null", stranger_).empty());
+    EXPECT_EQ(device_faults(file_, stranger_).at(0).kind, AccessFault::Kind::not_a_file);
+    // Readable by all, writable by its owner alone.
+    const std::filesystem::path device = root_ / "dir" / "device";
+    if (mknod(device.c_str(), S_IFCHR, makedev(1, 3)) != 0) GTEST_SKIP() << "only root makes devices";
+    chmod(device.c_str(), 0644);
+    EXPECT_EQ(device_faults(device, stranger_).at(0).kind, AccessFault::Kind::not_readable);
+    EXPECT_THAT(device_faults(device, stranger_).at(0).explanation, HasSubstr("may not read and write"));
 }
 
 TEST_F(AccessTest, RootPassesEverywhere) {

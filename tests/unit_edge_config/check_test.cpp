@@ -181,6 +181,9 @@ TEST_F(CheckTest, ATpmMustBeThereAndOpenToItsService) {
     EXPECT_THAT(problems(), ElementsAre(HasSubstr("config.toml:10: tpm.tcti: " + at("tpm").string() +
                                                   " does not exist: this machine shows no TPM 2.0")));
     write("tpm", "", 0600);
+    EXPECT_THAT(problems(), ElementsAre(HasSubstr("is not a device")));
+    std::filesystem::remove(at("tpm"));
+    std::filesystem::create_symlink("/dev/null", at("tpm"));
     EXPECT_THAT(problems(), IsEmpty());
     // Another way to a TPM is for the first attempt to judge.
     config("swtpm:port=1");

@@ -36,12 +36,12 @@ bool has_group(const Identity& who, gid_t group) {
     return std::ranges::find(who.groups, group) != who.groups.end();
 }
 
-// `bit` is 4 (read) or 1 (search). The first class that fits decides, as the kernel does it.
-bool allowed(const struct stat& status, const Identity& who, mode_t bit) {
+// `bits` are of 4 (read), 2 (write) and 1 (search). The first class that fits decides, as the kernel does it.
+bool allowed(const struct stat& status, const Identity& who, mode_t bits) {
     if (who.uid == 0) return true;
-    if (status.st_uid == who.uid) return (status.st_mode & (bit << 6)) != 0;
-    if (has_group(who, status.st_gid)) return (status.st_mode & (bit << 3)) != 0;
-    return (status.st_mode & bit) != 0;
+    if (status.st_uid == who.uid) return ((status.st_mode >> 6) & bits) == bits;
+    if (has_group(who, status.st_gid)) return ((status.st_mode >> 3) & bits) == bits;
+    return (status.st_mode & bits) == bits;
 }
 
 std::string refusal(const std::filesystem::path& at, const struct stat& status, const Identity& who,
@@ -75,17 +75,47 @@ std::vector<std::filesystem::path> directories_above(const std::filesystem::path
     return out;
 }
 
-std::optional<AccessFault> file_fault(const std::filesystem::path& file, const Identity& who) {
+// What a file is to be, and what is to be done with it.
+struct Wanted {
+    mode_t type;
+    std::string_view name;
+    mode_t bits;
+    std::string_view act;
+};
+constexpr Wanted readable_file{S_IFREG, "regular file", 4, "read"};
+constexpr Wanted usable_device{S_IFCHR, "device", 6, "read and write"};
+
+std::optional<AccessFault> file_fault(const std::filesystem::path& file, const Identity& who, const Wanted& wanted) {
     struct stat status{};
     if (::stat(file.c_str(), &status) != 0) {
         if (errno == ENOENT)
             return AccessFault{AccessFault::Kind::missing, file, fmt::format("{} does not exist", file.string())};
         return AccessFault{AccessFault::Kind::other, file, fmt::format("{}: {}", file.string(), std::strerror(errno))};
     }
-    if (!S_ISREG(status.st_mode))
-        return AccessFault{AccessFault::Kind::not_a_file, file, fmt::format("{} is not a regular file", file.string())};
-    if (allowed(status, who, 4)) return std::nullopt;
-    return AccessFault{AccessFault::Kind::not_readable, file, refusal(file, status, who, "read")};
+    if ((status.st_mode & S_IFMT) != wanted.type)
+        return AccessFault{AccessFault::Kind::not_a_file, file,
+                           fmt::format("{} is not a {}", file.string(), wanted.name)};
+    if (allowed(status, who, wanted.bits)) return std::nullopt;
+    return AccessFault{AccessFault::Kind::not_readable, file, refusal(file, status, who, wanted.act)};
+}
+
+std::vector<AccessFault> faults_along(const std::filesystem::path& file, const Identity& who, const Wanted& wanted) {
+    auto directories = directories_above(file);
+    std::error_code error;
+    const auto real = std::filesystem::weakly_canonical(file, error);
+    if (!error && real != file)
+        for (auto& directory : directories_above(real)) directories.push_back(std::move(directory));
+
+    std::vector<AccessFault> faults;
+    std::set<std::filesystem::path> seen;
+    for (const auto& directory : directories) {
+        if (!seen.insert(directory).second) continue;
+        if (auto fault = directory_fault(directory, who)) faults.push_back(std::move(*fault));
+        // Behind what is not there or no directory there is nothing more to say.
+        if (!faults.empty() && faults.back().kind != AccessFault::Kind::not_searchable) return faults;
+    }
+    if (auto fault = file_fault(file, who, wanted)) faults.push_back(std::move(*fault));
+    return faults;
 }
 
 // Opens the file as that user, in a child. The system calls themselves: the C library's setuid is for whole processes.
@@ -129,22 +159,11 @@ Result<Identity> identity_of(const Paths& paths, const ServiceUser& user) {
 }
 
 std::vector<AccessFault> access_faults(const std::filesystem::path& file, const Identity& reader) {
-    auto directories = directories_above(file);
-    std::error_code error;
-    const auto real = std::filesystem::weakly_canonical(file, error);
-    if (!error && real != file)
-        for (auto& directory : directories_above(real)) directories.push_back(std::move(directory));
+    return faults_along(file, reader, readable_file);
+}
 
-    std::vector<AccessFault> faults;
-    std::set<std::filesystem::path> seen;
-    for (const auto& directory : directories) {
-        if (!seen.insert(directory).second) continue;
-        if (auto fault = directory_fault(directory, reader)) faults.push_back(std::move(*fault));
-        // Behind what is not there or no directory there is nothing more to say.
-        if (!faults.empty() && faults.back().kind != AccessFault::Kind::not_searchable) return faults;
-    }
-    if (auto fault = file_fault(file, reader)) faults.push_back(std::move(*fault));
-    return faults;
+std::vector<AccessFault> device_faults(const std::filesystem::path& device, const Identity& user) {
+    return faults_along(device, user, usable_device);
 }
 
 std::vector<AccessFault> read_faults(const std::filesystem::path& file, const Identity& reader) {

@@ -33,7 +33,9 @@ struct AccessFault {
 
 // Everything along the path that stands in the way, by permission bits alone; symbolic links are followed.
 std::vector<AccessFault> access_faults(const std::filesystem::path& file, const Identity& reader);
-// The whole judgement.
+// The same for a device, which is a character device to be read and written.
+std::vector<AccessFault> device_faults(const std::filesystem::path& device, const Identity& user);
+// The whole judgement of a file.
 std::vector<AccessFault> read_faults(const std::filesystem::path& file, const Identity& reader);
 
 }  // namespace muster::edge

@@ -159,8 +159,10 @@ void check_tpm(const CheckInput& in, Notes& notes) {
     if (in.config.provisioning.method != Provisioning::Method::tpm) return;
     const auto device = tpm_device(in);
     if (!device) return;
-    const auto faults = access_faults(device->path, in.tpmd);
+    const auto faults = device_faults(device->path, in.tpmd);
     if (faults.empty()) return;
+    if (faults.front().kind == AccessFault::Kind::not_a_file)
+        return notes.problem(*device, faults.front().explanation, "tpm.tcti = \"device\" is the kernel's TPM");
     if (faults.front().kind == AccessFault::Kind::missing)
         return notes.problem(*device,
                              fmt::format("{} does not exist: this machine shows no TPM 2.0", device->path.string()),
