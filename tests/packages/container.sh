@@ -1,34 +1,43 @@
 # shellcheck shell=bash
 # A Debian that boots in systemd-nspawn, without a network but its own loopback. Sourced by run.
 
-# Its files come from base.tar; what the packages need of Debian is fetched before it boots, kept in archives/.
-container_make() { # directory with base.tar and archives/, name of the container
-  root=$(mktemp -d "/tmp/$2-XXXXXX")
-  tar -C "$root" -xf "$1/base.tar"
-  echo "$2" >"$root/etc/hostname"
-  printf '127.0.0.1 localhost %s\n::1 localhost\n' "$2" >"$root/etc/hosts"
+# A tree of files to boot: from base.tar. What the packages need of Debian is fetched now, and kept in archives/.
+tree_make() { # directory with base.tar and archives/, host name, package of Debian...
+  local directory=$1 name=$2
+  shift 2
+  root=$(mktemp -d "/tmp/$name-XXXXXX")
+  tar -C "$root" -xf "$directory/base.tar"
+  echo "$name" >"$root/etc/hostname"
+  printf '127.0.0.1 localhost %s\n::1 localhost\n' "$name" >"$root/etc/hosts"
   rm -f "$root/etc/machine-id" && : >"$root/etc/machine-id"
-  ln -sf /dev/null "$root/etc/systemd/system/console-getty.service"
-  mkdir "$root/packages" "$root/packages.next"
-  cp "$1"/packages/*.deb "$root/packages/"
-  cp "$1"/packages.next/*.deb "$root/packages.next/"
-  cp "$1"/archives/*.deb "$root/var/cache/apt/archives/" 2>/dev/null || true
+  mkdir "$root/packages" "$root/packages.next" "$root/tests"
+  cp "$directory"/packages/*.deb "$root/packages/"
+  cp "$directory"/packages.next/*.deb "$root/packages.next/"
+  cp uncomment checks.sh machine_inside.sh "$root/tests/"
+  cp "$directory"/archives/*.deb "$root/var/cache/apt/archives/" 2>/dev/null || true
   # What Debian's mirror has moved on from is not asked for again when the archive is there already.
-  if ! container_fetch "$1" >/dev/null 2>/dev/null; then
+  if ! tree_fetch "$directory" "$@" >/dev/null 2>/dev/null; then
     cp /etc/resolv.conf "$root/etc/resolv.conf" 2>/dev/null || true
-    chroot "$root" apt-get update -q >"$1/fetch.log" 2>&1 || return 1
-    container_fetch "$1" >>"$1/fetch.log" 2>&1 || return 1
-    cp "$root"/var/cache/apt/archives/*.deb "$1/archives/"
-    tar -C "$root" -czf "$1/lists.tar.gz" var/lib/apt/lists
+    chroot "$root" apt-get update -q >"$directory/fetch.log" 2>&1 || return 1
+    tar -C "$root" -czf "$directory/lists.tar.gz" var/lib/apt/lists
+    tree_fetch "$directory" "$@" >>"$directory/fetch.log" 2>&1 || return 1
+    cp "$root"/var/cache/apt/archives/*.deb "$directory/archives/"
   fi
 }
 
-container_fetch() { # directory
-  [ ! -e "$1/lists.tar.gz" ] || tar -C "$root" -xzf "$1/lists.tar.gz"
-  chroot "$root" sh -c 'apt-get install -y -q --no-install-recommends --download-only bash-completion openssl /packages/*.deb'
+tree_fetch() { # directory, package...
+  local directory=$1
+  shift
+  [ ! -e "$directory/lists.tar.gz" ] || tar -C "$root" -xzf "$directory/lists.tar.gz"
+  in_tree sh -c 'apt-get install -y -q --no-install-recommends --download-only "$@" /packages/*.deb' sh "$@"
+}
+
+in_tree() { # command...
+  chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@" </dev/null
 }
 
 container_boot() {
+  ln -sf /dev/null "$root/etc/systemd/system/console-getty.service"
   systemd-nspawn --quiet --register=no --keep-unit --private-network --machine="$(basename "$root")" -D "$root" -b \
     >>"$root.console" 2>&1 </dev/null &
   nspawn=$!
@@ -69,5 +78,6 @@ container_end() {
     kill -KILL "$nspawn" 2>/dev/null || true
     wait "$nspawn" 2>/dev/null || true
   fi
+  nspawn=
   [ -z "${root:-}" ] || rm -rf "$root" "$root.console"
 }

@@ -15,5 +15,8 @@ for path in /etc/aziot /var/lib/aziot /var/secrets/aziot /run/aziot /etc/muster 
 done
 script "no user, no group" '^0$' "cat /etc/passwd /etc/group /etc/shadow | grep -cE 'aziot|iotedge|muster|edgeagent|edgehub' || true"
 script "no unit and no trace of one" '^$' "find /etc/systemd /var/lib/systemd /run/systemd/generator /usr/lib/systemd -name '*aziot*' -o -name '*muster*'"
+owned
+left=$(comm -13 <(echo "$files_before") <(files))
+echo "$left" >"$here/left"
 script "files that somebody put below /var/aziot stay, for root alone" '^root 600 ' "stat -c '%U %a %n' /var/aziot/device-id.key"
 script "dpkg has forgotten them" '^0$' "dpkg -l 'muster*' 2>/dev/null | grep -c '^[a-z]c\|^ii' || true"
