@@ -10,11 +10,11 @@
 namespace muster::musterd {
 
 struct HubParts {
-    HubParts(store::Store& store, const Settings& settings, const DataDirectory& data, const Clock& clock,
-             Random& random, metrics::Metrics& metrics)
+    HubParts(store::Store& store, const provisioning::Groups& groups, const Settings& settings,
+             const DataDirectory& data, const Clock& clock, Random& random, metrics::Metrics& metrics)
         : outside(clock, {settings.webhook_ca_pem, settings.webhook_timeout, data.webhook_key.clone()}),
           linked(store, clock, random, outside, settings.host_name),
-          deliveries(store, linked, outside, clock, random, metrics, thread.at(0).get_executor()) {
+          deliveries(store, groups, linked, outside, clock, random, metrics, thread.at(0).get_executor()) {
         linked.on_change([this] { deliveries.hubs_changed(); });
     }
 

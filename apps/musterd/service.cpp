@@ -117,7 +117,7 @@ Result<> Service::State::open_store() {
     authority =
         std::make_unique<AuthorityParts>(*store, *groups, clock, random, data.file("authority"), settings.authority);
     MUSTER_CHECK(authority->authority.load());
-    hubs = std::make_unique<HubParts>(*store, settings, data, clock, random, metrics);
+    hubs = std::make_unique<HubParts>(*store, *groups, settings, data, clock, random, metrics);
     MUSTER_CHECK(hubs->linked.load());
     authority->tell_hubs(*hubs, clock, random);
     crls = std::make_unique<CrlParts>(*store, *groups, clock, random, hubs->thread.at(0).get_executor());

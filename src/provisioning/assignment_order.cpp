@@ -65,6 +65,22 @@ std::optional<FetchedTwin> fetched_of(const json::object& order) {
     return fetched;
 }
 
+json::array shown_json(const std::vector<ShownCertificate>& shown) {
+    json::array list;
+    for (const auto& each : shown) list.push_back({{"serial", each.serial}, {"issuer", each.issuer}});
+    return list;
+}
+
+std::vector<ShownCertificate> shown_of(const json::object& order) {
+    std::vector<ShownCertificate> shown;
+    const auto* found = find_member(order, "shown");
+    if (found == nullptr || !found->is_array()) return shown;
+    for (const auto& each : found->as_array())
+        if (each.is_object())
+            shown.push_back({string_or(each.as_object(), "serial"), string_or(each.as_object(), "issuer")});
+    return shown;
+}
+
 Result<json::object> parse_own(std::string_view text) {
     auto parsed = parse_json_object(text);
     if (!parsed) return fail(parsed.error().wrap(Errc::internal, "an entry of the outbox"));
@@ -87,6 +103,7 @@ std::string AssignmentOrder::serialize() const {
                      {"touched", to_array(touched)},
                      {"payload", payload},
                      {"fetches", fetches},
+                     {"shown", shown_json(shown)},
                      {"peer", peer},
                      {"trackingId", tracking_id}};
     if (webhook) out["webhook"] = {{"url", webhook->url}, {"body", webhook->body}, {"hubs", to_array(webhook->hubs)}};
@@ -113,6 +130,7 @@ Result<AssignmentOrder> AssignmentOrder::parse(std::string_view text) {
                           .webhook = {},
                           .fetched = fetched_of(in),
                           .fetches = integer_of(in, "fetches"),
+                          .shown = shown_of(in),
                           .peer = string_or(in, "peer"),
                           .tracking_id = string_or(in, "trackingId")};
     if (const auto* hook = find_member(in, "webhook"); hook != nullptr && hook->is_object())

@@ -27,6 +27,12 @@ struct FetchedTwin {
     TimePoint at{};
 };
 
+// A certificate of the chain that a device showed, as revocation lists name it.
+struct ShownCertificate {
+    std::string serial;  // as Certificate::serial_hex
+    std::string issuer;  // SHA-256 of its issuer's certificate
+};
+
 struct AssignmentOrder {
     std::string hub;  // empty until the webhook has named it
     std::string device_id;
@@ -44,8 +50,9 @@ struct AssignmentOrder {
     std::string payload;  // for the device, JSON; empty for none
     std::optional<WebhookOrder> webhook;
     std::optional<FetchedTwin> fetched;
-    std::int64_t fetches = 0;  // how often it was
-    std::string peer;          // of the registration, for the log
+    std::int64_t fetches = 0;             // how often it was
+    std::vector<ShownCertificate> shown;  // of a group's device: may be revoked while it waits
+    std::string peer;                     // of the registration, for the log
     std::string tracking_id;
 
     std::string serialize() const;

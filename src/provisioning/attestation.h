@@ -44,7 +44,8 @@ struct Verdict {
     std::chrono::seconds patience{0};     // how long the token is taken after its expiry
     std::string fault;                    // why the credential may not be used at all; empty when it may
     std::optional<GroupMatch> group;
-    std::string group_fault;  // why it leads to no group
+    std::string group_fault;     // why it leads to no group
+    pki::CertificateChain path;  // of a chain that leads to a group: from the leaf to the CA that it ends at
     // What the service's own authority issued: the leaf, or the CA above it. What is recorded of it decides, before
     // `group` does.
     std::optional<pki::Certificate> issued_here;

@@ -90,6 +90,7 @@ Verdict judge_chain(const pki::CertificateChain& chain, const GroupIndex& groups
         return verdict;
     }
     verdict.group = GroupMatch{anchor->group, {}, {}};
+    verdict.path = result.path;
     return verdict;
 }
 

@@ -316,10 +316,11 @@ Task<> Deliveries::State::watch(std::string name) {
     watches.erase(to_lower(name));
 }
 
-Deliveries::Deliveries(store::Store& store, LinkedHubs& hubs, Outside& outside, const Clock& clock, Random& random,
-                       metrics::Metrics& metrics, asio::any_io_executor executor, DeliveryLimits limits)
+Deliveries::Deliveries(store::Store& store, const Groups& groups, LinkedHubs& hubs, Outside& outside,
+                       const Clock& clock, Random& random, metrics::Metrics& metrics, asio::any_io_executor executor,
+                       DeliveryLimits limits)
     : state_(std::make_shared<State>(
-          DeliveryTools{store, hubs, outside, clock, random, metrics, std::move(executor), limits})) {}
+          DeliveryTools{store, groups, hubs, outside, clock, random, metrics, std::move(executor), limits})) {}
 
 Deliveries::~Deliveries() {
     stop();

@@ -13,6 +13,7 @@
 #include <memory>
 
 #include "metrics/metrics.h"
+#include "provisioning/groups.h"
 #include "provisioning/linked_hubs.h"
 #include "provisioning/outside.h"
 #include "store/store.h"
@@ -31,8 +32,9 @@ struct DeliveryLimits {
 class Deliveries {
 public:
     // Everything runs on `executor`, which is one thread's; the rest must outlive that thread.
-    Deliveries(store::Store& store, LinkedHubs& hubs, Outside& outside, const Clock& clock, Random& random,
-               metrics::Metrics& metrics, boost::asio::any_io_executor executor, DeliveryLimits limits = {});
+    Deliveries(store::Store& store, const Groups& groups, LinkedHubs& hubs, Outside& outside, const Clock& clock,
+               Random& random, metrics::Metrics& metrics, boost::asio::any_io_executor executor,
+               DeliveryLimits limits = {});
     ~Deliveries();
 
     // Takes up what a former run left, and watches the hubs.

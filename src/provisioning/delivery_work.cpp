@@ -50,7 +50,13 @@ Result<bool> is_revoked(Tx& tx, std::string_view registration_id, const std::vec
 
 // An enrollment or a certificate that was taken back while its device waited lets nobody in: neither the certificate
 // that it is to get in by, nor the one that it asked for that with.
-Result<std::optional<Objection>> objection_of(Tx& tx, const RegistrationRecord& record, const AssignmentOrder& order) {
+Result<std::optional<Objection>> objection_of(Tx& tx, const RegistrationRecord& record, const AssignmentOrder& order,
+                                              const GroupIndex& groups) {
+    const auto listed = [&](const ShownCertificate& shown) {
+        return groups.is_revoked(shown.serial, shown.issuer, record.group_id);
+    };
+    if (std::ranges::any_of(order.shown, listed))
+        return Objection{unauthorized("the certificate came into a revocation list while the device waited"), true};
     MUSTER_TRY(const auto revoked, is_revoked(tx, record.id, {order.credential.thumbprint, record.leaf_fingerprint}));
     if (revoked) return Objection{unauthorized("the certificate was revoked while the device waited"), true};
     // An individual one blocks a group's device, too.
@@ -83,8 +89,8 @@ Result<Wakes> end_and_clean_up(Assigner& assigner, RegistrationRecord& record, A
 
 // Nothing when there is no objection at the time of the transaction, which may be much later than the first look.
 Result<std::optional<Wakes>> end_if_objected(Assigner& assigner, RegistrationRecord& record,
-                                             const AssignmentOrder& order) {
-    MUSTER_TRY(const auto objection, objection_of(assigner.tx, record, order));
+                                             const AssignmentOrder& order, const GroupIndex& groups) {
+    MUSTER_TRY(const auto objection, objection_of(assigner.tx, record, order, groups));
     if (!objection) return std::nullopt;
     return end_and_clean_up(assigner, record, order, *objection);
 }
@@ -132,7 +138,7 @@ Task<Result<std::optional<Objection>>> DeliveryWork::objection(const OutboxRecor
     co_return co_await tools_.store.read([&](Tx& tx) -> Result<std::optional<Objection>> {
         MUSTER_TRY(const auto record, tx.registrations().find(registration_of_key(task.key)));
         if (!record) return std::nullopt;
-        return objection_of(tx, *record, order);
+        return objection_of(tx, *record, order, *tools_.groups.current());
     });
 }
 
@@ -175,21 +181,21 @@ Task<Outcome> DeliveryWork::move_to(DeliveryQueue& queue, const OutboxRecord& ta
             co_return co_await settle_as_failed(
                 task, created.error().error.wrap(fmt::format("hub '{}'", target->name)).with_number(code::hub_refused));
     }
-    auto settled = co_await settle(task, order, list,
-                                   [&](Assigner& assigner, RegistrationRecord& record, Settled& outcome) -> Result<> {
-                                       MUSTER_TRY(auto ended, end_if_objected(assigner, record, order));
-                                       if (ended) {
-                                           outcome.wakes = std::move(*ended);
-                                           return {};
-                                       }
-                                       if (*own) {
-                                           MUSTER_TRY(const auto now, read_own_twin(assigner.tx, order.from_device));
-                                           // The error takes back what the transaction has done.
-                                           if (now && *now != **own) return fail(Errc::conflict, "the twin changed");
-                                       }
-                                       MUSTER_TRY(outcome.wakes, assigner.finish(record, order, copy));
-                                       return {};
-                                   });
+    auto settled = co_await settle(
+        task, order, list, [&](Assigner& assigner, RegistrationRecord& record, Settled& outcome) -> Result<> {
+            MUSTER_TRY(auto ended, end_if_objected(assigner, record, order, *tools_.groups.current()));
+            if (ended) {
+                outcome.wakes = std::move(*ended);
+                return {};
+            }
+            if (*own) {
+                MUSTER_TRY(const auto now, read_own_twin(assigner.tx, order.from_device));
+                // The error takes back what the transaction has done.
+                if (now && *now != **own) return fail(Errc::conflict, "the twin changed");
+            }
+            MUSTER_TRY(outcome.wakes, assigner.finish(record, order, copy));
+            return {};
+        });
     if (!settled && settled.error().code() == Errc::conflict) again = true;
     if (!settled) co_return trouble(std::move(settled).error());
     announce(order, *settled);
@@ -295,16 +301,16 @@ Task<Outcome> DeliveryWork::remove(DeliveryQueue& queue, const OutboxRecord& tas
 
 Task<Outcome> DeliveryWork::go_on(const OutboxRecord& task, AssignmentOrder order) {
     const auto list = tools_.hubs.current();
-    auto settled = co_await settle(task, order, *list,
-                                   [&](Assigner& assigner, RegistrationRecord& record, Settled& outcome) -> Result<> {
-                                       MUSTER_TRY(auto ended, end_if_objected(assigner, record, order));
-                                       if (ended) {
-                                           outcome.wakes = std::move(*ended);
-                                           return {};
-                                       }
-                                       MUSTER_TRY(outcome.wakes, assigner.begin(record, order, task.created));
-                                       return {};
-                                   });
+    auto settled = co_await settle(
+        task, order, *list, [&](Assigner& assigner, RegistrationRecord& record, Settled& outcome) -> Result<> {
+            MUSTER_TRY(auto ended, end_if_objected(assigner, record, order, *tools_.groups.current()));
+            if (ended) {
+                outcome.wakes = std::move(*ended);
+                return {};
+            }
+            MUSTER_TRY(outcome.wakes, assigner.begin(record, order, task.created));
+            return {};
+        });
     if (!settled) co_return trouble(std::move(settled).error());
     announce(order, *settled);
     co_return Outcome();

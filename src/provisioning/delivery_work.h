@@ -29,6 +29,7 @@ struct Objection {
 
 struct DeliveryTools {
     store::Store& store;
+    const Groups& groups;
     LinkedHubs& hubs;
     Outside& outside;
     const Clock& clock;

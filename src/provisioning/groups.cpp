@@ -220,6 +220,15 @@ std::optional<std::string> GroupIndex::revocation(const pki::CertificateChain& p
     return std::nullopt;
 }
 
+bool GroupIndex::is_revoked(std::string_view serial, std::string_view issuer, std::string_view group_id) const {
+    const auto lists = lists_by_group_.find(to_lower(group_id));
+    if (lists == lists_by_group_.end()) return false;
+    return std::ranges::any_of(lists->second, [&](std::size_t at) {
+        const auto& crl = content_.revocation_lists[at];
+        return crl.issuer.sha256_thumbprint() == issuer && crl.list.find(serial).has_value();
+    });
+}
+
 const Anchor* GroupIndex::unverified_issuer_of(const pki::Certificate& certificate) const {
     const auto entry = by_subject_.find(key_of(certificate.issuer_der()));
     if (entry == by_subject_.end()) return nullptr;

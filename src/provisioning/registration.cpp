@@ -229,7 +229,7 @@ Task<Result<json::object>> Registrations::register_device(DeviceRequest request,
     for (int attempt = 1;; ++attempt) {
         const auto verdict = judge(request, register_patience);
         if (attempt == 1) MUSTER_CO_CHECK(co_await check_group_limit(store_, request, verdict));
-        const Asked asked{request, body, csr ? &*csr : nullptr};
+        const Asked asked{request, body, csr ? &*csr : nullptr, nullptr, &verdict.path};
         auto settled = co_await settle_admitted(asked, verdict);
         if (!settled) {
             log_refusal(request, settled.error(), "enrollment");

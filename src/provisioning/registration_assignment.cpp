@@ -22,6 +22,14 @@ Result<> add_origin(Tx& tx, const HubList& hubs, const RegistrationRecord& befor
     return {};
 }
 
+// Which certificates revocation lists may speak of later: all but the CA that the path ends at.
+std::vector<ShownCertificate> shown_certificates(const pki::CertificateChain& path) {
+    std::vector<ShownCertificate> shown;
+    for (std::size_t i = 0; i + 1 < path.size(); ++i)
+        shown.push_back({path[i].serial_hex(), path[i + 1].sha256_thumbprint()});
+    return shown;
+}
+
 std::vector<std::string> names_of(const std::vector<const LinkedHub*>& hubs) {
     std::vector<std::string> names;
     for (const auto* hub : hubs) names.push_back(hub->name);
@@ -76,6 +84,8 @@ Result<AssignmentOrder> Registrations::order_for(Tx& tx, const Decision& decisio
         .webhook = {},
         .fetched = {},
         .fetches = 0,
+        .shown =
+            decision.group && asked.path != nullptr ? shown_certificates(*asked.path) : std::vector<ShownCertificate>(),
         .peer = asked.request.peer,
         .tracking_id = asked.request.tracking_id};
     if (before == nullptr) return order;

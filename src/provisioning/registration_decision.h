@@ -30,6 +30,7 @@ struct Registrations::Asked {
     const json::object& body;
     const authority::CertificateRequest* csr = nullptr;  // that the body holds
     const authority::Signed* certificate = nullptr;      // made for it; nobody's until this is settled
+    const pki::CertificateChain* path = nullptr;         // that its chain was judged by
 };
 
 // What its transaction came to.

@@ -36,7 +36,7 @@ protected:
     }
     void begin() {
         thread_ = std::make_unique<net::Reactors>(1);
-        deliveries_ = std::make_unique<Deliveries>(*store_, linked_, outside_, clock_, random_, metrics_,
+        deliveries_ = std::make_unique<Deliveries>(*store_, groups_, linked_, outside_, clock_, random_, metrics_,
                                                    thread_->at(0).get_executor(), limits());
         deliveries_->start();
         thread_->start();

@@ -204,6 +204,35 @@ TEST_F(HubsTest, ARevokedCertificateOpensItsHubNoMore) {
     EXPECT_EQ(outside_.device("b.example", "dev1").twin.tags, R"({"site":"here"})") << "the device stays";
 }
 
+TEST_F(HubsTest, ACertificateListedWhileItsDeviceWaitsLetsNobodyIn) {
+    link("b.example");
+    ASSERT_TRUE(group(at("b.example")));
+    outside_.with("b.example", [](auto& hub) { hub.down = down; });
+    const auto waiting = run(registrations_.register_device(request("dev1", chain("dev1")), {}));
+    const auto other = run(registrations_.register_device(request("dev2", chain("dev2")), {}));
+    ASSERT_TRUE(waiting && other);
+    const auto revoked = chain("dev1").front();
+    const auto list = pki::make_crl({.entries = {{revoked.serial_hex(), clock_.now()}},
+                                     .number = 1,
+                                     .this_update = clock_.now(),
+                                     .next_update = clock_.now() + std::chrono::hours(1)},
+                                    {root_.certificate, root_.key});
+    ASSERT_TRUE(store_->transact_now([&](store::Tx& tx) {
+        return tx.group_crls().put({.group_id = "plant",
+                                    .issuer = root_.certificate.sha256_thumbprint(),
+                                    .list = *list,
+                                    .certificate = root_.certificate.der()});
+    }));
+    ASSERT_TRUE(run(groups_.refresh()));
+    outside_.with("b.example", [](auto& hub) { hub.down.reset(); });
+    clock_.advance(std::chrono::seconds(60));
+    deliveries_->wake(hub_queue("b.example"));
+    EXPECT_TRUE(comes_true([&] { return record("/status") == "failed"; }));
+    EXPECT_EQ(record("/errorMessage"), "the certificate came into a revocation list while the device waited");
+    EXPECT_EQ(text_at(final_state(other, "dev2"), "/status"), "assigned");
+    EXPECT_FALSE(outside_.has("b.example", "dev1"));
+}
+
 // The hub may know an older one than that which was revoked last.
 TEST_F(HubsTest, OfSeveralRevokedCertificatesTheOneAtTheHubGoes) {
     link("b.example");
