@@ -136,6 +136,18 @@ ok "the trust bundle of the modules has it" certd GET /certificates/aziot-edged-
 ok "it is listed under its device" eval 'service authority list --registration-id gate-1 | grep "edge CA"'
 ok "what it signs lets nobody in" lets_nobody_in
 
+echo "== by hand, with curl and openssl alone"
+by_hand() {
+    local password
+    password=$(service authority one-time-password hand-1 --group plant --output json | jq -r .password)
+    openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout hand.key -subj '/CN=hand 1 workloads' \
+        -addext basicConstraints=critical,CA:TRUE -outform DER 2>/dev/null | base64 >hand.csr
+    curl -sf --cacert trust.pem -u "hand-1:$password" -H 'Content-Type: application/pkcs10' --data-binary @hand.csr \
+        https://localhost/.well-known/est/plant/simpleenroll | base64 -d | openssl pkcs7 -inform DER -print_certs >hand.pem
+    openssl x509 -in hand.pem -noout -ext basicConstraints | grep 'CA:TRUE, pathlen:0' && openssl verify -CAfile chain.pem hand.pem
+}
+ok "an edge CA" by_hand
+
 echo "== when the password is gone, with the device's certificate of that server"
 device gate-8
 ok "the configuration is taken" by_dps gate-8 <<<$'[edge_ca]\nmethod = "est"'
