@@ -95,7 +95,7 @@ Result<> install(Context& context, const std::string& chain_path, const std::str
 }
 
 std::string detail_of(const json::object& certificate) {
-    const auto reason = string_or(certificate, "reason");
+    auto reason = string_or(certificate, "reason");
     if (string_or(certificate, "origin") != "edge-ca") return reason;
     return reason.empty() ? "edge CA" : "edge CA, " + reason;
 }
