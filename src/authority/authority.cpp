@@ -39,9 +39,13 @@ store::JournalEntry issued_event(const Signed& made) {
             .detail = json::serialize(detail)};
 }
 
-// Each CA above must have room below it for one more.
-Result<> check_room_for_edge_ca(const IssuingCa& ca) {
+// Each CA above must have room below it for one more, and another name: two CAs of one name are a riddle to who
+// verifies.
+Result<> check_place_of_edge_ca(const IssuingCa& ca, const CertificateRequest& request) {
     for (std::size_t i = 0; i < ca.chain.size(); ++i) {
+        if (ca.chain[i].subject_der() == pki::subject_der(request.csr))
+            return fail(Errc::invalid_argument, "the certificate request has the name of the CA '{}' above it",
+                        printable(ca.chain[i].subject()));
         const auto room = ca.chain[i].path_length();
         if (!room || static_cast<std::size_t>(*room) > i) continue;
         return fail(Error(Errc::forbidden,
@@ -183,7 +187,7 @@ Task<Result<Signed>> Authority::sign(const CertificateRequest& request, Subject 
     const auto ca = issuing();
     if (ca == nullptr) co_return fail(authority_is_off());
     MUSTER_CO_CHECK(check_key(request.key));
-    if (request.for_edge_ca) MUSTER_CO_CHECK(check_room_for_edge_ca(*ca));
+    if (request.for_edge_ca) MUSTER_CO_CHECK(check_place_of_edge_ca(*ca, request));
     const auto now = clock_.now();
     const pki::IssueRequest wanted{
         .profile = request.for_edge_ca ? pki::Profile::intermediate_ca : pki::Profile::client,

@@ -143,6 +143,12 @@ TEST_F(EdgeCaTest, APasswordServesOneBesideTheDevicesCertificate) {
     EXPECT_TRUE(edge_ca_by_password(new_key(), next)) << "a new password, a new edge CA";
 }
 
+TEST_F(EdgeCaTest, HasNotTheNameOfACaAboveIt) {
+    const auto device = pki_.leaf(&factory_, "dev-1");
+    const auto name = std::string(authority_.issuing()->certificate().common_name());
+    EXPECT_THAT(why(edge_ca(name, new_key(), {device.certificate})), HasSubstr("has the name of the CA"));
+}
+
 TEST_F(EdgeCaTest, NeedsAnIssuingCaWithRoomBelowIt) {
     const auto root = pki_.root("Elsewhere");
     const auto issuing =
