@@ -28,6 +28,8 @@ namespace {
 constexpr auto drain_patience = std::chrono::seconds(10);
 // Fixed by the clients (facts/dps.md 1.4).
 constexpr std::string_view websocket_path = "/$iothub/websocket";
+// Where the Java SDK asks for MQTT: it leaves the path to Paho, whose own this is.
+constexpr std::string_view paho_websocket_path = "/mqtt";
 
 // The address to tell clients of this machine: one that can be connected to.
 std::string reachable(const std::string& configured, std::uint16_t port) {
@@ -167,8 +169,9 @@ void Service::State::make_servers() {
     const auto mqtt = endpoints::mqtt_handler(*services, budget);
     const auto amqp = endpoints::amqp_handler(*services, budget);
     server = std::make_unique<net::HttpServer>(reactors, endpoints::https_handler(*services), limits);
-    server->serve_websockets(
-        {{std::string(websocket_path), "mqtt", mqtt}, {std::string(websocket_path), "AMQPWSB10", amqp}});
+    server->serve_websockets({{std::string(websocket_path), "mqtt", mqtt},
+                              {std::string(paho_websocket_path), "mqtt", mqtt},
+                              {std::string(websocket_path), "AMQPWSB10", amqp}});
     const net::StreamLimits stream_limits{limits.handshake, limits.write, limits.connections};
     mqtt_server = std::make_unique<net::StreamServer>(reactors, mqtt, stream_limits);
     amqp_server = std::make_unique<net::StreamServer>(reactors, amqp, stream_limits);

@@ -194,6 +194,15 @@ describe('WebSocket', { concurrency: true }, () => {
     }
   });
 
+  it('is at Paho’s own path, too, where the Java SDK asks', async () => {
+    const { session, head } = await mqtt.upgrade({ path: '/mqtt' });
+    assert.match(head, /^HTTP\/1\.1 101 /);
+    session.close();
+    const other = await mqtt.upgrade({ path: '/mqtt', protocol: 'AMQPWSB10' });
+    assert.match(other.head, /^HTTP\/1\.1 400 /);
+    other.session.close();
+  });
+
   it('refuses another subprotocol and a path without an upgrade', async () => {
     const { session, head } = await mqtt.upgrade({ protocol: 'soap' });
     assert.match(head, /^HTTP\/1\.1 400 /);
