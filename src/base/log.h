@@ -2,9 +2,9 @@
 //
 // Three formats. `human` for a terminal: time, level, text, key=value. `json` for collectors: one object a line with
 // "time", "level", "event" and the fields. `syslog` for the device daemons under journald, as the original writes it:
-// "<6>2026-01-01T00:00:00Z [INFO] - text key=value".
-// Writing happens on a thread of its own behind a bounded queue: a stuck reader of the log never stops a request; what
-// did not fit is counted and said. Secrets have no business here: log ids and reasons, never keys, tokens or bodies.
+// "<6>2026-01-01T00:00:00Z [INFO] - text key=value", written at once by whoever says it. The other two are written on a
+// thread of their own behind a bounded queue: a stuck reader of the log never stops a request; what did not fit is
+// counted and said. Secrets have no business here: log ids and reasons, never keys, tokens or bodies.
 #pragma once
 
 #include <fmt/format.h>
