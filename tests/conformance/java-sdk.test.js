@@ -1,4 +1,5 @@
-// Azure's provisioning device SDK for Java, unmodified: every transport, with certificates and with keys.
+// Azure's provisioning SDKs for Java, unmodified: devices over every transport, with certificates and with keys, and the
+// service's side of enrollments.
 'use strict';
 const assert = require('node:assert/strict');
 const { execFile, execFileSync } = require('node:child_process');
@@ -11,11 +12,14 @@ const classpath = process.env.MUSTER_JAVA;
 const skip = classpath ? false : 'Maven could not fetch the SDK, or there is no JDK; the Java SDK is NOT tested';
 const trust = path.join(muster.workDir, 'trust.p12');
 
-function register(protocol, registrationId, ...credential) {
+function java(...words) {
   const properties = [`-Djavax.net.ssl.trustStore=${trust}`, '-Djavax.net.ssl.trustStorePassword=muster', '-XX:TieredStopAtLevel=1'];
-  return new Promise((resolve, reject) => execFile('java', [...properties, '-cp', classpath, 'Register', protocol, muster.host, muster.idScope,
-    registrationId, ...credential], { timeout: 120000 }, (error, stdout, stderr) => (error ? reject(new Error(`${error.message}\n${stderr}`)) : resolve(JSON.parse(stdout)))));
+  return new Promise((resolve, reject) => execFile('java', [...properties, '-cp', classpath, ...words], { timeout: 120000 },
+    (error, stdout, stderr) => (error ? reject(new Error(`${error.message}\n${stderr}`)) : resolve(JSON.parse(stdout)))));
 }
+
+const register = (protocol, registrationId, ...credential) =>
+  java('Register', protocol, muster.host, muster.idScope, registrationId, ...credential);
 
 describe('the Java SDK', { skip }, () => {
   let ca;
@@ -49,6 +53,17 @@ describe('the Java SDK', { skip }, () => {
       assert.equal(state.deviceId, id);
     });
   }
+
+  it('writes, reads, changes, lists and deletes enrollments', async () => {
+    const leaf = pki.issue('java-one');
+    const seen = await java('Enroll', muster.connectionString('provisioningserviceowner'), leaf.certFile, ca.first.certFile);
+    assert.deepEqual({ ...seen, listed: seen.listed.sort() }, {
+      deviceId: 'Java_One', edge: true, site: 'north', thumbprint: leaf.thumbprint, changed: `DISABLED ${leaf.thumbprint}`,
+      stale: 'ProvisioningServiceClientPreconditionFailedException', key: true, bulk: true, bulkAgain: 'false java-three',
+      listed: ['java-four', 'java-one', 'java-three', 'java-two'], pages: 4, group: 'HASHED',
+      gone: 'ProvisioningServiceClientNotFoundException',
+    });
+  });
 
   it('hears a refusal over HTTPS', async () => {
     const device = pki.device('java-x', ca.second, [ca.second, ca.first]);
