@@ -1,6 +1,7 @@
 // The edge CA, asked for as the container runtime asks, and renewed by certd; a real certd and keyd.
 #include <gmock/gmock.h>
 
+#include <csignal>
 #include <thread>
 
 #include "device.h"
@@ -9,11 +10,13 @@
 #include "fake_est.h"
 #include "pki/csr.h"
 #include "pki/issue.h"
+#include "support/soft_hsm.h"
 
 namespace muster::edge {
 namespace {
 
 using namespace std::chrono_literals;
+using ::muster::testing::SoftHsm;
 using testing::Answer;
 using testing::Device;
 using testing::FakeEst;
@@ -24,8 +27,8 @@ constexpr auto renewed_soon = "threshold = \"40%\"\nretry = \"1min\"\n";
 
 class EdgeCa : public ::testing::Test {
 protected:
-    void start(const std::string& settings) {
-        device.write_settings(Service::keyd, "");
+    void start(const std::string& settings, const std::string& keys = "") {
+        device.write_settings(Service::keyd, keys);
         device.write_settings(Service::certd, settings);
         device.start(Service::keyd);
         device.start(Service::certd);
@@ -133,6 +136,23 @@ TEST_F(EdgeCa, SelfSignedIsRenewedWithANewKey) {
     put_old_one();
     const auto old = stored().front();
     expect_next(renewed(old), old);
+}
+
+TEST_F(EdgeCa, WithItsKeyInATokenItIsRenewedThere) {
+    MUSTER_NEEDS_SOFT_HSM();
+    const SoftHsm hsm;
+    hsm.make_token("edge", "1234");
+    start(
+        fmt::format("[cert_issuance.aziot-edged-ca]\nmethod = \"self_signed\"\n"
+                    "[cert_issuance.aziot-edged-ca.auto_renew]\nrotate_key = true\n{}",
+                    renewed_soon),
+        fmt::format("[aziot_keys]\npkcs11_lib_path = \"{}\"\npkcs11_base_slot = \"pkcs11:token=edge?pin-value=1234\"\n",
+                    SoftHsm::library));
+    put_old_one();
+    const auto old = stored().front();
+    expect_next(renewed(old), old);
+    EXPECT_THAT(hsm.tool("--login --pin 1234 --list-objects"), HasSubstr("label:      aziot-edged-ca\n"));
+    device.stop(Service::keyd, SIGTERM);
 }
 
 TEST_F(EdgeCa, OfTheDevicesOwnAuthorityIsRenewedByIt) {
