@@ -28,14 +28,6 @@ constexpr auto longest_pause = std::chrono::minutes(1);
 constexpr auto first_retry = std::chrono::minutes(1);
 constexpr std::size_t longest_problem = 500;
 
-Result<> check_times(const GroupCrlRecord& record, const pki::RevocationList& list, TimePoint now) {
-    MUSTER_CHECK(check_list_begins(list, now));
-    MUSTER_TRY(const auto before, pki::RevocationList::from_der(record.list));
-    if (list.this_update() >= before.this_update()) return {};
-    return fail(Errc::conflict, "it is of {}, and the one that is here of {}", format_utc_seconds(list.this_update()),
-                format_utc_seconds(before.this_update()));
-}
-
 // Of the group and the CA that the list was given for. Another CA's list would leave nothing of what this one revoked.
 Result<pki::Certificate> check_issuer(Tx& tx, const GroupCrlRecord& record, const pki::RevocationList& list,
                                       TimePoint now) {
@@ -51,6 +43,20 @@ Result<pki::Certificate> check_issuer(Tx& tx, const GroupCrlRecord& record, cons
     return fail(Error(Errc::conflict, fmt::format("it is a list of '{}' by now, and was one of '{}'",
                                                   printable(issuer.subject()), printable(expected.subject())))
                     .with_hint("set it again: the list of the former CA then stays as it is"));
+}
+
+// Puts another list in the record's place, when it may take it.
+Result<> take_in(Tx& tx, GroupCrlRecord& record, const pki::RevocationList& list, TimePoint now) {
+    MUSTER_CHECK(check_list_begins(list, now));
+    MUSTER_TRY(const auto issuer, check_issuer(tx, record, list, now));
+    auto next = record;
+    next.certificate = issuer.der();
+    next.issuer = issuer.sha256_thumbprint();
+    MUSTER_CHECK(make_room_for_list(tx, next, list));
+    next.list = list.der();
+    next.updated = now;
+    record = std::move(next);
+    return {};
 }
 
 store::JournalEntry event(std::string type, const GroupCrlRecord& record, TimePoint now, json::object detail) {
@@ -161,37 +167,32 @@ Result<bool> CrlRefresh::settle(Tx& tx, const GroupCrlRecord& asked, const Resul
         MUSTER_CHECK(note_failure(tx, std::move(*record), fetched.error()));
         return false;
     }
-    const auto now = clock_.now();
-    const auto times = check_times(*record, *fetched, now);
-    const auto issuer = check_issuer(tx, *record, *fetched, now);
-    if (!times || !issuer) {
-        MUSTER_CHECK(note_failure(tx, std::move(*record), !issuer ? issuer.error() : times.error()));
+    // Most often it is the same: large ones are not read and verified for nothing.
+    if (record->list == fetched->der()) return accept(tx, std::move(*record), *fetched, false);
+    if (auto taken = take_in(tx, *record, *fetched, clock_.now()); !taken) {
+        MUSTER_CHECK(note_failure(tx, std::move(*record), taken.error()));
         return false;
     }
-    record->certificate = issuer->der();
-    record->issuer = issuer->sha256_thumbprint();
-    return accept(tx, std::move(*record), *fetched);
+    return accept(tx, std::move(*record), *fetched, true);
 }
 
-Result<bool> CrlRefresh::accept(Tx& tx, GroupCrlRecord record, const pki::RevocationList& list) {
+Result<bool> CrlRefresh::accept(Tx& tx, GroupCrlRecord record, const pki::RevocationList& list, bool changed) {
     const auto now = clock_.now();
-    const bool changed = record.list != list.der();
     const bool failed_before = record.source->failures > 0;
-    MUSTER_CHECK(make_room_for_list(tx, record, list));
-    record.list = list.der();
-    if (changed) record.updated = now;
-    if (has_ended(list, now)) {
-        MUSTER_CHECK(tx.group_crls().put(record));
+    const bool ended = has_ended(list, now);
+    if (!ended) {
+        record.source->fetched = now;
+        record.source->failures = 0;
+        record.source->problem.clear();
+        record.source->due = next_crl_fetch(list, record.source->interval, now);
+    }
+    MUSTER_CHECK(changed ? tx.group_crls().put(record) : tx.group_crls().note(record));
+    if (ended) {
         MUSTER_CHECK(note_failure(
             tx, std::move(record),
             Error(Errc::unavailable, fmt::format("it ended at {}", format_utc_seconds(*list.next_update())))));
         return changed;
     }
-    record.source->fetched = now;
-    record.source->failures = 0;
-    record.source->problem.clear();
-    record.source->due = next_crl_fetch(list, record.source->interval, now);
-    MUSTER_CHECK(tx.group_crls().put(record));
     if (!changed && !failed_before) return false;
     log::info("revocation list fetched", {{"enrollmentGroupId", record.group_id},
                                           {"url", printable(record.source->url)},

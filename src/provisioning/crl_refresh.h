@@ -22,7 +22,7 @@
 
 namespace muster::provisioning {
 
-inline constexpr std::chrono::seconds shortest_crl_interval{10};
+inline constexpr std::chrono::seconds shortest_crl_interval{5};
 inline constexpr std::chrono::seconds longest_crl_interval{604'800};
 
 // When a list that was just fetched is to be fetched again.
@@ -46,7 +46,7 @@ private:
     Task<std::optional<store::GroupCrlRecord>> take();
     Task<> refresh(const store::GroupCrlRecord& record);
     Result<bool> settle(store::Tx& tx, const store::GroupCrlRecord& asked, const Result<pki::RevocationList>& fetched);
-    Result<bool> accept(store::Tx& tx, store::GroupCrlRecord record, const pki::RevocationList& list);
+    Result<bool> accept(store::Tx& tx, store::GroupCrlRecord record, const pki::RevocationList& list, bool changed);
     Result<> note_failure(store::Tx& tx, store::GroupCrlRecord record, const Error& error);
 
     store::Store& store_;

@@ -79,7 +79,7 @@ Result<pki::Certificate> find_list_issuer(Tx& tx, const store::EnrollmentRecord&
 Result<> make_room_for_list(Tx& tx, const GroupCrlRecord& record, const pki::RevocationList& list) {
     MUSTER_TRY(const auto issuer, pki::Certificate::from_der(record.certificate));
     MUSTER_TRY(const auto present, tx.group_crls().list_group(record.group_id));
-    bool replaces = false;
+    std::vector<std::string> replaced;
     for (const auto& other : present) {
         MUSTER_TRY(const auto other_issuer, pki::Certificate::from_der(other.certificate));
         if (!is_same_issuer(other_issuer, issuer)) continue;
@@ -89,10 +89,12 @@ Result<> make_room_for_list(Tx& tx, const GroupCrlRecord& record, const pki::Rev
                 Error(Errc::conflict, fmt::format("the group has a newer revocation list of '{}', of {}",
                                                   printable(list.issuer()), format_utc_seconds(before.this_update())))
                     .with_number(code::conflict));
-        replaces = true;
-        if (other.issuer != record.issuer) MUSTER_CHECK(tx.group_crls().erase(other.group_id, other.issuer));
+        replaced.push_back(other.issuer);
     }
-    if (replaces || present.size() < max_lists) return {};
+    // Under the thumbprint of a certificate that was issued anew, too.
+    for (const auto& before : replaced)
+        if (before != record.issuer) MUSTER_CHECK(tx.group_crls().erase(record.group_id, before));
+    if (!replaced.empty() || present.size() < max_lists) return {};
     return fail(bad_body(fmt::format("an enrollment group has at most {} revocation lists", max_lists)));
 }
 

@@ -26,7 +26,7 @@ public:
     // group, or by the first of "issuers" when these lead up to one. It takes the place of an older list of that
     // issuer. At most 16 lists a group.
     //
-    // {"url": http or https, "caCertificate": PEM, "refreshSeconds": 10 to 604800, default 3600, "issuers",
+    // {"url": http or https, "caCertificate": PEM, "refreshSeconds": 5 to 604800, default 3600, "issuers",
     // "mustBeCurrent"}: it is fetched from there, now and again and again (crl_refresh.h). That it can be had, and is a
     // list that the group takes, is tried before it is written.
     Task<Result<json::object>> put(std::string group_id, json::object body, store::Origin by);

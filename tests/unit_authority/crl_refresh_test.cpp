@@ -130,7 +130,7 @@ TEST_F(CrlRefreshTest, NothingButALaterListOfTheSameCaTakesItsPlace) {
     publish({}, &stranger);
     stays("was issued by 'CN=Stranger'");
     publish({}, nullptr, hours(48), hours(10));
-    stays("and the one that is here of");
+    stays("the group has a newer revocation list");
     publish({}, nullptr, hours(48), -hours(2));
     stays("in the future");
     fetcher_.lists[url] = "<html>404</html>";
@@ -196,7 +196,7 @@ TEST_F(CrlRefreshTest, WhatCannotBeHadOrFetchedIsRefused) {
     EXPECT_THAT(refused({{"url", "http://user:secret@ca.test/"}}), HasSubstr("no user and no password"));
     EXPECT_THAT(refused({{"url", "http:///x"}}), HasSubstr("names no host"));
     EXPECT_THAT(refused({{"url", url}, {"crl", "x"}}), HasSubstr("either"));
-    EXPECT_THAT(refused({{"url", url}, {"refreshSeconds", 1}}), HasSubstr("must be 10 to 604800"));
+    EXPECT_THAT(refused({{"url", url}, {"refreshSeconds", 1}}), HasSubstr("must be 5 to 604800"));
     EXPECT_THAT(refused({{"url", url}, {"caCertificate", "x"}}), HasSubstr("caCertificate"));
     EXPECT_THAT(refused({{"crl", "x"}, {"refreshSeconds", 60}}), HasSubstr("belong to a list with a"));
 }
