@@ -25,7 +25,7 @@ std::string grouped(std::size_t number) {
 }
 
 std::string duration_text(std::chrono::duration<double> duration) {
-    const auto seconds = static_cast<std::size_t>(duration.count() + 0.5);
+    const auto seconds = std::chrono::round<std::chrono::seconds>(duration).count();
     return seconds < 60 ? fmt::format("{} s", seconds) : fmt::format("{} min {} s", seconds / 60, seconds % 60);
 }
 
@@ -34,7 +34,7 @@ void ProgressBar::show(std::optional<double> part, std::size_t items) {
     const auto now = Monotonic::now();
     if (now - shown_ < between) return;
     shown_ = now;
-    if (part && !first_part_) first_part_ = *part;
+    if (!first_part_) first_part_ = part;
     const std::chrono::duration<double> passed = now - began_;
     auto text = fmt::format("{} {}", what_, grouped(items));
     if (passed.count() > 1)
