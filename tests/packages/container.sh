@@ -21,8 +21,8 @@ tree_make() { # directory with base.tar and archives/, host name, package of Deb
     chroot "$root" apt-get update -q >"$directory/fetch.log" 2>&1 || return 1
     tar -C "$root" -czf "$directory/lists.tar.gz" var/lib/apt/lists
     tree_fetch "$directory" "$@" >>"$directory/fetch.log" 2>&1 || return 1
-    cp "$root"/var/cache/apt/archives/*.deb "$directory/archives/"
   fi
+  cp -n "$root"/var/cache/apt/archives/*.deb "$directory/archives/"
 }
 
 tree_fetch() { # directory, package...
