@@ -50,6 +50,8 @@ Outcome up_to_date(Device& device, const std::vector<std::string_view>& services
     for (const auto service : services) {
         const auto file = device.paths.generated_config(service);
         const auto written = std::filesystem::last_write_time(file, error);
+        if (error == std::errc::permission_denied)
+            return Outcome::error(fmt::format("this user may not look for {}", file.string()), "sudo iotedge check");
         if (error)
             return Outcome::error(fmt::format("{} was never applied: there is no {}", source.string(), file.string()),
                                   "iotedge config apply");
