@@ -36,7 +36,8 @@ done
 eventually "sudo iotedge system logs" 'provisioned' "${pat[@]}" sudo iotedge system logs
 # The container runtime, and with it the list of its modules, is not in this version.
 refuses "sudo iotedge list says why not" 'not in this version' "${pat[@]}" sudo iotedge list
-refuses "without sudo it is told" 'sudo|root|permission' "${pat[@]}" iotedge config apply
+refuses "without sudo it is told" 'to mend it: sudo iotedge config apply' "${pat[@]}" iotedge config apply
+refuses "by check, too" 'this user may not look for' "${pat[@]}" iotedge check
 for service in keyd:aziotks certd:aziotcs identityd:aziotid; do
   expect "${service%:*} runs as its user" "^${service#*:} " sh -c "ps -eo user:16,args | grep '[a]ziot-${service%:*}'"
   expect "its state is its own" "^${service#*:} 700$" stat -c '%U %a' "/var/lib/aziot/${service%:*}"
