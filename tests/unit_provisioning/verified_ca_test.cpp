@@ -5,7 +5,6 @@
 namespace muster::provisioning {
 namespace {
 
-using test::object;
 using test::text_at;
 
 class VerifiedCaTest : public ProvisioningFixture {
