@@ -8,6 +8,7 @@ namespace muster::edge {
 namespace {
 
 using ::muster::testing::SoftHsm;
+using ::testing::ContainsRegex;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -74,7 +75,8 @@ TEST_F(TokenCheck, AMissingToken) {
     EXPECT_THAT(problems(),
                 ElementsAre(HasSubstr(
                     "config.toml:11: provisioning.attestation.identity_pk: the token is missing: no token=plant")));
-    EXPECT_THAT(hint(), HasSubstr("pkcs11-tool --module /usr/lib/softhsm/libsofthsm2.so --list-token-slots"));
+    EXPECT_THAT(hint(),
+                ContainsRegex("sudo -u [^ ]+ pkcs11-tool --module /usr/lib/softhsm/libsofthsm2.so --list-token-slots"));
     hsm->pull_out();
     with_key("pkcs11:token=edge;object=device-id?pin-value=1234");
     EXPECT_THAT(problems(), ElementsAre(HasSubstr("identity_pk: ")));

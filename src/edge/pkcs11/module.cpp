@@ -1,6 +1,8 @@
 #include "edge/pkcs11/module.h"
 
 #include <dlfcn.h>
+#include <pwd.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <thread>
@@ -45,6 +47,15 @@ std::unexpected<Error> not_loaded(const std::filesystem::path& library, std::str
         Error(Errc::unavailable, fmt::format("the PKCS #11 library {} cannot be used: {}", library.string(), reason))
             .with_hint("correct pkcs11_lib_path in [aziot_keys] of /etc/aziot/config.toml, or install the "
                        "library, then run: iotedge config apply"));
+}
+
+// A token may be there for one user and not for another: files of SoftHSM's, a device for one group.
+std::string this_user() {
+    char buffer[4096];
+    struct passwd entry{};
+    struct passwd* found = nullptr;
+    if (getpwuid_r(::geteuid(), &entry, buffer, sizeof buffer, &found) == 0 && found != nullptr) return found->pw_name;
+    return fmt::format("#{}", ::geteuid());
 }
 
 }  // namespace
@@ -208,8 +219,9 @@ Result<TokenInfo> Module::find_token(const Uri& where) const {
     if (fitting.empty())
         return fail(Error(Errc::unavailable,
                           fmt::format("the token is missing: no {}; present: {}", where.text(), list_of(all)))
-                        .with_hint(fmt::format("plug it in, or look: pkcs11-tool --module {} --list-token-slots",
-                                               path_.string())));
+                        .with_hint(fmt::format("plug it in, or look for it as its user does: "
+                                               "sudo -u {} pkcs11-tool --module {} --list-token-slots",
+                                               this_user(), path_.string())));
     return fail(Error(Errc::unavailable, fmt::format("{} fits several tokens: {}", where.text(), list_of(fitting)))
                     .with_hint("name one with serial=..."));
 }
