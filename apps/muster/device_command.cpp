@@ -30,7 +30,7 @@ Call call_of(const char* verb, const char* method, const std::string& id) {
 }
 
 std::string authentication_text(const json::object& device) {
-    const auto type = text_at(device, "authentication.type");
+    auto type = text_at(device, "authentication.type");
     if (type == "selfSigned") return "X.509 thumbprint";
     if (type == "certificateAuthority") return "X.509 CA";
     if (type == "sas") return "symmetric key";
