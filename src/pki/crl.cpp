@@ -1,9 +1,12 @@
 #include "pki/crl.h"
 
+#include <malloc.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <array>
-#include <unordered_map>
+#include <compare>
+#include <utility>
 
 #include "base/text.h"
 #include "pki/openssl.h"
@@ -17,6 +20,7 @@ constexpr std::string_view kBegin = "-----BEGIN X509 CRL-----";
 constexpr std::string_view kEnd = "-----END X509 CRL-----";
 
 using CrlOwner = std::unique_ptr<X509_CRL, Freer<X509_CRL_free>>;
+using NameOwner = std::unique_ptr<X509_NAME, Freer<X509_NAME_free>>;
 using IntegerOwner = std::unique_ptr<ASN1_INTEGER, Freer<ASN1_INTEGER_free>>;
 
 struct Word {
@@ -46,10 +50,24 @@ std::optional<TimePoint> time_of(const ASN1_TIME* time) {
                      std::chrono::minutes(parts.tm_min) + std::chrono::seconds(parts.tm_sec));
 }
 
-std::string serial_of(const ASN1_INTEGER* serial) {
-    const std::string sign = (ASN1_STRING_type(serial) & V_ASN1_NEG) != 0 ? "-" : "";
-    return sign + hex_encode_upper(
-                      ByteView(ASN1_STRING_get0_data(serial), static_cast<std::size_t>(ASN1_STRING_length(serial))));
+// A serial number as a byte for its sign and those of its magnitude: what entries are ordered by.
+Bytes serial_key(bool negative, ByteView magnitude) {
+    Bytes key{static_cast<std::uint8_t>(negative ? 1 : 0)};
+    key.insert(key.end(), magnitude.begin(), magnitude.end());
+    return key;
+}
+
+Bytes serial_key(const ASN1_INTEGER* serial) {
+    return serial_key((ASN1_STRING_type(serial) & V_ASN1_NEG) != 0,
+                      {ASN1_STRING_get0_data(serial), static_cast<std::size_t>(ASN1_STRING_length(serial))});
+}
+
+// As Certificate::serial_hex writes it; nothing for what is none.
+std::optional<Bytes> serial_key(std::string_view hex) {
+    const bool negative = hex.starts_with('-');
+    const auto magnitude = hex_decode(hex.substr(negative ? 1 : 0));
+    if (!magnitude) return std::nullopt;
+    return serial_key(negative, *magnitude);
 }
 
 RevocationReason reason_of(const X509_REVOKED* entry) {
@@ -91,15 +109,55 @@ Result<> check_extensions(const X509_CRL* crl) {
     return check_scope(crl);
 }
 
+// One line of a list, small: lists have hundreds of thousands of them. The serial's key lies with all others.
+struct Entry {
+    std::uint32_t key_at;
+    std::uint16_t key_size;
+    RevocationReason reason;
+    std::int64_t seconds;  // of its time, since 1970
+};
+
 // Only certificateIssuer may be critical in an entry, and that makes the list an indirect one.
-Result<Revocation> read_entry(const X509_REVOKED* entry) {
-    const int count = X509_REVOKED_get_ext_count(entry);
+Result<> add_entry(const X509_REVOKED* revoked, Bytes& keys, std::vector<Entry>& entries) {
+    const int count = X509_REVOKED_get_ext_count(revoked);
     for (int i = 0; i < count; ++i)
-        if (X509_EXTENSION_get_critical(X509_REVOKED_get_ext(entry, i)) != 0)
+        if (X509_EXTENSION_get_critical(X509_REVOKED_get_ext(revoked, i)) != 0)
             return fail(Errc::unsupported, "an entry of the list has a critical extension that is not known here");
-    const auto time = time_of(X509_REVOKED_get0_revocationDate(entry));
+    const auto time = time_of(X509_REVOKED_get0_revocationDate(revoked));
     if (!time) return fail(Errc::invalid_argument, "an entry of the list has a date that cannot be read");
-    return Revocation{serial_of(X509_REVOKED_get0_serialNumber(entry)), *time, reason_of(entry)};
+    const auto key = serial_key(X509_REVOKED_get0_serialNumber(revoked));
+    if (key.size() > UINT16_MAX) return fail(Errc::invalid_argument, "an entry of the list has an endless serial");
+    entries.push_back({static_cast<std::uint32_t>(keys.size()), static_cast<std::uint16_t>(key.size()),
+                       reason_of(revoked), std::chrono::floor<std::chrono::seconds>(*time).time_since_epoch().count()});
+    keys.insert(keys.end(), key.begin(), key.end());
+    return {};
+}
+
+// OpenSSL's tree of a list. That of a large one takes a hundred megabytes for a moment, which the allocator would keep.
+class Tree {
+public:
+    Tree(CrlOwner crl, std::size_t bytes) : crl_(std::move(crl)), large_(bytes > kLarge) {}
+    Tree(Tree&& other) noexcept : crl_(std::move(other.crl_)), large_(std::exchange(other.large_, false)) {}
+    Tree& operator=(Tree&&) = delete;
+    ~Tree() {
+        crl_.reset();
+        if (large_) ::malloc_trim(0);
+    }
+    X509_CRL* get() const { return crl_.get(); }
+
+private:
+    static constexpr std::size_t kLarge = 1024 * 1024;
+    CrlOwner crl_;
+    bool large_;
+};
+
+Result<Tree> parse(ByteView der) {
+    const ErrorScope errors;
+    const unsigned char* next = der.data();
+    CrlOwner crl(d2i_X509_CRL(nullptr, &next, static_cast<long>(der.size())));
+    if (!crl) return fail(Errc::invalid_argument, "not a revocation list: {}", ErrorScope::reason());
+    if (next != der.data() + der.size()) return fail(Errc::invalid_argument, "bytes follow the revocation list");
+    return Tree(std::move(crl), der.size());
 }
 
 }  // namespace
@@ -120,39 +178,51 @@ Result<RevocationReason> parse_revocation_reason(std::string_view text) {
                 join(words, ", "));
 }
 
+// What is looked up, and no more: OpenSSL's tree of a list takes twenty times the room of its bytes.
 struct RevocationList::Parts {
-    CrlOwner crl;
     Bytes der;
+    NameOwner issuer;
     TimePoint this_update;
     std::optional<TimePoint> next_update;
-    std::unordered_map<std::string, Revocation> entries;
+    Bytes keys;
+    std::vector<Entry> entries;  // by their keys; of several with one key the last one counts
+
+    ByteView key_of(const Entry& entry) const { return ByteView(keys).subspan(entry.key_at, entry.key_size); }
+    void sort() {
+        std::ranges::sort(entries, [this](const Entry& a, const Entry& b) {
+            const auto key = key_of(a);
+            const auto other = key_of(b);
+            if (!std::ranges::equal(key, other)) return std::ranges::lexicographical_compare(key, other);
+            return a.key_at > b.key_at;
+        });
+        const auto same = [this](const Entry& a, const Entry& b) { return std::ranges::equal(key_of(a), key_of(b)); };
+        const auto doubles = std::ranges::unique(entries, same);
+        entries.erase(doubles.begin(), doubles.end());
+        entries.shrink_to_fit();
+        keys.shrink_to_fit();
+    }
 };
 
 Result<RevocationList> RevocationList::from_der(ByteView der) {
     if (der.size() > kMaxDer)
         return fail(Errc::too_large, "the revocation list has {} bytes; at most {} are read", der.size(), kMaxDer);
-    const ErrorScope errors;
-    const unsigned char* next = der.data();
+    MUSTER_TRY(const auto crl, parse(der));
+    MUSTER_CHECK(check_extensions(crl.get()));
     auto parts = std::make_shared<Parts>();
-    parts->crl.reset(d2i_X509_CRL(nullptr, &next, static_cast<long>(der.size())));
-    const X509_CRL* crl = parts->crl.get();
-    if (crl == nullptr) return fail(Errc::invalid_argument, "not a revocation list: {}", ErrorScope::reason());
-    if (next != der.data() + der.size()) return fail(Errc::invalid_argument, "bytes follow the revocation list");
-    MUSTER_CHECK(check_extensions(crl));
-    const auto this_update = time_of(X509_CRL_get0_lastUpdate(crl));
-    const ASN1_TIME* next_update = X509_CRL_get0_nextUpdate(crl);
+    const auto this_update = time_of(X509_CRL_get0_lastUpdate(crl.get()));
+    const ASN1_TIME* next_update = X509_CRL_get0_nextUpdate(crl.get());
     if (!this_update) return fail(Errc::invalid_argument, "the list's thisUpdate cannot be read");
     parts->this_update = *this_update;
     if (next_update != nullptr) {
         parts->next_update = time_of(next_update);
         if (!parts->next_update) return fail(Errc::invalid_argument, "the list's nextUpdate cannot be read");
     }
-    const STACK_OF(X509_REVOKED)* revoked = X509_CRL_get_REVOKED(parts->crl.get());
-    for (int i = 0; i < sk_X509_REVOKED_num(revoked); ++i) {
-        MUSTER_TRY(auto entry, read_entry(sk_X509_REVOKED_value(revoked, i)));
-        auto serial = entry.serial;
-        parts->entries.insert_or_assign(std::move(serial), std::move(entry));
-    }
+    const STACK_OF(X509_REVOKED)* revoked = X509_CRL_get_REVOKED(crl.get());
+    for (int i = 0; i < sk_X509_REVOKED_num(revoked); ++i)
+        MUSTER_CHECK(add_entry(sk_X509_REVOKED_value(revoked, i), parts->keys, parts->entries));
+    parts->sort();
+    parts->issuer.reset(X509_NAME_dup(X509_CRL_get_issuer(crl.get())));
+    if (!parts->issuer) return fail(Errc::internal, "cannot keep the list's issuer");
     parts->der.assign(der.begin(), der.end());
     return RevocationList(std::move(parts));
 }
@@ -181,11 +251,11 @@ const Bytes& RevocationList::der() const {
 }
 
 std::string RevocationList::issuer() const {
-    return name_text(X509_CRL_get_issuer(parts_->crl.get()));
+    return name_text(parts_->issuer.get());
 }
 
 Bytes RevocationList::issuer_der() const {
-    return encode_der(X509_CRL_get_issuer(parts_->crl.get()), i2d_X509_NAME);
+    return encode_der(parts_->issuer.get(), i2d_X509_NAME);
 }
 
 TimePoint RevocationList::this_update() const {
@@ -201,21 +271,28 @@ std::size_t RevocationList::size() const {
 }
 
 std::optional<Revocation> RevocationList::find(std::string_view serial_hex) const {
-    const auto entry = parts_->entries.find(std::string(serial_hex));
-    return entry == parts_->entries.end() ? std::nullopt : std::optional(entry->second);
+    const auto wanted = serial_key(serial_hex);
+    if (!wanted) return std::nullopt;
+    const auto& entries = parts_->entries;
+    const auto entry = std::ranges::lower_bound(
+        entries, ByteView(*wanted), [](ByteView a, ByteView b) { return std::ranges::lexicographical_compare(a, b); },
+        [this](const Entry& each) { return parts_->key_of(each); });
+    if (entry == entries.end() || !std::ranges::equal(parts_->key_of(*entry), *wanted)) return std::nullopt;
+    return Revocation{std::string(serial_hex), TimePoint(std::chrono::seconds(entry->seconds)), entry->reason};
 }
 
 Result<> RevocationList::check_signed_by(const Certificate& issuer) const {
     const ErrorScope errors;
     const auto name = printable(issuer.subject());
-    if (X509_NAME_cmp(X509_CRL_get_issuer(parts_->crl.get()), X509_get_subject_name(issuer.get())) != 0)
+    if (X509_NAME_cmp(parts_->issuer.get(), X509_get_subject_name(issuer.get())) != 0)
         return fail(Errc::invalid_argument, "the revocation list was issued by '{}', not by '{}'",
                     printable(this->issuer()), name);
     // UINT32_MAX when the certificate has no keyUsage.
     if ((X509_get_key_usage(issuer.get()) & KU_CRL_SIGN) == 0)
         return fail(Errc::invalid_argument, "the key usage of '{}' does not allow it to sign revocation lists", name);
     EVP_PKEY* key = X509_get0_pubkey(issuer.get());
-    if (key == nullptr || X509_CRL_verify(parts_->crl.get(), key) != 1)
+    MUSTER_TRY(const auto crl, parse(parts_->der));
+    if (key == nullptr || X509_CRL_verify(crl.get(), key) != 1)
         return fail(Errc::invalid_argument, "the revocation list is not signed with the key of '{}'", name);
     return {};
 }
@@ -233,7 +310,7 @@ Result<> cannot_make() {
     return fail(Errc::internal, "cannot make the revocation list: {}", ErrorScope::reason());
 }
 
-Result<> add_entry(X509_CRL* crl, const Revocation& revocation) {
+Result<> add_revocation(X509_CRL* crl, const Revocation& revocation) {
     std::unique_ptr<X509_REVOKED, Freer<X509_REVOKED_free>> entry(X509_REVOKED_new());
     const auto serial = hex_decode(revocation.serial);
     const TimeOwner time(ASN1_TIME_new());
@@ -284,7 +361,7 @@ Result<Bytes> make_crl(const CrlContent& content, const Issuer& issuer) {
         X509_CRL_set_issuer_name(crl.get(), X509_get_subject_name(issuer.certificate.get())) != 1 ||
         X509_CRL_set1_lastUpdate(crl.get(), from.get()) != 1 || X509_CRL_set1_nextUpdate(crl.get(), until.get()) != 1)
         return fail(Errc::internal, "cannot make the revocation list: {}", ErrorScope::reason());
-    for (const auto& entry : content.entries) MUSTER_CHECK(add_entry(crl.get(), entry));
+    for (const auto& entry : content.entries) MUSTER_CHECK(add_revocation(crl.get(), entry));
     MUSTER_CHECK(add_crl_extensions(crl.get(), content.number, issuer.certificate));
     X509_CRL_sort(crl.get());
     EVP_PKEY* key = issuer.key.get();

@@ -61,6 +61,26 @@ TEST_F(CrlTest, IsReadAsItWasMade) {
     }
 }
 
+TEST_F(CrlTest, FindsEachOfManyAndOfDoublesTheLast) {
+    const auto ca = authority("CA");
+    std::vector<Revocation> entries;
+    for (int i = 1; i <= 500; ++i) entries.push_back({fmt::format("{:04X}", i * 77 % 65'521), now_});
+    entries.push_back({"4D", now_, RevocationReason::superseded});
+    entries.push_back({"004D", now_, RevocationReason::key_compromise});
+    entries.push_back({"0102030405060708090A0B0C0D0E0F1011121314", now_, RevocationReason::superseded});
+    const auto list = RevocationList::from_der(make(ca, std::move(entries)));
+    ASSERT_TRUE(list) << list.error().chain();
+    EXPECT_EQ(list->size(), 501u);
+    for (int i = 2; i <= 500; ++i) {
+        auto serial = fmt::format("{:X}", i * 77 % 65'521);
+        if (serial.size() % 2 != 0) serial.insert(0, "0");
+        EXPECT_TRUE(list->find(serial)) << serial;
+    }
+    ASSERT_TRUE(list->find("4D"));
+    EXPECT_EQ(list->find("0102030405060708090A0B0C0D0E0F1011121314")->reason, RevocationReason::superseded);
+    for (const auto* none : {"", "4E", "-4D", "4D4E", "no serial", "4"}) EXPECT_FALSE(list->find(none)) << none;
+}
+
 TEST_F(CrlTest, ComesAsPemDerOrBase64) {
     const auto der = make(authority("CA"), {});
     const auto base64 = base64_encode(der);
