@@ -141,7 +141,7 @@ public:
     Tree& operator=(Tree&&) = delete;
     ~Tree() {
         crl_.reset();
-        if (large_) ::malloc_trim(0);
+        if (large_) static_cast<void>(::malloc_trim(0));
     }
     X509_CRL* get() const { return crl_.get(); }
 
