@@ -10,6 +10,10 @@ script "the template's block" '^3$' '/tests/uncomment "DPS provisioning with X.5
   for key in global_endpoint id_scope registration_id identity_cert; do
     sed -i "s|^$key = .*|$(grep "^$key = " /etc/aziot/config.toml)|" /root/token.toml; done
   cp /etc/aziot/config.toml /root/edge1.toml; cp /root/token.toml /etc/aziot/config.toml; grep -cE "^(identity_pk|pkcs11_lib_path|registration_id) = " /etc/aziot/config.toml'
+script "a token that root made is root's, and it is told how to look" 'sudo -u aziotks pkcs11-tool' \
+  'softhsm2-util --init-token --free --label roots --pin 1234 --so-pin 5678 >/dev/null
+  sed "s/token=edge/token=roots/" /root/token.toml >/root/wrong.toml; ! iotedge config apply --config-file /root/wrong.toml
+  softhsm2-util --delete-token --token roots >/dev/null'
 expect "iotedge config apply" 'configured successfully' iotedge config apply
 expect "registers, with TLS by the token's key" '.' iotedge system reprovision
 expect "the key is no file of the configuration" '^0$' sh -c 'grep -rc device-id.key /etc/aziot/keyd/config.d | grep -vc ":0$" || true'
