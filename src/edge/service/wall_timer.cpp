@@ -24,7 +24,7 @@ namespace {
 // Absolute, with the flag that ends it when the clock is set. A time of zero would switch the timer off.
 bool arm(int timer, Micros from_now) {
     timespec now{};
-    ::clock_gettime(CLOCK_REALTIME, &now);
+    static_cast<void>(::clock_gettime(CLOCK_REALTIME, &now));
     const auto nanoseconds =
         std::chrono::nanoseconds(std::clamp<Micros>(from_now, Micros(1), std::chrono::hours(24 * 366)));
     const auto total = std::chrono::nanoseconds(now.tv_nsec) + nanoseconds;
@@ -43,7 +43,7 @@ WallTimer::~WallTimer() = default;
 Result<std::unique_ptr<WallTimer>> WallTimer::create(asio::any_io_executor executor) {
     const int timer = ::timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
     if (timer < 0) return fail(errno_error("cannot make a timer", errno));
-    auto state = std::make_unique<State>(State{asio::posix::stream_descriptor(std::move(executor), timer)});
+    auto state = std::make_unique<State>(State{asio::posix::stream_descriptor(executor, timer)});
     return std::unique_ptr<WallTimer>(new WallTimer(std::move(state)));
 }
 
