@@ -170,6 +170,8 @@ TEST_F(Api, LocalIdentitiesAreIssuedByCertdsSettings) {
     EXPECT_NE(create_local("app", {}).message().find("already exists"), std::string::npos);
     EXPECT_EQ(create_local("plain", {{"attributes", "all"}}).status, 400);
     EXPECT_EQ(create_local("a,DNS:b", {}).status, 400);
+    for (const auto* own : {"device-id", "device-id-temp"})
+        EXPECT_NE(create_local(own, {}).message().find("the device's own certificate"), std::string::npos);
     EXPECT_NE(identityd("GET", "/identities/modules/plain?type=local").message().find("doesn't exist"),
               std::string::npos);
     EXPECT_EQ(identityd("GET", "/identities/modules?type=local").status, 400);

@@ -4,6 +4,7 @@
 #include <boost/asio/detached.hpp>
 
 #include "base/text.h"
+#include "edge/renewal/pair.h"
 #include "edge/service/daemon.h"
 
 namespace muster::edge::identityd {
@@ -35,6 +36,19 @@ Result<> check_module_id(const std::string& id) {
     return fail(Errc::invalid_argument,
                 "parameter \"moduleId\" has an invalid value: 1 to {} characters, no space, no slash",
                 longest_module_id);
+}
+
+// certd keeps a local identity's certificate under the module's name: not in the place of the device's own, or of the
+// one that is to follow it.
+Result<> check_not_of_device(const std::string& module, const CredentialSettings& credential) {
+    const auto* x509 = std::get_if<X509Settings>(&credential);
+    if (x509 == nullptr) return {};
+    const renewal::PairIds own{x509->certificate_id, x509->key_id};
+    if (module != own.certificate && module != own.next_certificate()) return {};
+    return fail(Error(Errc::invalid_argument,
+                      fmt::format("parameter \"moduleId\" has an invalid value: \"{}\" is the device's own certificate",
+                                  printable(module)))
+                    .with_hint("give the local identity another name"));
 }
 
 }  // namespace
@@ -99,6 +113,7 @@ Task<Result<Reply>> Api::issue_local(std::string module, LocalOptions options) {
         co_return fail(Error(Errc::not_found, "there are no local identities on this device: [localid] is not set")
                            .with_hint("set domain in [localid] of /etc/aziot/config.toml, then run: iotedge config "
                                       "apply"));
+    MUSTER_CO_CHECK(check_not_of_device(module, now->credential));
     auto name = fmt::format("{}.{}.{}", module, now->hostname, *now->local_domain);
     MUSTER_CO_TRY(auto document, co_await local_identities_.issue(std::move(module), std::move(name), options));
     co_return ok(std::move(document));
