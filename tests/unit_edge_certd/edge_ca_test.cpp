@@ -41,9 +41,10 @@ protected:
             "password = \"pw\"\n[cert_issuance.est.urls]\ndefault = \"{}\"\n[preloaded_certs]\nt = \"file://{}\"\n",
             rule, est.url(), device.paths().under("certs/est-ca.pem").string());
     }
-    pki::PrivateKey pair() const {
+    pki::PrivateKey pair() const { return pair_of(id); }
+    pki::PrivateKey pair_of(const std::string& key_id) const {
         const auto handle = device.call(Service::keyd, "POST", "/keypair?api-version=2020-09-01",
-                                        {{"keyId", id}, {"preferredAlgorithms", "ec-p256"}});
+                                        {{"keyId", key_id}, {"preferredAlgorithms", "ec-p256"}});
         return keyd::remote_key(keyd::Client(device.paths().socket(Service::keyd)), string_or(handle.body, "keyHandle"))
             .value();
     }
@@ -136,6 +137,33 @@ TEST_F(EdgeCa, SelfSignedIsRenewedWithANewKey) {
     put_old_one();
     const auto old = stored().front();
     expect_next(renewed(old), old);
+}
+
+// As a renewal of somebody else's leaves it that came to nothing.
+TEST_F(EdgeCa, WhatLiesThereFromBeforeAndIsNoAuthorityDoesNotFollowIt) {
+    start(
+        fmt::format("[cert_issuance.aziot-edged-ca]\nmethod = \"self_signed\"\n"
+                    "[cert_issuance.aziot-edged-ca.auto_renew]\nrotate_key = true\n{}",
+                    renewed_soon));
+    const auto key = pair_of("aziot-edged-ca-temp");
+    const auto now = SystemClock().now();
+    const auto leaf = pki::issue({.profile = pki::Profile::client,
+                                  .common_name = "aziot-edge CA dev-1",
+                                  .not_before = now - 1h,
+                                  .not_after = now + 240h},
+                                 key.public_key().value(), nullptr, &key, random);
+    const auto put = device.call(Service::certd, "PUT", std::string("/certificates/aziot-edged-ca-temp") + version,
+                                 {{"pem", leaf->pem()}});
+    ASSERT_EQ(put.status, 201) << put.message();
+    put_old_one();
+    const auto old = stored().front();
+    for (int tries = 0; tries < 150 && log().find("does not work") == std::string::npos; ++tries)
+        std::this_thread::sleep_for(20ms);
+    EXPECT_THAT(log(), HasSubstr("is no authority (CA:TRUE)"));
+    EXPECT_EQ(stored().front().der(), old.der());
+    EXPECT_TRUE(key_fits(old));
+    EXPECT_EQ(device.call(Service::certd, "GET", std::string("/certificates/aziot-edged-ca-temp") + version).status,
+              400);
 }
 
 TEST_F(EdgeCa, WithItsKeyInATokenItIsRenewedThere) {

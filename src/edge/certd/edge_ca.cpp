@@ -71,8 +71,11 @@ renewal::Ways EdgeCa::ways_to_renew(const CurrentSource& current) {
     ways.issue = [this, current](std::string certificate, std::string key, Chain old) {
         return make_next(current(), std::move(certificate), std::move(key), std::move(old));
     };
-    // Nobody can be asked whether an authority works; what it must be was checked when it was issued.
-    ways.prove = [](Chain, std::string) -> Task<Result<>> { co_return Result<>{}; };
+    // Nobody can be asked whether an authority works. What lies there from before may be another's, as the container
+    // runtime renews under the same ids.
+    ways.prove = [](Chain chain, std::string) -> Task<Result<>> {
+        co_return check_authority(std::string(edge_ca_id), chain);
+    };
     return ways;
 }
 
