@@ -49,6 +49,16 @@ TEST_F(IssuanceCheck, EstNeedsAServerAndAWayToSignIn) {
     EXPECT_THAT(problems(), IsEmpty());
 }
 
+TEST_F(IssuanceCheck, AKeyThatIsPreloadedCannotMakeRoomForANewOne) {
+    write("device.key", "0123456789abcdef", 0600);
+    const auto preloaded = "[preloaded_keys]\ndevice-id = " + uri("device.key") + "\n";
+    write_issued(est + password, preloaded);
+    EXPECT_THAT(problems(), ElementsAre(HasSubstr("none could take its place")));
+    write_issued(est + password + "auto_renew = { rotate_key = false, threshold = \"80%\", retry = \"4%\" }\n",
+                 preloaded);
+    EXPECT_THAT(problems(), IsEmpty());
+}
+
 TEST_F(IssuanceCheck, AnEstServerThatIsNotKnownIsAWarning) {
     write_issued("method = \"local_ca\"\n",
                  "[cert_issuance.local_ca]\nmethod = \"est\"\nurl = \"https://est.example:8443/x\"\n" + password);

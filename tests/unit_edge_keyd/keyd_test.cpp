@@ -134,6 +134,12 @@ TEST(KeydPreloaded, KeysOfFilesAreUsedAndNeverTouched) {
     EXPECT_EQ(missing.status, 400);
     EXPECT_NE(missing.message().find("/nowhere/k"), std::string::npos);
     EXPECT_NE(missing.message().find("iotedge config apply"), std::string::npos);
+    // A certificate of such a key would come into the place of the old one, and the key could not.
+    const auto next =
+        device.call(Service::keyd, "POST", std::string("/keypair") + version, {{"keyId", "device-id-temp"}});
+    EXPECT_EQ(next.status, 400);
+    EXPECT_NE(next.message().find("could not take its place"), std::string::npos);
+    EXPECT_NE(next.message().find("rotate_key = false"), std::string::npos);
 }
 
 }  // namespace

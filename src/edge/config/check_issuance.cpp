@@ -56,6 +56,19 @@ void check_issuer(const CheckInput& in, const Issued& issued, Notes& notes) {
             "[cert_issuance.local_ca] with cert and pk, or with method = \"self_signed\"");
 }
 
+// keyd leaves a preloaded key where it is.
+void check_key_stays(const CheckInput& in, const Issued& issued, Notes& notes) {
+    const auto own = in.config.preloaded_keys.find(std::string(issued.id));
+    const auto& renew = issued.options->auto_renew;
+    if (own == in.config.preloaded_keys.end() || !renew || !renew->rotate_key) return;
+    notes.problem(
+        own->second,
+        fmt::format("is the key of a certificate that is renewed with a new key ({}), and none could take its "
+                    "place",
+                    issued.options->key),
+        "auto_renew = { rotate_key = false, threshold = \"80%\", retry = \"4%\" } beside the method");
+}
+
 void check_signing_in(const CheckInput& in, const EstAuth& auth, Notes& notes) {
     if (auth.certificate && auth.key) (void)check_pair_of_files(in, *auth.certificate, *auth.key, notes);
     if (auth.bootstrap_certificate && auth.bootstrap_key)
@@ -103,6 +116,7 @@ void check_identity_name(const CheckInput& in, Notes& notes) {
 void check_issuance(const CheckInput& in, Notes& notes) {
     for (const auto& issued : all_issued(in.config)) {
         check_issuer(in, issued, notes);
+        check_key_stays(in, issued, notes);
         check_signing_in(in, issued.options->auth, notes);
     }
     if (in.config.est) {

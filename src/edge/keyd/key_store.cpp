@@ -7,6 +7,7 @@ namespace muster::edge::keyd {
 namespace {
 
 constexpr std::size_t new_key_bytes = 32;
+constexpr std::string_view next_mark = "-temp";  // ends the id of a key that will take another's place
 
 }  // namespace
 
@@ -18,6 +19,18 @@ Result<> KeyStore::refuse_preloaded(const std::string& id, std::string_view what
     return fail(Error(Errc::conflict, fmt::format("cannot {} the key \"{}\": it is preloaded from the token ({})", what,
                                                   printable(id), tokens_->place_of(id)))
                     .with_hint("take it out of /etc/aziot/config.toml, then run: iotedge config apply"));
+}
+
+// Before a certificate is issued for a key that could never take its place.
+Result<> KeyStore::check_can_move(const std::string& id) const {
+    if (!id.ends_with(next_mark)) return {};
+    const auto place = id.substr(0, id.size() - next_mark.size());
+    if (!files_.is_preloaded(place) && !in_token_by_name(place)) return {};
+    return fail(Error(Errc::conflict,
+                      fmt::format("the key \"{0}\" is preloaded: a new key pair \"{1}\" could not take its place",
+                                  printable(place), printable(id)))
+                    .with_hint("set rotate_key = false in auto_renew in /etc/aziot/config.toml, then run: iotedge "
+                               "config apply"));
 }
 
 Result<std::unique_ptr<KeyPair>> KeyStore::find_pair(const std::string& id) const {
@@ -44,6 +57,7 @@ Result<std::unique_ptr<SymmetricKey>> KeyStore::find_key(const std::string& id) 
 }
 
 Result<> KeyStore::create_pair(const std::string& id, const std::vector<pki::KeySpec>& preferred) {
+    MUSTER_CHECK(check_can_move(id));
     if (base_slot()) {
         MUSTER_TRY(const bool made, tokens_->create_pair(id, preferred, random_));
         if (made) return {};

@@ -46,6 +46,7 @@ private:
     bool in_token_by_name(const std::string& id) const { return tokens_ && tokens_->is_preloaded(id); }
     bool base_slot() const { return tokens_ && tokens_->has_base_slot(); }
     Result<> refuse_preloaded(const std::string& id, std::string_view what) const;
+    Result<> check_can_move(const std::string& id) const;
 
     KeyFiles files_;
     std::unique_ptr<TokenKeys> tokens_;
