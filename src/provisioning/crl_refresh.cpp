@@ -128,7 +128,7 @@ Task<std::optional<GroupCrlRecord>> CrlRefresh::take() {
         co_return std::nullopt;
     }
     for (const auto& key : *found) {
-        if (!busy_.insert(key).second) continue;
+        if (is_put_off(key) || !busy_.insert(key).second) continue;
         auto record = co_await store_.read([&](Tx& tx) { return tx.group_crls().find(key.group_id, key.issuer); });
         if (record && *record && (*record)->source) co_return std::move(*record);
         busy_.erase(key);
@@ -139,12 +139,23 @@ Task<std::optional<GroupCrlRecord>> CrlRefresh::take() {
 Task<bool> CrlRefresh::refresh_next() {
     const auto record = co_await take();
     if (!record) co_return false;
-    co_await refresh(*record);
-    busy_.erase({record->group_id, record->issuer});
+    const store::CrlKey key{record->group_id, record->issuer};
+    if (!co_await refresh(*record)) put_off_[key] = clock_.now() + first_retry;
+    busy_.erase(key);
     co_return true;
 }
 
-Task<> CrlRefresh::refresh(const GroupCrlRecord& record) {
+// It stays due when nothing can be stored: it is not asked for without end all the same.
+bool CrlRefresh::is_put_off(const store::CrlKey& key) {
+    const auto entry = put_off_.find(key);
+    if (entry == put_off_.end()) return false;
+    const auto left = entry->second - clock_.now();
+    if (left > Micros(0) && left <= first_retry) return true;  // more than that: the clock was set back
+    put_off_.erase(entry);
+    return false;
+}
+
+Task<bool> CrlRefresh::refresh(const GroupCrlRecord& record) {
     const auto fetched = co_await fetcher_.fetch(record.source->url, record.source->certificates);
     const auto changed = co_await store_.transact([&](Tx& tx) { return settle(tx, record, fetched); });
     if (!changed)
@@ -154,6 +165,7 @@ Task<> CrlRefresh::refresh(const GroupCrlRecord& record) {
         if (auto shown = co_await groups_.refresh(); !shown)
             log::error("a new revocation list is not in force yet", {{"error", shown.error().chain()}});
     }
+    co_return changed.has_value();
 }
 
 // Whether the list in force is another one now.

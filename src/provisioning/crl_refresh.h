@@ -11,6 +11,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
+#include <map>
 #include <set>
 
 #include "base/clock.h"
@@ -44,7 +45,9 @@ private:
     Task<> lane();
     Task<std::chrono::milliseconds> until_next();
     Task<std::optional<store::GroupCrlRecord>> take();
-    Task<> refresh(const store::GroupCrlRecord& record);
+    // False when the outcome cannot be stored.
+    Task<bool> refresh(const store::GroupCrlRecord& record);
+    bool is_put_off(const store::CrlKey& key);
     Result<bool> settle(store::Tx& tx, const store::GroupCrlRecord& asked, const Result<pki::RevocationList>& fetched);
     Result<bool> accept(store::Tx& tx, store::GroupCrlRecord record, const pki::RevocationList& list, bool changed);
     Result<> note_failure(store::Tx& tx, store::GroupCrlRecord record, const Error& error);
@@ -57,6 +60,7 @@ private:
     boost::asio::any_io_executor executor_;
     // Of the executor's thread alone:
     std::set<store::CrlKey> busy_;
+    std::map<store::CrlKey, TimePoint> put_off_;  // due by what is stored, and not before this: a full disk
     std::set<boost::asio::steady_timer*> waiting_;
     std::uint64_t wakes_ = 0;
 };

@@ -66,6 +66,10 @@ Result<std::optional<CrlSource>> read_source(const json::object& body) {
         return fail(bad_body(fmt::format("\"refreshSeconds\" must be {} to {}", shortest_crl_interval.count(),
                                          longest_crl_interval.count())));
     MUSTER_TRY(source.certificates, read_certificates(body, "caCertificate"));
+    if (!source.certificates.empty() && !starts_with_ignore_case(*url, "https://"))
+        return fail(bad_body("\"caCertificate\" is the CA of an https server, and the \"url\" begins with http://")
+                        .with_hint("leave it out: the list is signed, and its signature is what counts; or write "
+                                   "https://"));
     MUSTER_TRY(source.issuers, read_certificates(body, "issuers"));
     return source;
 }

@@ -243,11 +243,11 @@ Result<std::optional<GroupCrlRecord>> GroupCrlTable::find(std::string_view group
 
 Result<std::vector<CrlKey>> GroupCrlTable::due(TimePoint now, std::size_t limit) {
     std::vector<CrlKey> keys;
-    MUSTER_CHECK(session_.query(
-        "SELECT group_id, issuer FROM group_crl WHERE source_url <> '' AND source_due <= $1 ORDER BY source_due "
-        "LIMIT $2",
-        {now, static_cast<std::int64_t>(limit)},
-        [&](const Row& row) { keys.push_back({row.string(0), row.string(1)}); }));
+    MUSTER_CHECK(
+        session_.query("SELECT group_id, issuer FROM group_crl WHERE source_url <> '' AND "
+                       "(source_due <= $1 OR source_due > $1 + source_interval * 2000000) ORDER BY source_due LIMIT $2",
+                       {now, static_cast<std::int64_t>(limit)},
+                       [&](const Row& row) { keys.push_back({row.string(0), row.string(1)}); }));
     return keys;
 }
 

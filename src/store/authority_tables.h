@@ -70,7 +70,8 @@ public:
     Result<std::optional<GroupCrlRecord>> find(std::string_view group_id, std::string_view issuer);
     // How fetching went, and when it goes on; the list stays as it is.
     Result<> note(const GroupCrlRecord& record);
-    // Lists that are to be fetched by then, the longest due first.
+    // Lists that are to be fetched by then, the longest due first. One whose time is more than two intervals away was
+    // put off by a clock that has been set back since: it is due.
     Result<std::vector<CrlKey>> due(TimePoint now, std::size_t limit);
     // When the next is due; nothing when none is ever fetched.
     Result<std::optional<TimePoint>> next_due();

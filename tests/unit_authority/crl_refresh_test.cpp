@@ -13,6 +13,23 @@ using ::testing::HasSubstr;
 
 constexpr auto url = "http://ca.test/plant.crl";
 
+// A database on a full disk: it can be read.
+class FullDisk final : public store::Driver {
+public:
+    explicit FullDisk(std::unique_ptr<store::SqliteDriver> real) : real_(std::move(real)) {}
+    void write(Work work, Done done) override {
+        if (!full) return real_->write(std::move(work), std::move(done));
+        done(fail(Errc::io, "the disk is full"));
+    }
+    void read(Work work, Done done) override { real_->read(std::move(work), std::move(done)); }
+    Result<> write_now(Work work) override { return real_->write_now(std::move(work)); }
+    store::DriverStatistics statistics() const override { return real_->statistics(); }
+    bool full = false;
+
+private:
+    std::unique_ptr<store::SqliteDriver> real_;
+};
+
 class CrlRefreshTest : public AuthorityFixture {
 protected:
     CrlRefreshTest() {
@@ -189,6 +206,39 @@ TEST_F(CrlRefreshTest, ADeletedOneIsNotFetched) {
     EXPECT_EQ(refresh(), 0);
 }
 
+TEST_F(CrlRefreshTest, WhatCannotBeStoredIsNotAskedForWithoutEnd) {
+    ASSERT_TRUE(put());
+    auto driver = std::make_unique<FullDisk>(*store::SqliteDriver::open(directory_ / "muster.db"));
+    auto& disk = *driver;
+    const auto opened = store::Store::open(std::move(driver));
+    ASSERT_TRUE(opened) << why(opened);
+    provisioning::CrlRefresh on_full_disk(**opened, groups_, fetcher_, clock_, random_, thread_.at(0).get_executor());
+    const auto fetches = [&] {
+        int fetched = 0;
+        while (fetched < 10 && run(on_full_disk.refresh_next())) ++fetched;
+        return fetched;
+    };
+    disk.full = true;
+    clock_.advance(hours(2));
+    EXPECT_EQ(fetches(), 1);
+    EXPECT_EQ(fetches(), 0);
+    clock_.advance(minutes(2));
+    EXPECT_EQ(fetches(), 1);
+    disk.full = false;
+    clock_.advance(minutes(2));
+    EXPECT_EQ(fetches(), 1);
+    EXPECT_EQ(fetches(), 0);
+}
+
+TEST_F(CrlRefreshTest, AClockThatIsSetBackDoesNotPutOffTheNextFetch) {
+    clock_.advance(hours(24 * 365));
+    publish({});
+    ASSERT_TRUE(put());
+    clock_.advance(-hours(24 * 365));
+    EXPECT_EQ(refresh(), 1);
+    EXPECT_EQ(refresh(), 0);
+}
+
 TEST_F(CrlRefreshTest, WhatCannotBeHadOrFetchedIsRefused) {
     const auto refused = [&](json::object body) { return why(run(group_crls_.put("plant", std::move(body), {}))); };
     EXPECT_THAT(refused({{"url", "http://nowhere.test/"}}), HasSubstr("cannot be fetched: nobody is there"));
@@ -198,6 +248,7 @@ TEST_F(CrlRefreshTest, WhatCannotBeHadOrFetchedIsRefused) {
     EXPECT_THAT(refused({{"url", url}, {"crl", "x"}}), HasSubstr("either"));
     EXPECT_THAT(refused({{"url", url}, {"refreshSeconds", 1}}), HasSubstr("must be 5 to 604800"));
     EXPECT_THAT(refused({{"url", url}, {"caCertificate", "x"}}), HasSubstr("caCertificate"));
+    EXPECT_THAT(refused({{"url", url}, {"caCertificate", root_.certificate.pem()}}), HasSubstr("begins with http://"));
     EXPECT_THAT(refused({{"crl", "x"}, {"refreshSeconds", 60}}), HasSubstr("belong to a list with a"));
 }
 
