@@ -30,7 +30,7 @@ struct FetchedTwin {
 // A certificate of the chain that a device showed, as revocation lists name it.
 struct ShownCertificate {
     std::string serial;  // as Certificate::serial_hex
-    std::string issuer;  // SHA-256 of its issuer's certificate
+    std::string issuer;  // the mark of the CA (crl_rules.h), whichever of its certificates the list is kept under
 };
 
 struct AssignmentOrder {

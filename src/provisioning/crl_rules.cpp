@@ -41,6 +41,15 @@ bool is_same_issuer(const pki::Certificate& a, const pki::Certificate& b) {
     return key && other && *key == *other;
 }
 
+std::string issuer_mark(const pki::Certificate& issuer) {
+    const auto key = issuer.public_key();
+    if (!key) return issuer.sha256_thumbprint();
+    auto name_and_key = issuer.subject_der();
+    const auto spki = key->spki_der();
+    name_and_key.insert(name_and_key.end(), spki.begin(), spki.end());
+    return hex_encode(pki::sha256(name_and_key));
+}
+
 Result<> check_list_begins(const pki::RevocationList& list, TimePoint now) {
     if (list.this_update() <= now + clock_skew) return {};
     return fail(bad_body(fmt::format("the revocation list begins at {}, which is in the future",

@@ -8,6 +8,8 @@ namespace muster::provisioning {
 
 // The same CA: the same certificate, or one with its name and key that was issued anew.
 bool is_same_issuer(const pki::Certificate& a, const pki::Certificate& b);
+// A short text that the same CAs have in common, by that measure.
+std::string issuer_mark(const pki::Certificate& issuer);
 
 // 400004 for a list that begins in the future.
 Result<> check_list_begins(const pki::RevocationList& list, TimePoint now);

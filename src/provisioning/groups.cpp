@@ -225,7 +225,7 @@ bool GroupIndex::is_revoked(std::string_view serial, std::string_view issuer, st
     if (lists == lists_by_group_.end()) return false;
     return std::ranges::any_of(lists->second, [&](std::size_t at) {
         const auto& crl = content_.revocation_lists[at];
-        return crl.issuer.sha256_thumbprint() == issuer && crl.list.find(serial).has_value();
+        return crl.list.find(serial) && issuer_mark(crl.issuer) == issuer;
     });
 }
 

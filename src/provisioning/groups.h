@@ -82,7 +82,7 @@ public:
     // nothing when none of them speaks against it. A list that has ended is used on, unless it must be current.
     std::optional<std::string> revocation(const pki::CertificateChain& path, std::string_view group_id,
                                           TimePoint now) const;
-    // The same of one certificate that was taken before, by its serial and the SHA-256 of its issuer's certificate.
+    // The same of one certificate that was taken before, by its serial and its issuer's mark (crl_rules.h).
     bool is_revoked(std::string_view serial, std::string_view issuer, std::string_view group_id) const;
     // An unverified CA certificate that would have issued `certificate`.
     const Anchor* unverified_issuer_of(const pki::Certificate& certificate) const;

@@ -1,5 +1,6 @@
 // The part of a registration that says where the device goes.
 #include "base/text.h"
+#include "provisioning/crl_rules.h"
 #include "provisioning/errors.h"
 #include "provisioning/registration_decision.h"
 #include "provisioning/webhook.h"
@@ -25,8 +26,7 @@ Result<> add_origin(Tx& tx, const HubList& hubs, const RegistrationRecord& befor
 // Which certificates revocation lists may speak of later: all but the CA that the path ends at.
 std::vector<ShownCertificate> shown_certificates(const pki::CertificateChain& path) {
     std::vector<ShownCertificate> shown;
-    for (std::size_t i = 0; i + 1 < path.size(); ++i)
-        shown.push_back({path[i].serial_hex(), path[i + 1].sha256_thumbprint()});
+    for (std::size_t i = 0; i + 1 < path.size(); ++i) shown.push_back({path[i].serial_hex(), issuer_mark(path[i + 1])});
     return shown;
 }
 

@@ -204,6 +204,7 @@ TEST_F(HubsTest, ARevokedCertificateOpensItsHubNoMore) {
     EXPECT_EQ(outside_.device("b.example", "dev1").twin.tags, R"({"site":"here"})") << "the device stays";
 }
 
+// The list is kept under another certificate of the same CA than the device's path ended at.
 TEST_F(HubsTest, ACertificateListedWhileItsDeviceWaitsLetsNobodyIn) {
     link("b.example");
     ASSERT_TRUE(group(at("b.example")));
@@ -217,11 +218,15 @@ TEST_F(HubsTest, ACertificateListedWhileItsDeviceWaitsLetsNobodyIn) {
                                      .this_update = clock_.now(),
                                      .next_update = clock_.now() + std::chrono::hours(1)},
                                     {root_.certificate, root_.key});
+    const auto anew = pki::issue({.profile = pki::Profile::root_ca,
+                                  .common_name = root_.certificate.common_name(),
+                                  .not_before = clock_.now(),
+                                  .not_after = clock_.now() + std::chrono::hours(24)},
+                                 *root_.key.public_key(), nullptr, &root_.key, random_);
+    ASSERT_TRUE(anew);
     ASSERT_TRUE(store_->transact_now([&](store::Tx& tx) {
-        return tx.group_crls().put({.group_id = "plant",
-                                    .issuer = root_.certificate.sha256_thumbprint(),
-                                    .list = *list,
-                                    .certificate = root_.certificate.der()});
+        return tx.group_crls().put(
+            {.group_id = "plant", .issuer = anew->sha256_thumbprint(), .list = *list, .certificate = anew->der()});
     }));
     ASSERT_TRUE(run(groups_.refresh()));
     outside_.with("b.example", [](auto& hub) { hub.down.reset(); });
