@@ -6,7 +6,6 @@
 namespace muster::edge::checks {
 namespace {
 
-using ::testing::HasSubstr;
 
 Found found(Outcome outcome) {
     return {"Configuration checks (aziot-identity-service)", "keyd-running", "keyd is running", std::move(outcome)};

@@ -69,7 +69,7 @@ identity_pk = "file:///k.pem"
 
 std::string in_context(const std::string& text) {
     if (text.find("[provisioning]") != std::string::npos) return text;
-    return text.find('[') == 0 ? base_text + text : text + base_text;
+    return text.starts_with('[') ? base_text + text : text + base_text;
 }
 
 void examine(const Block& block, bool options) {

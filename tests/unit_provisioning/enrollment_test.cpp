@@ -229,7 +229,7 @@ TEST_F(EnrollmentTest, ACaCertificateInUseStays) {
     ASSERT_TRUE(put(EnrollmentKind::group, "g", group));
     const auto removed = run(certificates_.remove("root", std::nullopt));
     EXPECT_EQ(number(removed), code::certificate_in_use);
-    EXPECT_NE(why(removed).find("g"), std::string::npos);
+    EXPECT_NE(why(removed).find('g'), std::string::npos);
     EXPECT_EQ(number(run(certificates_.put("root", {{"certificate", other_root_.certificate.pem()}}, std::nullopt))),
               code::certificate_in_use);
     ASSERT_TRUE(run(enrollments_.remove(EnrollmentKind::group, "g", std::nullopt)));
