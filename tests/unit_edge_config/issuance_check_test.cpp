@@ -49,6 +49,34 @@ TEST_F(IssuanceCheck, EstNeedsAServerAndAWayToSignIn) {
     EXPECT_THAT(problems(), IsEmpty());
 }
 
+TEST_F(IssuanceCheck, ASubjectIsOneThatACertificateCanHave) {
+    write_issued(est + password +
+                 "subject = { cn = \"press-7\", STREET = \"Road 1\", SerialNumber = \"5\", c = \"DE\" }\n");
+    EXPECT_THAT(problems(), IsEmpty());
+    ASSERT_TRUE(run()->written);
+    const auto file = read_file(at("etc/aziot/identityd/config.d/00-super.toml"));
+    ASSERT_TRUE(file);
+    for (const auto* part : {"CN = \"press-7\"", "street = \"Road 1\"", "serialNumber = \"5\"", "C = \"DE\""})
+        EXPECT_THAT(*file, HasSubstr(part));
+    write_issued(est + password + "subject = { CN = \"press-7\", C = \"Germany\" }\n");
+    EXPECT_THAT(problems(), ElementsAre(HasSubstr("identity_cert.subject.C: is \"Germany\"")));
+    write_issued(est + password, "[edge_ca]\nmethod = \"self_signed\"\ncommon_name = \"\"\n");
+    EXPECT_THAT(problems(), ElementsAre(HasSubstr("edge_ca.common_name: is empty")));
+}
+
+TEST_F(IssuanceCheck, AnIdThatIsLongerThanANameInACertificateCannotStandInForOne) {
+    write_issued(est + password, "", "registration_id = \"" + std::string(65, 'p') + "\"\n");
+    EXPECT_THAT(problems(), ElementsAre(HasSubstr("a common name holds no more")));
+    write(
+        "etc/aziot/config.toml",
+        "hostname = \"press-7\"\n[provisioning]\nsource = \"manual\"\niothub_hostname = \"localhost\"\ndevice_id = \"" +
+            std::string(65, 'p') +
+            "\"\n[provisioning.authentication]\nmethod = \"x509\"\n[provisioning.authentication.identity_cert]\n" +
+            est + password,
+        0600);
+    EXPECT_THAT(problems(), ElementsAre(HasSubstr("at most 64 are possible")));
+}
+
 TEST_F(IssuanceCheck, AKeyThatIsPreloadedCannotMakeRoomForANewOne) {
     write("device.key", "0123456789abcdef", 0600);
     const auto preloaded = "[preloaded_keys]\ndevice-id = " + uri("device.key") + "\n";

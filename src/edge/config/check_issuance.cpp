@@ -84,14 +84,32 @@ void check_local_ca(const CheckInput& in, Notes& notes) {
                       fmt::format("{} is no authority (CA:TRUE): it cannot issue", pair.chain->front().subject()));
 }
 
+std::optional<std::string> common_name(const IssueOptions& options) {
+    for (const auto& [type, value] : options.subject)
+        if (type == "CN") return value;
+    return options.common_name;
+}
+
+// An id may be longer than a name in a certificate (RFC 5280: ub-common-name).
+void check_length_of_name(const CheckInput& in, Notes& notes) {
+    const auto& provisioning = in.config.provisioning;
+    if (!provisioning.identity_issue) return;
+    const auto& options = *provisioning.identity_issue;
+    const bool manual = provisioning.source == Provisioning::Source::manual;
+    const auto name = common_name(options).value_or(manual ? provisioning.device_id.value : std::string());
+    if (name.size() > 64)
+        notes.problem(options.key, options.line,
+                      fmt::format("the common name \"{}\" has {} characters; at most 64 are possible", printable(name),
+                                  name.size()),
+                      "give the device a shorter name");
+}
+
 // The name in the certificate is the registration id: DPS compares the two.
 void check_identity_name(const CheckInput& in, Notes& notes) {
     const auto& provisioning = in.config.provisioning;
     if (!provisioning.identity_issue || provisioning.source != Provisioning::Source::dps) return;
     const auto& options = *provisioning.identity_issue;
-    auto name = options.common_name;
-    for (const auto& [type, value] : options.subject)
-        if (equals_ignore_case(type, "CN")) name = value;
+    const auto name = common_name(options);
     if (!name && !provisioning.registration_id)
         return notes.problem(options.key, options.line,
                              "nothing names the device: no common_name here, no registration_id beside it",
@@ -101,9 +119,6 @@ void check_identity_name(const CheckInput& in, Notes& notes) {
         notes.problem(
             options.key, options.line,
             fmt::format("the common name \"{}\" cannot be a registration id: it {}", printable(*name), *wrong));
-    else if (name->size() > 64)
-        notes.problem(options.key, options.line,
-                      fmt::format("the common name has {} characters; at most 64 are possible", name->size()));
     else if (provisioning.registration_id && !equals_ignore_case(*name, provisioning.registration_id->value))
         notes.problem(options.key, options.line,
                       fmt::format("the common name is \"{}\", but registration_id is \"{}\"; the two must be equal",
@@ -124,6 +139,7 @@ void check_issuance(const CheckInput& in, Notes& notes) {
         for (const auto& file : in.config.est->trusted_certs) check_authorities(file, in.certd, in.now, notes);
     }
     check_local_ca(in, notes);
+    check_length_of_name(in, notes);
     check_identity_name(in, notes);
 }
 

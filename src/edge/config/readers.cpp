@@ -74,39 +74,4 @@ std::optional<AutoRenew> auto_renew(const ConfigSection& section, std::string_vi
     return renew;
 }
 
-SubjectName subject(const ConfigSection& section) {
-    SubjectName name;
-    name.common_name = section.string("common_name");
-    const auto table = section.table("subject");
-    if (!table) return name;
-    if (name.common_name) section.problem("subject", "stands beside common_name: give one of the two");
-    const std::vector<std::string> known{"C",
-                                         "ST",
-                                         "L",
-                                         "STREET",
-                                         "O",
-                                         "OU",
-                                         "CN",
-                                         "SN",
-                                         "GN",
-                                         "SERIALNUMBER",
-                                         "DC",
-                                         "UID",
-                                         "emailAddress",
-                                         "initials",
-                                         "title",
-                                         "generationQualifier",
-                                         "dnQualifier",
-                                         "pseudonym"};
-    for (const auto& part : table->names()) {
-        const bool understood = std::ranges::any_of(known, [&](const auto& k) { return equals_ignore_case(k, part); });
-        if (!understood) {
-            table->problem(part, fmt::format("unknown part of a subject name (known: {})", join(known, ", ")));
-            continue;
-        }
-        if (auto value = table->string(part)) name.rest.emplace_back(part, std::move(*value));
-    }
-    return name;
-}
-
 }  // namespace muster::edge::readers
