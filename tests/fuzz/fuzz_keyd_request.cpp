@@ -46,10 +46,10 @@ struct Daemon {
         worker.start();
         router = keyd::make_router(keys, {worker.at(0)}, {});
         static const auto place = home;
-        std::atexit([] {
+        static_cast<void>(std::atexit([] {
             std::error_code ignored;
             std::filesystem::remove_all(place, ignored);
-        });
+        }));
     }
 };
 

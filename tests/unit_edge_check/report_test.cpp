@@ -6,7 +6,6 @@
 namespace muster::edge::checks {
 namespace {
 
-
 Found found(Outcome outcome) {
     return {"Configuration checks (aziot-identity-service)", "keyd-running", "keyd is running", std::move(outcome)};
 }
