@@ -12,8 +12,10 @@ namespace {
 using store::TrustBundleRecord;
 using store::Tx;
 
-// It goes along in answers over MQTT and AMQP: the C SDK takes messages of 64 KB.
+// It goes along in answers over MQTT and AMQP: the C SDK takes messages of 64 KB, with what else is in them.
 constexpr std::size_t largest_bundle = 32 * 1024;
+constexpr std::size_t largest_answer = 56 * 1024;
+constexpr auto keep_it_small = "devices get all of them with each registration: give the roots alone";
 constexpr std::int64_t most_bundles = 1000;
 constexpr std::string_view first_version = "2021-11-01";
 constexpr std::string_view bundle_member = "trustBundleId";
@@ -59,9 +61,20 @@ Result<std::string> read_certificates(const json::object& body) {
         for (const auto& certificate : *certificates) pem += certificate.pem();
         if (pem.size() > largest_bundle)
             return fail(bad_body(fmt::format("the certificates have more than {} bytes", largest_bundle))
-                            .with_hint("devices get all of them with each registration: give the roots alone"));
+                            .with_hint(keep_it_small));
     }
     return pem;
+}
+
+// One that could not be read again, or not be told to devices, would keep out those whose enrollments name it.
+Result<> check_answer(const TrustBundleRecord& record) {
+    const auto answer = to_json(record);
+    if (!answer) return fail(bad_body(answer.error().chain()).with_hint(keep_it_small));
+    const auto size = json::serialize(*answer).size();
+    if (size <= largest_answer) return {};
+    return fail(bad_body(fmt::format("with what is said of each certificate, the bundle has {} bytes; {} are the most",
+                                     size, largest_answer))
+                    .with_hint(keep_it_small));
 }
 
 json::object journal_detail(const TrustBundleRecord* before, const TrustBundleRecord* after) {
@@ -94,6 +107,7 @@ Task<Result<json::object>> TrustBundles::put(std::string id, json::object body, 
     MUSTER_CO_CHECK(check_id(id, "trust bundle id"));
     TrustBundleRecord record{.id = id, .etag = make_enrollment_etag(random_), .certificates = {}};
     MUSTER_CO_TRY(record.certificates, read_certificates(body));
+    MUSTER_CO_CHECK(check_answer(record));
     MUSTER_CO_CHECK(co_await store_.transact([&](Tx& tx) -> Result<> {
         MUSTER_TRY(const auto existing, tx.trust_bundles().find(id));
         if (if_match && !existing) return fail(no_such(id));

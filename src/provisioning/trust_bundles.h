@@ -19,7 +19,8 @@ public:
     TrustBundles(store::Store& store, const Clock& clock, Random& random)
         : store_(store), clock_(clock), random_(random) {}
 
-    // {"certificates": [{"certificate": PEM or base64}]}, creates or replaces; at most 32 KB as PEM, and 1,000 bundles.
+    // {"certificates": [{"certificate": PEM or base64}]}, creates or replaces; at most 64 certificates, 32 KB as
+    // PEM and 56 KB as the answer below, and 1,000 bundles.
     // The answer, as all others: {certificates: [{certificate, metadata}], id, createdDateTime, lastModifiedDateTime,
     // etag}. Every change is in the journal with its origin.
     Task<Result<json::object>> put(std::string id, json::object body, std::optional<std::string> if_match,

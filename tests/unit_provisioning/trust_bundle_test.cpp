@@ -10,6 +10,17 @@ namespace {
 using test::text_at;
 using ::testing::HasSubstr;
 
+// Small, so that many of them have few bytes.
+constexpr auto tiny_pem =
+    "-----BEGIN CERTIFICATE-----\n"
+    "MIIBEzCBuQIUMHaiY0twUqiq3sGE9/Zt88c/qXIwCgYIKoZIzj0EAwIwDDEKMAgG\n"
+    "A1UEAwwBMTAeFw0yNjExMjYyMjE2NDZaFw0yNzAzMDYyMjE2NDZaMAwxCjAIBgNV\n"
+    "BAMMATEwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAARSq/BSsp/ctpq+rnNMvamd\n"
+    "o6LXGh3LKOzZNOIsHLFwj3KJUeKk7VYBy61pluhlLunfDc/omV/H+m+rc/QBmVcw\n"
+    "MAoGCCqGSM49BAMCA0kAMEYCIQCCglfh5Qwtp/5e9ow89HimmlRmNu0gnk1zdcqK\n"
+    "3LxCHQIhAKMGCXOFvIcFwwtbZjhw3sLY8qWcHwzwB6ksRU0KqSG9\n"
+    "-----END CERTIFICATE-----\n";
+
 class TrustBundleTest : public ProvisioningFixture {
 protected:
     static json::object body_of(const std::vector<pki::Certificate>& certificates) {
@@ -112,6 +123,14 @@ TEST_F(TrustBundleTest, WhatIsNoneIsRefused) {
     EXPECT_THAT(refused({{"certificates", {"x"}}}), HasSubstr("must be an object"));
     const std::vector<pki::Certificate> many(100, gateway_.certificate);
     EXPECT_THAT(refused(body_of(many)), HasSubstr("more than 32768 bytes"));
+    const auto tiny = pki::Certificate::from_pem(tiny_pem);
+    ASSERT_TRUE(tiny) << why(tiny);
+    EXPECT_TRUE(write("many", std::vector(64, *tiny)));
+    EXPECT_THAT(refused(body_of(std::vector(65, *tiny))), HasSubstr("more than 64 certificates"));
+    std::string umlauts;
+    for (int i = 0; i < 30; ++i) umlauts += "\xC3\xA4";
+    EXPECT_THAT(refused(body_of(std::vector(39, pki_.root(umlauts).certificate))), HasSubstr("are the most"));
+    EXPECT_EQ(run(bundles_.query({}, {}, true))->items.size(), 1U) << "what is refused is not kept";
     EXPECT_EQ(number(write("bad/name", {gateway_.certificate})), code::invalid_body);
 }
 
