@@ -2,6 +2,7 @@
 #include "edge/keyd/remote_key.h"
 
 #include <gtest/gtest.h>
+#include <openssl/ec.h>
 #include <openssl/ssl.h>
 
 #include <csignal>
@@ -53,6 +54,14 @@ TEST_P(RemoteKey, SignsMessagesAndRequests) {
     const auto csr = pki::Csr::create(*key, {{"CN", "device"}}).value();
     EXPECT_TRUE(csr.signature_ok());
     EXPECT_EQ(self_signed().common_name(), "device");
+}
+
+// Java and Go read no other (RFC 5480, 2.2: the compressed form is a MAY), however keyd's API hands the point out.
+TEST_P(RemoteKey, StandsInCertificatesAndRequestsWithItsWholePoint) {
+    if (key->public_key()->spec().algorithm != pki::KeyAlgorithm::ec) return;
+    const auto csr = pki::Csr::create(*key, {{"CN", "device"}}).value();
+    for (const auto& half : {csr.public_key().value(), self_signed().public_key().value()})
+        EXPECT_EQ(EVP_PKEY_get_ec_point_conv_form(half.get()), POINT_CONVERSION_UNCOMPRESSED);
 }
 
 // Client and server in memory; true when the handshake ends well and the server saw the client's certificate.

@@ -118,6 +118,8 @@ Result<EcKey> public_ec_key(const Client& client, const std::string& handle) {
     ASN1_OBJECT_free(object);
     EcKey key(EC_KEY_new_by_curve_name(curve));
     if (!key || EC_KEY_oct2key(key.get(), point.data(), point.size(), nullptr) != 1) return unusable("an EC key");
+    // In certificates and requests the whole point stands: a compressed one many cannot read (RFC 5480, 2.2: MAY).
+    EC_KEY_set_conv_form(key.get(), POINT_CONVERSION_UNCOMPRESSED);
     return key;
 }
 
