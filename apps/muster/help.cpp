@@ -13,7 +13,6 @@ constexpr std::size_t help_width = 100;
 
 // A name at the left and its text beside it, or below when the name is long.
 std::string entry(const std::string& name, std::string_view text) {
-    const std::string margin(text_column, ' ');
     auto left = "  " + name;
     std::string out;
     if (display_width(left) + 2 > text_column) {

@@ -31,7 +31,7 @@ void hide_secrets(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    std::signal(SIGPIPE, SIG_DFL);
+    static_cast<void>(std::signal(SIGPIPE, SIG_DFL));
     const std::vector<std::string> arguments(argv + 1, argv + argc);
     hide_secrets(argc, argv);
     muster::cli::Application application(muster::cli::process_io());
@@ -43,7 +43,7 @@ int main(int argc, char** argv) {
 #endif
     const int code = application.run(arguments);
     if (!muster::cli::finish_process_io() && code == 0) {
-        std::fputs("muster: standard output could not be written\n", stderr);
+        static_cast<void>(std::fputs("muster: standard output could not be written\n", stderr));
         return 1;
     }
     return code;

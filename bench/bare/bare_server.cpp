@@ -28,7 +28,7 @@ Result<> run(const std::string& address, const char* chain_file, const char* key
     reactors.start();
     MUSTER_TRY(const auto port, server.listen_tls(address, tls));
     std::printf("%u\n", port);
-    std::fflush(stdout);
+    static_cast<void>(std::fflush(stdout));
     sigset_t wanted;
     sigemptyset(&wanted);
     sigaddset(&wanted, SIGTERM);
@@ -47,11 +47,11 @@ int main(int argc, char** argv) {
     sigaddset(&blocked, SIGTERM);
     sigprocmask(SIG_BLOCK, &blocked, nullptr);
     if (argc != 4) {
-        std::fputs("usage: bench_bare_server ADDRESS CHAIN KEY\n", stderr);
+        static_cast<void>(std::fputs("usage: bench_bare_server ADDRESS CHAIN KEY\n", stderr));
         return 2;
     }
     pki::use_direct_ec_keys();
     const auto result = run(argv[1], argv[2], argv[3]);
-    if (!result) std::fprintf(stderr, "bench_bare_server: %s\n", result.error().chain().c_str());
+    if (!result) static_cast<void>(std::fprintf(stderr, "bench_bare_server: %s\n", result.error().chain().c_str()));
     return result ? 0 : 1;
 }

@@ -50,12 +50,13 @@ struct Certified {
     TimePoint updated;
 };
 
-std::optional<JournalEntry> warning_of(const Certified& of, std::string subject_name, TimePoint end, const Look& look) {
+std::optional<JournalEntry> warning_of(const Certified& of, const std::string& subject_name, TimePoint end,
+                                       const Look& look) {
     const auto before = due_warning(end, of.updated, look);
     if (!before) return std::nullopt;
     json::object detail{{"of", of.kind}, {"notAfterUtc", format_utc_seconds(end)}};
     if (!of.slot.empty()) detail["slot"] = of.slot;
-    if (!subject_name.empty()) detail["subjectName"] = std::move(subject_name);
+    if (!subject_name.empty()) detail["subjectName"] = subject_name;
     if (before->count() != 0) detail["daysLeft"] = before->count();
     return JournalEntry{.time = look.now,
                         .type = before->count() == 0 ? "certificate.expired" : "certificate.expiring",

@@ -28,13 +28,13 @@ struct Outcome {
 
 std::string flatten(const HttpRequest& request) {
     std::string text = request.method + " " + request.target;
-    for (const auto& [name, value] : request.headers) text += "\n" + name + ": " + value;
+    for (const auto& [name, value] : request.headers) text.append("\n").append(name).append(": ").append(value);
     return text + "\n\n" + request.body;
 }
 
 std::string flatten(const HttpResponse& response) {
     std::string text = std::to_string(response.status);
-    for (const auto& [name, value] : response.headers) text += "\n" + name + ": " + value;
+    for (const auto& [name, value] : response.headers) text.append("\n").append(name).append(": ").append(value);
     return text + "\n\n" + response.body;
 }
 

@@ -19,7 +19,6 @@ namespace muster::cli::simulate {
 namespace {
 
 using testing::Contains;
-using testing::Key;
 using testing::Pair;
 
 struct Authority {

@@ -13,7 +13,7 @@ constexpr int deepest_list = 4;  // a list in a list in a list; deeper is a circ
 }  // namespace
 
 CertificateFiles::CertificateFiles(std::filesystem::path home, std::map<std::string, Preloaded> preloaded)
-    : directory_(std::move(home) / "certs"), preloaded_(std::move(preloaded)) {}
+    : directory_(home / "certs"), preloaded_(std::move(preloaded)) {}
 
 std::filesystem::path CertificateFiles::stored_path(const std::string& id) const {
     return directory_ / (stored_name(id) + ".cer");

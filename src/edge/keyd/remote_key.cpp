@@ -128,10 +128,10 @@ Result<pki::PrivateKey> remote_ec(const Client& client, const std::string& handl
     auto remote = std::make_unique<Remote>(client, handle);
     if (EC_KEY_set_method(key.get(), ec_method()) != 1 || EC_KEY_set_ex_data(key.get(), ec_slot(), remote.get()) != 1)
         return unusable("an EC key");
-    remote.release();
+    static_cast<void>(remote.release());
     pki::EvpKey pkey(EVP_PKEY_new());
     if (!pkey || EVP_PKEY_assign_EC_KEY(pkey.get(), key.get()) != 1) return unusable("an EC key");
-    key.release();
+    static_cast<void>(key.release());
     return pki::PrivateKey(std::move(pkey));
 }
 
@@ -142,15 +142,15 @@ Result<pki::PrivateKey> remote_rsa(const Client& client, const std::string& hand
     Number e(BN_bin2bn(exponent.data(), static_cast<int>(exponent.size()), nullptr));
     RsaKey key(RSA_new());
     if (!key || RSA_set0_key(key.get(), n.get(), e.get(), nullptr) != 1) return unusable("an RSA key");
-    n.release();
-    e.release();
+    static_cast<void>(n.release());
+    static_cast<void>(e.release());
     auto remote = std::make_unique<Remote>(client, handle);
     if (RSA_set_method(key.get(), rsa_method()) != 1 || RSA_set_ex_data(key.get(), rsa_slot(), remote.get()) != 1)
         return unusable("an RSA key");
-    remote.release();
+    static_cast<void>(remote.release());
     pki::EvpKey pkey(EVP_PKEY_new());
     if (!pkey || EVP_PKEY_assign_RSA(pkey.get(), key.get()) != 1) return unusable("an RSA key");
-    key.release();
+    static_cast<void>(key.release());
     return pki::PrivateKey(std::move(pkey));
 }
 
