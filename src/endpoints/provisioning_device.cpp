@@ -37,7 +37,8 @@ bool would_rather_wait(const net::HttpRequest& request) {
 Task<DeviceAnswer> outcome_of(const Exchange& exchange, const DeviceAnswer& accepted) {
     auto outcome =
         co_await operation_status(exchange.services, device_request(exchange), string_or(accepted.body, "operationId"));
-    co_return outcome.status == 200 ? std::move(outcome) : accepted;
+    if (outcome.status != 200) co_return accepted;
+    co_return outcome;
 }
 
 Task<net::HttpResponse> register_device(const Exchange& exchange) {

@@ -28,7 +28,7 @@ json::object parse_own(const std::string& text) {
 
 Result<std::string> provisioning_status(const json::object& body) {
     MUSTER_TRY(const auto status, optional_string(body, "provisioningStatus"));
-    const auto name = to_lower(status.value_or("enabled"));
+    auto name = to_lower(status.value_or("enabled"));
     if (name != "enabled" && name != "disabled")
         return fail(
             bad_body(fmt::format("\"provisioningStatus\" must be enabled or disabled, not '{}'", printable(*status))));

@@ -13,7 +13,6 @@ namespace {
 
 using namespace std::string_literals;
 using namespace std::string_view_literals;
-using testing::HasSubstr;
 using testing::IsEmpty;
 
 class AmqpConnection : public testing::Test {
