@@ -1,5 +1,8 @@
 // Keys in tokens, looked at before a configuration is written: SoftHSM 2 for real.
 #include <gmock/gmock.h>
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
+#include <openssl/evp.h>
 
 #include "fixture.h"
 #include "support/soft_hsm.h"
@@ -52,6 +55,23 @@ protected:
 
     std::optional<SoftHsm> hsm;
 };
+
+// As issuers may write it (RFC 5480, 2.2).
+TEST_F(TokenCheck, ACertificateWithACompressedPointIsOfTheSameKey) {
+    const auto half = pki::PublicKey::from_spki_der(leaf_->key.public_key()->spki_der()).value();
+    ASSERT_EQ(EVP_PKEY_set_utf8_string_param(half.get(), OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, "compressed"), 1);
+    const pki::Issuer issuer{intermediate_->certificate, intermediate_->key};
+    const auto compressed = pki::issue({.profile = pki::Profile::client,
+                                        .common_name = "press-7",
+                                        .not_before = now_ - std::chrono::hours(1),
+                                        .not_after = now_ + std::chrono::days(90)},
+                                       half, &issuer, nullptr, random_);
+    ASSERT_TRUE(compressed);
+    ASSERT_EQ(EVP_PKEY_get_ec_point_conv_form(compressed->public_key()->get()), POINT_CONVERSION_COMPRESSED);
+    write("chain.pem", compressed->pem() + chain_pem({&*intermediate_, &*root_ca_}), 0644);
+    with_key("pkcs11:token=edge;object=device-id?pin-value=1234");
+    EXPECT_THAT(problems(), IsEmpty());
+}
 
 TEST_F(TokenCheck, AGoodTokenHasNoFindings) {
     with_key("pkcs11:token=edge;object=device-id?pin-value=1234");

@@ -44,8 +44,10 @@ void check_fit(const GivenFile& key, const GivenFile& certificate, const Bytes& 
     const auto chain = text ? pki::parse_chain(*text) : fail(text.error());
     // What is wrong with the file is said where files are checked.
     if (!chain) return;
+    // A point that is written in another form is the same.
     const auto leaf_key = chain->front().public_key();
-    if (leaf_key && leaf_key->spki_der() == spki) return;
+    const auto key_in_token = pki::PublicKey::from_spki_der(spki);
+    if (leaf_key && key_in_token && *leaf_key == *key_in_token) return;
     const auto uri = pkcs11::Uri::parse(key.uri);
     notes.problem(key,
                   fmt::format("the key in the token ({}) does not belong to the certificate {} in {}",
