@@ -45,7 +45,8 @@ struct Verdict {
     std::string fault;                    // why the credential may not be used at all; empty when it may
     std::optional<GroupMatch> group;
     std::string group_fault;     // why it leads to no group
-    pki::CertificateChain path;  // of a chain that leads to a group: from the leaf to the CA that it ends at
+    pki::CertificateChain path;  // of a chain that is sound: from the leaf to the CA that it ends at; where that is an
+                                 // issuing CA of the service, up to its root
     // What the service's own authority issued: the leaf, or the CA above it. What is recorded of it decides, before
     // `group` does.
     std::optional<pki::Certificate> issued_here;
@@ -67,8 +68,9 @@ Verdict judge_chain(const pki::CertificateChain& chain, const GroupIndex& groups
 
 // A verdict with a certificate that the service's authority issued, completed by what is recorded of that certificate:
 // the group that it was issued under, that it was revoked, or that it is an edge CA, which lets nobody in. Without a
-// record, the verdict stays as it is: another has used the CA's key.
-Result<Verdict> look_up_issued(store::Tx& tx, Verdict verdict);
+// record, the verdict stays as it is: another has used the CA's key. The revocation lists of its group hold for it and
+// for the service's issuing CA as for any other.
+Result<Verdict> look_up_issued(store::Tx& tx, Verdict verdict, const GroupIndex& groups, TimePoint now);
 
 // Symmetric keys (facts/dps.md 1.6): the token must be for {scope}/registrations/{registration id}; group devices hold
 // HMAC-SHA256(group key, registration id). `patience` is how long a token is taken after its expiry: a status query

@@ -76,6 +76,8 @@ Verdict judge_chain(const pki::CertificateChain& chain, const GroupIndex& groups
     }
     const auto& end = result.path.back();
     if (result.path.size() > 1 && groups.is_authority(end)) verdict.issued_here = result.path[result.path.size() - 2];
+    verdict.path = result.path;
+    for (auto& above : groups.above_authority(end)) verdict.path.push_back(std::move(above));
     const auto* anchor = groups.by_certificate(end);
     if (anchor == nullptr) {
         verdict.group_fault = fmt::format("its issuer '{}' belongs to no enrollment group", printable(end.subject()));
@@ -85,16 +87,15 @@ Verdict judge_chain(const pki::CertificateChain& chain, const GroupIndex& groups
         verdict.group_fault = std::move(*unproven);
         return verdict;
     }
-    if (auto revoked = groups.revocation(result.path, anchor->group.id, now)) {
+    if (auto revoked = groups.revocation(verdict.path, anchor->group.id, now)) {
         verdict.group_fault = std::move(*revoked);
         return verdict;
     }
     verdict.group = GroupMatch{anchor->group, {}, {}};
-    verdict.path = result.path;
     return verdict;
 }
 
-Result<Verdict> look_up_issued(store::Tx& tx, Verdict verdict) {
+Result<Verdict> look_up_issued(store::Tx& tx, Verdict verdict, const GroupIndex& groups, TimePoint now) {
     const auto issued = fingerprint(*verdict.issued_here);
     MUSTER_TRY(const auto record, tx.issued_certificates().find(verdict.issued_here->serial_hex()));
     if (!record || record->fingerprint != issued) return verdict;
@@ -110,6 +111,10 @@ Result<Verdict> look_up_issued(store::Tx& tx, Verdict verdict) {
         return verdict;
     }
     MUSTER_TRY(const auto group, tx.enrollment_groups().find(record->group_id));
+    if (auto listed = groups.revocation(verdict.path, record->group_id, now)) {
+        verdict.fault = std::move(*listed);
+        return verdict;
+    }
     const bool is_leaf = issued == verdict.fingerprint;
     if (record->origin == authority::edge_ca_origin || !is_leaf) {
         // Such a CA signs whatever name its device wants.

@@ -161,7 +161,7 @@ Result<CertificateEnrolment::Admission> CertificateEnrolment::admit_by_certifica
     const auto& leaf = request.chain.front();
     auto verdict = judged;
     if (judged.issued_here) {
-        MUSTER_TRY(verdict, look_up_issued(tx, judged));
+        MUSTER_TRY(verdict, look_up_issued(tx, judged, *groups_.current(), clock_.now()));
     }
     const bool follows_edge_ca = csr.for_edge_ca && verdict.edge_ca;
     if (!follows_edge_ca && !verdict.usable()) return fail(unauthorized(verdict.fault));

@@ -188,6 +188,13 @@ bool GroupIndex::is_authority(const pki::Certificate& certificate) const {
     return authority_by_fingerprint_.contains(fingerprint(certificate));
 }
 
+pki::CertificateChain GroupIndex::above_authority(const pki::Certificate& certificate) const {
+    const auto entry = authority_by_fingerprint_.find(fingerprint(certificate));
+    if (entry == authority_by_fingerprint_.end()) return {};
+    const auto& chain = content_.authorities[entry->second];
+    return {chain.begin() + 1, chain.end()};
+}
+
 bool GroupIndex::wants_verified_ca_above(const pki::Certificate& certificate) const {
     // The service holds the key of its own authority.
     if (!content_.rules.verified_ca_only || is_authority(certificate)) return false;

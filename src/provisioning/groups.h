@@ -74,6 +74,8 @@ public:
     // The group that a path ending at `certificate` leads to. From an issuing CA of the service it goes on upwards.
     const Anchor* by_certificate(const pki::Certificate& certificate) const;
     bool is_authority(const pki::Certificate& certificate) const;
+    // What stands above an issuing CA of the service, its root last; nothing above another certificate.
+    pki::CertificateChain above_authority(const pki::Certificate& certificate) const;
     // Whether a path that ends at `certificate` has to go on to a verified CA certificate.
     bool wants_verified_ca_above(const pki::Certificate& certificate) const;
     // Verified CA certificates whose subject is the issuer of `certificate`; where the rules ask for them.

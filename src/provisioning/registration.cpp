@@ -62,11 +62,13 @@ json::object operation_json(std::string_view operation_id, json::object state) {
 }
 
 // Asks for the group that the device will be registered by: of a certificate issued here, its record says which.
-Task<Result<>> check_group_limit(store::Store& store, const DeviceRequest& request, const Verdict& judged) {
+Task<Result<>> check_group_limit(store::Store& store, const DeviceRequest& request, const Verdict& judged,
+                                 const GroupIndex& groups, TimePoint now) {
     if (!request.admit_group) co_return Result<>();
     auto group = judged.group;
     if (judged.issued_here) {
-        MUSTER_CO_TRY(auto looked_up, co_await store.read([&](Tx& tx) { return look_up_issued(tx, judged); }));
+        MUSTER_CO_TRY(auto looked_up,
+                      co_await store.read([&](Tx& tx) { return look_up_issued(tx, judged, groups, now); }));
         group = std::move(looked_up.group);
     }
     if (!group) co_return Result<>();
@@ -113,7 +115,7 @@ Result<std::optional<Registrations::Decision>> Registrations::decide(Tx& tx, con
                                                                      const Verdict& judged) const {
     Verdict looked_up;
     if (judged.issued_here) {
-        MUSTER_TRY(looked_up, look_up_issued(tx, judged));
+        MUSTER_TRY(looked_up, look_up_issued(tx, judged, *groups_.current(), clock_.now()));
     }
     const auto& verdict = judged.issued_here ? looked_up : judged;
     const bool known_by_group = verdict.usable() && verdict.group;
@@ -228,7 +230,8 @@ Task<Result<json::object>> Registrations::register_device(DeviceRequest request,
     constexpr int attempts = 3;
     for (int attempt = 1;; ++attempt) {
         const auto verdict = judge(request, register_patience);
-        if (attempt == 1) MUSTER_CO_CHECK(co_await check_group_limit(store_, request, verdict));
+        if (const auto groups = groups_.current(); attempt == 1)
+            MUSTER_CO_CHECK(co_await check_group_limit(store_, request, verdict, *groups, clock_.now()));
         const Asked asked{request, body, csr ? &*csr : nullptr, nullptr, &verdict.path};
         auto settled = co_await settle_admitted(asked, verdict);
         if (!settled) {

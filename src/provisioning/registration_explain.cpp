@@ -99,7 +99,7 @@ Task<Result<json::object>> Registrations::explain(DeviceRequest request) {
     MUSTER_CO_TRY(auto seen, co_await store_.read([&](Tx& tx) -> Result<Seen> {
         Seen look{.decided = decide(tx, request, verdict), .verdict = verdict, .individual = {}, .registration = {}};
         if (verdict.issued_here) {
-            MUSTER_TRY(look.verdict, look_up_issued(tx, verdict));
+            MUSTER_TRY(look.verdict, look_up_issued(tx, verdict, *groups_.current(), clock_.now()));
         }
         MUSTER_CHECK(check_individual(tx, request, look.verdict, look.individual));
         MUSTER_TRY(look.registration, tx.registrations().find(request.registration_id));

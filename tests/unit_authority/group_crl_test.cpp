@@ -44,6 +44,22 @@ TEST_F(GroupCrlTest, OfTheGroupsOwnCaRevokesAnIntermediate) {
                 HasSubstr("'CN=Plant line 1' (serial " + intermediate_.certificate.serial_hex() + ") was revoked at"));
 }
 
+// What the service issues has a record, which says whom it lets in: that is no way around the list.
+TEST_F(GroupCrlTest, OfTheGroupsOwnCaRevokesTheServicesIssuingCa) {
+    const auto installed = run(authority_.install(pki::to_pem({intermediate_.certificate, root_.certificate}),
+                                                  *intermediate_.key.to_pem(), {}));
+    ASSERT_TRUE(installed) << why(installed);
+    const auto first = enrol("dev-1", new_key(), {pki_.leaf(&root_, "dev-1").certificate});
+    ASSERT_TRUE(first) << why(first);
+    const auto next = enrol("dev-1", new_key(), {*first}, {}, true);
+    ASSERT_TRUE(next) << why(next);
+    ASSERT_TRUE(put({{"crl", list(root_, {intermediate_.certificate})}}));
+    const auto refused = enrol("dev-1", new_key(), {*next}, {}, true);
+    EXPECT_EQ(code(refused), Errc::unauthorized);
+    EXPECT_THAT(why(refused), HasSubstr("'CN=Plant line 1' (serial"));
+    EXPECT_THAT(fault({next.value()}), HasSubstr("was revoked"));
+}
+
 TEST_F(GroupCrlTest, OfAnIntermediateNeedsItsCertificate) {
     const auto crl = list(intermediate_, {bad_.certificate});
     EXPECT_THAT(why(put({{"crl", crl}})), HasSubstr("is not signed by a CA of this group"));
