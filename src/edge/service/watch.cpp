@@ -33,7 +33,7 @@ void drain(int fd) {
 void block_signals() {
     const auto set = watched_signals();
     pthread_sigmask(SIG_BLOCK, &set, nullptr);
-    std::signal(SIGPIPE, SIG_IGN);
+    static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
 }
 
 Result<Watch> Watch::create(const std::vector<std::filesystem::path>& directories) {
