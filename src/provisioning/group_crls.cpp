@@ -13,6 +13,8 @@ using store::GroupCrlRecord;
 using store::Tx;
 
 constexpr std::size_t longest_url = 2048;
+// At a time, as they are set: each may take a minute, and its answer 24 MiB.
+constexpr long most_fetches = 4;
 
 Error no_such_group(std::string_view id) {
     return Error(Errc::not_found, fmt::format("there is no enrollment group '{}'", printable(id)))
@@ -113,6 +115,19 @@ struct GroupCrls::Given {
     std::optional<CrlSource> source;
 };
 
+Task<Result<pki::RevocationList>> GroupCrls::fetch(const CrlSource& source) {
+    const auto turn = turns_;
+    if (turn.use_count() - 1 > most_fetches)
+        co_return fail(
+            Error(Errc::throttled, fmt::format("{} other revocation lists are being fetched already", most_fetches))
+                .with_hint("try again in a minute, one after the other"));
+    auto fetched = co_await fetcher_.fetch(source.url, source.certificates);
+    if (!fetched)
+        co_return fail(bad_body(fmt::format("the revocation list cannot be fetched: {}", fetched.error().chain()))
+                           .with_hint(fetched.error().hint()));
+    co_return std::move(*fetched);
+}
+
 Task<Result<GroupCrls::Given>> GroupCrls::read_body(json::object body) {
     MUSTER_CO_TRY(const auto issuers, read_certificates(body, "issuers"));
     MUSTER_CO_TRY(const auto must_be_current, optional_bool(body, "mustBeCurrent"));
@@ -123,11 +138,7 @@ Task<Result<GroupCrls::Given>> GroupCrls::read_body(json::object body) {
     }
     std::optional<pki::RevocationList> list;
     if (source) {
-        auto fetched = co_await fetcher_.fetch(source->url, source->certificates);
-        if (!fetched)
-            co_return fail(bad_body(fmt::format("the revocation list cannot be fetched: {}", fetched.error().chain()))
-                               .with_hint(fetched.error().hint()));
-        list = std::move(*fetched);
+        MUSTER_CO_TRY(list, co_await fetch(*source));
     } else {
         MUSTER_CO_TRY(const auto text, required_string(body, "crl"));
         auto read = pki::RevocationList::from_any(text);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "base/clock.h"
@@ -28,7 +29,7 @@ public:
     //
     // {"url": http or https, "caCertificate": PEM, "refreshSeconds": 5 to 604800, default 3600, "issuers",
     // "mustBeCurrent"}: it is fetched from there, now and again and again (crl_refresh.h). That it can be had, and is a
-    // list that the group takes, is tried before it is written.
+    // list that the group takes, is tried before it is written. Errc::throttled while four others are fetched so.
     Task<Result<json::object>> put(std::string group_id, json::object body, store::Origin by);
     Task<Result<json::array>> list(std::string group_id);
     // By the SHA-256 thumbprint of the issuer. It is not fetched any more, either.
@@ -37,12 +38,15 @@ public:
 private:
     struct Given;
     Task<Result<Given>> read_body(json::object body);
+    Task<Result<pki::RevocationList>> fetch(const store::CrlSource& source);
 
     store::Store& store_;
     Groups& groups_;
     CrlFetcher& fetcher_;
     const Clock& clock_;
     std::function<void()> tell_ = [] {};
+    // Each fetch holds it: shared, since one that is under way when the service stops lives longer than this.
+    std::shared_ptr<const char> turns_ = std::make_shared<const char>();
 };
 
 }  // namespace muster::provisioning

@@ -198,6 +198,29 @@ TEST_F(CrlRefreshTest, AnotherCaAtTheSameAddressIsGivenAnew) {
     EXPECT_EQ(fetched, 1) << "the former CA's list stays as it is";
 }
 
+TEST_F(CrlRefreshTest, FourAtATimeAreFetchedAsTheyAreSet) {
+    // While it fetches one, another is set.
+    class Nested final : public provisioning::CrlFetcher {
+    public:
+        Task<Result<pki::RevocationList>> fetch(std::string, std::string) override {
+            const auto inner = co_await lists->put("plant", {{"url", url}}, {});
+            if (!inner) outcomes.push_back(inner.error().chain());
+            co_return fail(Errc::unavailable, "nobody is there");
+        }
+        provisioning::GroupCrls* lists = nullptr;
+        std::vector<std::string> outcomes;
+    };
+    Nested nested;
+    provisioning::GroupCrls lists(*store_, groups_, nested, clock_);
+    nested.lists = &lists;
+    for (int round = 0; round < 2; ++round) {
+        nested.outcomes.clear();
+        EXPECT_THAT(why(run(lists.put("plant", {{"url", url}}, {}))), HasSubstr("nobody is there"));
+        ASSERT_EQ(nested.outcomes.size(), 4U);
+        EXPECT_THAT(nested.outcomes.front(), HasSubstr("4 other revocation lists are being fetched"));
+    }
+}
+
 TEST_F(CrlRefreshTest, ADeletedOneIsNotFetched) {
     const auto made = put();
     ASSERT_TRUE(made);
