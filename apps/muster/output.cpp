@@ -79,7 +79,7 @@ std::string short_time(const json::object& object, std::string_view name, TimePo
 }
 
 std::string long_time(const json::object& object, std::string_view name, TimePoint now) {
-    const auto text = string_or(object, name);
+    auto text = string_or(object, name);
     if (is_never(text)) return "never";
     const auto time = parse_utc(text);
     if (!time) return text;

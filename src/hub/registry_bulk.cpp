@@ -9,7 +9,6 @@
 namespace muster::hub {
 namespace {
 
-using store::IdentityRecord;
 using store::Tx;
 
 enum class ImportMode { create, create_or_update, update, update_if_match, remove, remove_if_match };

@@ -94,8 +94,8 @@ ScriptedService::ScriptedService(Handler handler) {
         co_return handler(request);
     };
     server_ = std::make_unique<net::HttpServer>(reactors_, std::move(record));
-    auto tls = net::ServerTls::create(certificates.server_chain_pem, certificates.server_key_pem).value();
-    port_ = server_->listen_tls("127.0.0.1:0", std::move(tls)).value();
+    const auto tls = net::ServerTls::create(certificates.server_chain_pem, certificates.server_key_pem).value();
+    port_ = server_->listen_tls("127.0.0.1:0", tls).value();
     reactors_.start();
     directory_.write("server-ca.cert.pem", certificates.ca_pem);
     directory_.write("access-policies.json",

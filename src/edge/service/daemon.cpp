@@ -68,7 +68,7 @@ std::string line_of(const Error& error) {
 }
 
 void release_memory() {
-    ::malloc_trim(0);
+    static_cast<void>(::malloc_trim(0));
 }
 
 std::string hint_of(const Error& error) {
