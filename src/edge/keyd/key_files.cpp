@@ -27,7 +27,7 @@ Result<> sync_directory(const std::filesystem::path& directory) {
 }  // namespace
 
 KeyFiles::KeyFiles(std::filesystem::path home, std::map<std::string, std::filesystem::path> preloaded)
-    : directory_(std::move(home) / "keys"), preloaded_(std::move(preloaded)) {}
+    : directory_(home / "keys"), preloaded_(std::move(preloaded)) {}
 
 std::filesystem::path KeyFiles::path_of(const std::string& id) const {
     const auto at = preloaded_.find(id);
