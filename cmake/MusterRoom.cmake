@@ -43,21 +43,26 @@ function(muster_program name)
   target_precompile_headers(${name} REUSE_FROM ${PROGRAM_PRECOMPILED})
 endfunction()
 
-# muster_test(NAME SOURCES ... ROOMS ... [THREADED]): a GoogleTest program, known to ctest by its name.
+# muster_test(NAME SOURCES ... ROOMS ... [THREADED] [SANITIZED]): a GoogleTest program, known to ctest by its name.
 #
 # Tests in a folder tests/integration* start real programs: they are labelled `integration` and run on the release build
-# alone. All others are labelled `unit` and run under the address sanitizer too; THREADED ones also under the thread
-# sanitizer. The targets unit_tests and threaded_tests build just those.
+# alone; SANITIZED ones, which have the code under test in their own process, under the address sanitizer too. All others
+# are labelled `unit` and run under the address sanitizer too; THREADED ones also under the thread sanitizer. The targets
+# unit_tests and threaded_tests build what the sanitizers run.
 add_custom_target(unit_tests)
 add_custom_target(threaded_tests)
 function(muster_test name)
-  cmake_parse_arguments(TEST "THREADED" "" "SOURCES;ROOMS;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(TEST "THREADED;SANITIZED" "" "SOURCES;ROOMS;LIBRARIES" ${ARGN})
   muster_program(${name} SOURCES ${TEST_SOURCES} ROOMS ${TEST_ROOMS} PRECOMPILED muster_pch_tests
     LIBRARIES muster_test_flags ${TEST_LIBRARIES} GTest::gmock GTest::gtest_main)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
   if(CMAKE_CURRENT_SOURCE_DIR MATCHES "/tests/integration")
     set(labels integration)
+    if(TEST_SANITIZED)
+      list(APPEND labels sanitized)
+      add_dependencies(unit_tests ${name})
+    endif()
   else()
     set(labels unit)
     add_dependencies(unit_tests ${name})
