@@ -3,22 +3,10 @@
 # mount namespace of their own. usage: check.sh BIN_DIR; the last line counts; 77: skipped.
 # shellcheck disable=SC2016 # what eval expands
 set -uo pipefail
-if [ "${1:-}" != --inside ]; then
-    for tool in jq curl openssl unzip python3; do
-        command -v "$tool" >/dev/null || { echo "SKIPPED: $tool is not installed"; exit 77; }
-    done
-    if [ "$(id -u)" != 0 ] || ! unshare --net --mount --pid --fork true 2>/dev/null; then
-        echo "SKIPPED: needs root and namespaces"
-        exit 77
-    fi
-    exec unshare --net --mount --pid --fork --mount-proc "$0" --inside "$1"
-fi
-bin=$(cd "$2" && pwd)
-here=$(cd "$(dirname "$0")" && pwd)
-export PATH=$bin:$PATH
-unset MUSTER_CONNECTION_STRING MUSTER_CA https_proxy HTTPS_PROXY no_proxy NO_PROXY
-ip link set lo up
-work=$(mktemp -d /tmp/muster-check.XXXXXX)
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/integration_device/namespace.sh
+. "$here/namespace.sh"
+enter_namespace check "jq curl openssl unzip python3" "$@"
 # shellcheck source=tests/integration_device/checks.sh
 . "$here/checks.sh"
 cd "$work" || exit 1

@@ -4,22 +4,10 @@
 # usage: idle.sh BIN_DIR [SECONDS]; the last line counts; 77: skipped.
 set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-if [ "${1:-}" != --inside ]; then
-    for tool in jq curl openssl; do
-        command -v "$tool" >/dev/null || { echo "SKIPPED: $tool is not installed"; exit 77; }
-    done
-    if [ "$(id -u)" != 0 ] || ! unshare --net --mount --pid --fork true 2>/dev/null; then
-        echo "SKIPPED: needs root and namespaces"
-        exit 77
-    fi
-    exec unshare --net --mount --pid --fork --mount-proc "$0" --inside "$1" "${2:-15}"
-fi
-bin=$(cd "$2" && pwd)
-seconds=$3
-export PATH=$bin:$PATH
-unset MUSTER_CONNECTION_STRING MUSTER_CA https_proxy HTTPS_PROXY no_proxy NO_PROXY
-ip link set lo up
-work=$(mktemp -d /tmp/muster-idle.XXXXXX)
+# shellcheck source=tests/integration_device/namespace.sh
+. "$here/namespace.sh"
+enter_namespace idle "jq curl openssl" "$@"
+seconds=${3:-15}
 # shellcheck source=tests/integration_device/checks.sh
 . "$here/checks.sh"
 cd "$work" || exit 1

@@ -3,22 +3,10 @@
 # own: hub-a.test and hub-b.test on the usual ports, a device below a directory, `aziotd run` and `iotedge`. The proxy is
 # tinyproxy. usage: provisioning.sh BIN_DIR; the last line counts; 77: skipped.
 set -uo pipefail
-if [ "${1:-}" != --inside ]; then
-    for tool in tinyproxy jq curl openssl; do
-        command -v "$tool" >/dev/null || { echo "SKIPPED: $tool is not installed"; exit 77; }
-    done
-    if [ "$(id -u)" != 0 ] || ! unshare --net --mount --pid --fork true 2>/dev/null; then
-        echo "SKIPPED: needs root and namespaces"
-        exit 77
-    fi
-    exec unshare --net --mount --pid --fork --mount-proc "$0" --inside "$1"
-fi
-bin=$(cd "$2" && pwd)
-here=$(cd "$(dirname "$0")" && pwd)
-export PATH=$bin:$PATH
-unset MUSTER_CONNECTION_STRING MUSTER_CA https_proxy HTTPS_PROXY no_proxy NO_PROXY
-ip link set lo up
-work=$(mktemp -d /tmp/muster-provisioning.XXXXXX)
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/integration_device/namespace.sh
+. "$here/namespace.sh"
+enter_namespace provisioning "tinyproxy jq curl openssl" "$@"
 {
     cat /etc/hosts
     echo "127.0.0.1 hub-a.test"

@@ -5,22 +5,10 @@
 # shellcheck disable=SC2016 # what eval expands
 set -uo pipefail
 library=/usr/lib/softhsm/libsofthsm2.so
-if [ "${1:-}" != --inside ]; then
-    for tool in softhsm2-util pkcs11-tool jq curl openssl faketime; do
-        command -v "$tool" >/dev/null || { echo "SKIPPED: $tool is not installed"; exit 77; }
-    done
-    if [ "$(id -u)" != 0 ] || ! unshare --net --mount --pid --fork true 2>/dev/null; then
-        echo "SKIPPED: needs root and namespaces"
-        exit 77
-    fi
-    exec unshare --net --mount --pid --fork --mount-proc "$0" --inside "$1"
-fi
-bin=$(cd "$2" && pwd)
-here=$(cd "$(dirname "$0")" && pwd)
-export PATH=$bin:$PATH
-unset MUSTER_CONNECTION_STRING MUSTER_CA https_proxy HTTPS_PROXY no_proxy NO_PROXY
-ip link set lo up
-work=$(mktemp -d /tmp/muster-token.XXXXXX)
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/integration_device/namespace.sh
+. "$here/namespace.sh"
+enter_namespace token "softhsm2-util pkcs11-tool jq curl openssl faketime" "$@"
 # shellcheck source=tests/integration_device/checks.sh
 . "$here/checks.sh"
 
