@@ -64,4 +64,11 @@ std::optional<std::string> ProxyRules::on_the_way_to(std::string_view host) cons
     return url;
 }
 
+std::string_view host_of(std::string_view address) {
+    if (const auto scheme = address.find("://"); scheme != std::string_view::npos) address.remove_prefix(scheme + 3);
+    address = address.substr(0, address.find('/'));
+    if (address.starts_with('[')) return address.substr(1, address.find(']') - 1);
+    return address.substr(0, address.find(':'));
+}
+
 }  // namespace muster::net

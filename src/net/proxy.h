@@ -15,8 +15,12 @@ struct ProxyRules {
 
     // HTTPS_PROXY, NO_PROXY, and the same in lower case.
     static ProxyRules from_environment();
-    // The proxy on the way to this host (a name or an address without brackets); nothing for a direct connection.
+    // The proxy on the way to this host (a name or an address without brackets, see host_of); nothing for a direct
+    // connection.
     std::optional<std::string> on_the_way_to(std::string_view host) const;
 };
+
+// The host alone of "https://host:port/path", "host:port" or "[::1]:port", without brackets.
+std::string_view host_of(std::string_view address);
 
 }  // namespace muster::net

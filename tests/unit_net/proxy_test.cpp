@@ -25,6 +25,15 @@ TEST(Proxy, AStarExceptsAllAndNoUrlIsNoProxy) {
         << "nonsense excepts nothing";
 }
 
+TEST(Proxy, TheHostAloneOfAnAddress) {
+    for (const auto* named :
+         {"https://dps.example:443/path:1", "https://dps.example", "dps.example:8883", "dps.example"})
+        EXPECT_EQ(host_of(named), "dps.example") << named;
+    for (const auto* address : {"https://[::1]:443/", "[::1]:443", "[::1]"})
+        EXPECT_EQ(host_of(address), "::1") << address;
+    EXPECT_EQ(host_of(""), "");
+}
+
 TEST(Proxy, TheEnvironmentInUpperAndLowerCase) {
     ::unsetenv("HTTPS_PROXY");
     ::setenv("https_proxy", "http://lower:3128", 1);

@@ -43,19 +43,12 @@ std::string authorization_of(const EstCredential& credential) {
     return "Basic " + base64_encode(as_bytes(credential.username + ":" + credential.password));
 }
 
-std::string_view host_of(std::string_view url) {
-    auto host = url.substr(std::min(std::string_view("https://").size(), url.size()));
-    host = host.substr(0, host.find('/'));
-    if (host.starts_with('[')) return host.substr(1, host.find(']') - 1);
-    return host.substr(0, host.find(':'));
-}
-
 net::ClientOptions options_for(std::string_view origin, const net::ProxyRules& proxy, const EstClient::Pace& pace) {
     net::ClientOptions options;
     options.connect = pace.connect;
     options.request = pace.request;
     options.body_bytes = largest_answer;
-    options.proxy = proxy.on_the_way_to(host_of(origin));
+    options.proxy = proxy.on_the_way_to(net::host_of(origin));
     return options;
 }
 

@@ -11,11 +11,6 @@ namespace {
 constexpr auto connect_limit = std::chrono::seconds(10);
 constexpr auto answer_limit = std::chrono::seconds(5);
 
-std::string host_of(std::string_view host_and_port) {
-    if (host_and_port.starts_with('[')) return std::string(host_and_port.substr(1, host_and_port.find(']') - 1));
-    return std::string(host_and_port.substr(0, host_and_port.find(':')));
-}
-
 template <class Settings>
 const Result<Settings>& once(std::optional<Result<Settings>>& kept, const Paths& paths) {
     if (!kept) kept.emplace(Settings::load(paths));
@@ -85,7 +80,7 @@ Result<std::shared_ptr<net::HttpClient>> Device::client(const std::string& host_
             MUSTER_TRY(auto pem, read_file(file));
             tls->extra_ca_pem.push_back(std::move(pem));
         }
-        how.proxy = settings->cloud.proxy.on_the_way_to(host_of(host_and_port));
+        how.proxy = settings->cloud.proxy.on_the_way_to(net::host_of(host_and_port));
     }
     if (!options.proxy_uri.empty()) how.proxy = options.proxy_uri;
     if (!through_proxy) how.proxy.reset();

@@ -24,12 +24,6 @@ Result<std::shared_ptr<net::ClientTls>> trust(const CloudSettings& settings) {
     return tls;
 }
 
-std::string_view host_of(std::string_view url) {
-    url.remove_prefix(std::string_view("https://").size());
-    if (url.starts_with('[')) return url.substr(1, url.find(']') - 1);
-    return url.substr(0, url.find(':'));
-}
-
 }  // namespace
 
 Result<std::shared_ptr<CloudClient>> CloudClient::create(CloudTarget target, CredentialPtr credential,
@@ -45,7 +39,7 @@ Result<std::shared_ptr<CloudClient>> CloudClient::create(CloudTarget target, Cre
     net::ClientOptions options;
     options.connect = std::min<std::chrono::milliseconds>(settings.timeout, std::chrono::seconds(30));
     options.request = settings.timeout;
-    options.proxy = settings.proxy.on_the_way_to(host_of(target.url));
+    options.proxy = settings.proxy.on_the_way_to(net::host_of(target.url));
     MUSTER_TRY(auto http, net::HttpClient::create(target.url, tls, options));
     return std::shared_ptr<CloudClient>(
         new CloudClient(std::move(target), std::move(credential), std::move(http), clock));
