@@ -50,7 +50,7 @@ Result<> IssuingAuthorityTable::put(const IssuingAuthorityRecord& record) {
         session_.execute("INSERT INTO issuing_authority (fingerprint, chain, active, created) VALUES ($1, $2, $3, $4) "
                          "ON CONFLICT (fingerprint) DO UPDATE SET chain = excluded.chain, active = excluded.active",
                          {record.fingerprint, record.chain, record.active, record.created}));
-    return {};
+    return session_.announce(Topic::groups);
 }
 
 Result<std::vector<IssuingAuthorityRecord>> IssuingAuthorityTable::list() {
@@ -85,7 +85,7 @@ Result<> IssuedCertificateTable::revoke(std::string_view serial, TimePoint when,
     MUSTER_TRY(const auto rows,
                session_.execute("UPDATE issued_certificate SET revoked = $1, reason = $2 WHERE serial = $3",
                                 {when, reason, serial}));
-    if (rows > 0) return {};
+    if (rows > 0) return session_.announce(Topic::revocations);
     return fail(Errc::not_found, "no certificate with the serial {} was issued here", printable(serial));
 }
 
@@ -199,7 +199,7 @@ Result<> GroupCrlTable::put(const GroupCrlRecord& record) {
          record.must_be_current, record.updated, source.url, source.certificates, source.issuers,
          static_cast<std::int64_t>(source.interval.count()), source.due, source.fetched, source.failures,
          source.problem}));
-    return {};
+    return session_.announce(Topic::groups);
 }
 
 Result<> GroupCrlTable::note(const GroupCrlRecord& record) {
@@ -214,12 +214,13 @@ Result<> GroupCrlTable::note(const GroupCrlRecord& record) {
 Result<bool> GroupCrlTable::erase(std::string_view group_id, std::string_view issuer) {
     MUSTER_TRY(const auto rows, session_.execute("DELETE FROM group_crl WHERE group_key = $1 AND issuer = $2",
                                                  {to_lower(group_id), issuer}));
+    MUSTER_CHECK(session_.announce(Topic::groups));
     return rows > 0;
 }
 
 Result<> GroupCrlTable::erase_group(std::string_view group_id) {
     MUSTER_CHECK(session_.execute("DELETE FROM group_crl WHERE group_key = $1", {to_lower(group_id)}));
-    return {};
+    return session_.announce(Topic::groups);
 }
 
 Result<std::vector<GroupCrlRecord>> GroupCrlTable::list_group(std::string_view group_id) {

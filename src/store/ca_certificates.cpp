@@ -34,11 +34,12 @@ Result<> CaCertificateTable::put(const CaCertificateRecord& record) {
         "created = excluded.created, updated = excluded.updated",
         {to_lower(record.name), record.name, record.etag, record.certificate, record.verified, record.verification_code,
          record.created, record.updated}));
-    return {};
+    return session_.announce(Topic::groups);
 }
 
 Result<bool> CaCertificateTable::erase(std::string_view name) {
     MUSTER_TRY(const auto rows, session_.execute("DELETE FROM ca_certificate WHERE name_key = $1", {to_lower(name)}));
+    MUSTER_CHECK(session_.announce(Topic::groups));
     return rows > 0;
 }
 

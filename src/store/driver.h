@@ -28,6 +28,11 @@ public:
     // Like write, but on the calling thread, before the first request: schema and start-up.
     virtual Result<> write_now(Work work) = 0;
     virtual DriverStatistics statistics() const = 0;
+    // `told` is called on a thread of the driver for what another musterd on this database announced; for every topic
+    // after a time in which nothing could be heard. Before the first request. A database of one's own tells nothing.
+    virtual void on_announcement(std::function<void(Topic)>) {}
+    // Whether other musterds may be on this database.
+    virtual bool is_shared() const { return false; }
 };
 
 }  // namespace muster::store

@@ -66,12 +66,18 @@ Result<> EnrollmentTable::put(const EnrollmentRecord& record) {
         statements(kind_).put, {to_lower(record.id), record.id, record.etag, record.body, record.primary_certificate,
                                 record.secondary_certificate, record.primary_key, record.secondary_key, record.created,
                                 record.updated, record.trust_bundle, to_lower(record.trust_bundle)}));
-    return {};
+    return announce_change();
 }
 
 Result<bool> EnrollmentTable::erase(std::string_view id) {
     MUSTER_TRY(const auto rows, session_.execute(statements(kind_).erase, {to_lower(id)}));
+    MUSTER_CHECK(announce_change());
     return rows > 0;
+}
+
+// Groups are held in memory; individual enrollments are looked up.
+Result<> EnrollmentTable::announce_change() {
+    return kind_ == Kind::group ? session_.announce(Topic::groups) : Result<>();
 }
 
 Result<std::vector<EnrollmentRecord>> EnrollmentTable::list(Page page) {

@@ -43,11 +43,12 @@ Result<> LinkedHubTable::put(const LinkedHubRecord& record) {
         {to_lower(record.name), record.name, record.etag, record.address, record.policy, record.key,
          record.certificates, record.location, record.weight, record.allocates, record.latencies, record.created,
          record.updated}));
-    return {};
+    return session_.announce(Topic::hubs);
 }
 
 Result<bool> LinkedHubTable::erase(std::string_view name) {
     MUSTER_TRY(const auto rows, session_.execute("DELETE FROM linked_hub WHERE name_key = $1", {to_lower(name)}));
+    MUSTER_CHECK(session_.announce(Topic::hubs));
     return rows > 0;
 }
 
@@ -72,7 +73,7 @@ Result<> SettingTable::put(std::string_view name, std::string_view value) {
         session_.execute("INSERT INTO service_setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET "
                          "value = excluded.value",
                          {name, value}));
-    return {};
+    return session_.announce(Topic::hubs);
 }
 
 }  // namespace muster::store

@@ -254,6 +254,22 @@ ALTER TABLE enrollment_group ADD COLUMN trust_bundle_key TEXT NOT NULL DEFAULT '
 CREATE INDEX enrollment_by_trust_bundle ON enrollment (trust_bundle_key) WHERE trust_bundle_key <> '';
 CREATE INDEX enrollment_group_by_trust_bundle ON enrollment_group (trust_bundle_key) WHERE trust_bundle_key <> '';
 )sql"),
+    // 11: what several musterds on one database agree by (store/shared_files.h, store/outbox_claims.h); empty where
+    // there
+    // is one.
+    std::string_view(R"sql(
+CREATE TABLE shared_file (
+    name TEXT PRIMARY KEY,
+    content BYTEA NOT NULL,
+    version BIGINT NOT NULL,
+    updated BIGINT NOT NULL
+);
+CREATE TABLE outbox_claim (
+    subject TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    until BIGINT NOT NULL
+);
+)sql"),
 };
 
 Result<std::int64_t> current_version(Session& session) {

@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "store/topic.h"
 
 namespace muster::store {
 
@@ -79,6 +80,10 @@ public:
     virtual Result<std::int64_t> execute(std::string_view sql, std::initializer_list<Value> parameters) = 0;
     // Several statements without parameters, for migrations.
     virtual Result<> script(std::string_view sql) = 0;
+    // Tells other musterds on this database, once the transaction is durable. Who says so reads anew by itself.
+    virtual Result<> announce(Topic) { return {}; }
+    // Whether others may write to this database at the same time: several musterds, or several connections of one.
+    virtual bool is_shared() const { return false; }
 };
 
 }  // namespace muster::store

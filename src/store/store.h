@@ -30,6 +30,9 @@ public:
     // Blocking, for start-up.
     Result<> transact_now(std::function<Result<>(Tx&)> fn);
     DriverStatistics statistics() const { return driver_->statistics(); }
+    // Driver::on_announcement; `told` must not block. Before the first request.
+    void on_announcement(std::function<void(Topic)> told) { driver_->on_announcement(std::move(told)); }
+    bool is_shared() const { return driver_->is_shared(); }
     // Called whenever entries of the journal have been committed, on the reactor of who wrote them. Before the first
     // request.
     void on_journal(std::function<void()> told) { on_journal_ = std::move(told); }

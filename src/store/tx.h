@@ -10,8 +10,10 @@
 #include "store/journal.h"
 #include "store/linked_hubs.h"
 #include "store/outbox.h"
+#include "store/outbox_claims.h"
 #include "store/records.h"
 #include "store/session.h"
+#include "store/shared_files.h"
 #include "store/tpm_keys.h"
 #include "store/trust_bundles.h"
 
@@ -36,6 +38,8 @@ public:
     Result<std::int64_t> count();
 
 private:
+    Result<> announce_change();
+
     Session& session_;
     Kind kind_;
 };
@@ -122,6 +126,8 @@ public:
     LinkedHubTable linked_hubs() { return LinkedHubTable(session_); }
     SettingTable settings() { return SettingTable(session_); }
     OutboxTable outbox() { return OutboxTable(session_); }
+    OutboxClaimTable outbox_claims() { return OutboxClaimTable(session_); }
+    SharedFileTable shared_files() { return SharedFileTable(session_); }
     MarkTable marks() { return MarkTable(session_); }
     // That this transaction has written to the journal.
     bool journaled() const { return journaled_; }

@@ -1,0 +1,36 @@
+// The small files that make several musterds on one database one service: its id scope, its secrets, its access
+// policies and the keys of its CAs. Each musterd works with copies in its own data directory; this is where they agree.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "store/session.h"
+
+namespace muster::store {
+
+struct SharedFileRecord {
+    std::string name;  // relative to the data directory: "operation.key", "authority/root.key.pem"
+    Bytes content;
+    std::int64_t version = 1;  // steps by one with each change
+    TimePoint updated{};
+};
+
+class SharedFileTable {
+public:
+    explicit SharedFileTable(Session& session) : session_(session) {}
+    Result<std::optional<SharedFileRecord>> find(std::string_view name);
+    // Inserts or replaces.
+    Result<> put(const SharedFileRecord& record);
+    Result<bool> erase(std::string_view name);
+    // All of them, by name.
+    Result<std::vector<SharedFileRecord>> list();
+
+private:
+    Session& session_;
+};
+
+}  // namespace muster::store

@@ -1,0 +1,15 @@
+// What several musterds on one database hold in memory, each for itself: when one of them changes it in the database,
+// the others are told to read it anew.
+#pragma once
+
+namespace muster::store {
+
+enum class Topic {
+    groups,        // enrollment groups, CA certificates, issuing CAs, revocation lists of groups
+    hubs,          // linked hubs and the service's settings
+    revocations,   // certificates of the service's own authority that were revoked
+    shared_files,  // store/shared_files.h
+    journal,       // entries that can be read now
+};
+
+}  // namespace muster::store
