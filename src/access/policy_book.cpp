@@ -6,14 +6,17 @@
 namespace muster::access {
 namespace {
 
+// Changes of policies are rare: two at once are an accident, and three in a row a defect.
+constexpr int most_attempts = 3;
+
 bool may_change_policies(const Policy& policy) {
     return policy.may(Right::service_config);
 }
 
 }  // namespace
 
-PolicyBook::PolicyBook(Policies policies, Save save)
-    : save_(std::move(save)), current_(std::make_shared<const Policies>(std::move(policies))) {}
+PolicyBook::PolicyBook(Policies policies, Save save, Load load)
+    : save_(std::move(save)), load_(std::move(load)), current_(std::make_shared<const Policies>(std::move(policies))) {}
 
 PolicyBook::~PolicyBook() {
     stop();
@@ -44,18 +47,43 @@ Result<> PolicyBook::check(const Edit& edit) const {
     return {};
 }
 
-Result<> PolicyBook::apply(const Edit& edit) {
+void PolicyBook::show(std::shared_ptr<const Policies> policies) {
+    const std::lock_guard lock(mutex_);
+    current_ = std::move(policies);
+}
+
+Result<> PolicyBook::save_edited(const Edit& edit) {
     MUSTER_TRY(auto next, edited(edit));
     MUSTER_CHECK(save_(*next));
-    const std::lock_guard lock(mutex_);
-    current_ = std::move(next);
+    show(std::move(next));
     return {};
+}
+
+Result<> PolicyBook::take_in() {
+    if (!load_) return {};
+    MUSTER_TRY(auto written, load_());
+    if (written) show(std::make_shared<const Policies>(std::move(*written)));
+    return {};
+}
+
+Result<> PolicyBook::apply(const Edit& edit) {
+    auto saved = save_edited(edit);
+    for (int again = 0; load_ && !saved && saved.error().code() == Errc::conflict && again < most_attempts; ++again) {
+        MUSTER_CHECK(take_in());
+        saved = save_edited(edit);
+    }
+    return saved;
 }
 
 Task<Result<>> PolicyBook::change(Edit edit) {
     // The one thread of the pool makes the changes follow one another, and keeps the disk off the reactors.
     auto on_writer = [](PolicyBook& book, Edit work) -> Task<Result<>> { co_return book.apply(work); };
     co_return co_await boost::asio::co_spawn(writer_, on_writer(*this, std::move(edit)), boost::asio::use_awaitable);
+}
+
+Task<Result<>> PolicyBook::refresh() {
+    auto on_writer = [](PolicyBook& book) -> Task<Result<>> { co_return book.take_in(); };
+    co_return co_await boost::asio::co_spawn(writer_, on_writer(*this), boost::asio::use_awaitable);
 }
 
 }  // namespace muster::access

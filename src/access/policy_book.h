@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 
 #include "access/policies.h"
 #include "base/task.h"
@@ -14,11 +15,16 @@ namespace muster::access {
 
 class PolicyBook {
 public:
-    // Writes them where a start finds them; durable when it returns. Runs on a thread of the book's own.
+    // Writes them where a start finds them; durable when it returns. Errc::conflict when somebody else has written them
+    // since they were read. Runs on a thread of the book's own, as Load does.
     using Save = std::function<Result<>(const Policies&)>;
+    // What somebody else has written since they were read or written here last; nothing when nobody has.
+    using Load = std::function<Result<std::optional<Policies>>()>;
+    // It may run twice: what somebody else wrote in between is edited anew.
     using Edit = std::function<Result<>(Policies&)>;
 
-    PolicyBook(Policies policies, Save save);
+    // `load` where others write them, too.
+    PolicyBook(Policies policies, Save save, Load load = {});
     ~PolicyBook();
     // Ends what is being changed, and takes no more. Before whoever awaits a change goes.
     void stop();
@@ -28,14 +34,20 @@ public:
     // What `change` would say of the edit. Errc::conflict when no policy would be left that may change policies: nobody
     // could ever mend that over the API.
     Result<> check(const Edit& edit) const;
-    // Changes follow one another. In force as soon as it returns.
+    // Changes follow one another. In force as soon as it returns. Errc::conflict when others kept being quicker.
     Task<Result<>> change(Edit edit);
+    // Takes in what others have written; in force as soon as it returns.
+    Task<Result<>> refresh();
 
 private:
     Result<std::shared_ptr<const Policies>> edited(const Edit& edit) const;
     Result<> apply(const Edit& edit);
+    Result<> save_edited(const Edit& edit);
+    Result<> take_in();
+    void show(std::shared_ptr<const Policies> policies);
 
     Save save_;
+    Load load_;
     mutable std::mutex mutex_;  // of current_
     std::shared_ptr<const Policies> current_;
     boost::asio::thread_pool writer_{1};

@@ -98,5 +98,92 @@ TEST(Policies, NamesAndRightsAreChecked) {
     EXPECT_FALSE(rights_from_json(&unknown));
 }
 
+// Two books on one storage, as two musterd have it.
+class SharedPolicies : public ::testing::Test {
+protected:
+    struct Storage {
+        std::string text;
+        int version = 1;
+    };
+    struct Node {
+        explicit Node(Storage& shared)
+            : storage(shared),
+              book(
+                  *Policies::parse(shared.text), [this](const Policies& policies) { return save(policies); },
+                  [this] { return load(); }) {}
+
+        Result<> save(const Policies& policies) {
+            if (before_save) before_save();
+            if (storage.version != version) return fail(Errc::conflict, "changed meanwhile");
+            storage.text = policies.serialize();
+            version = ++storage.version;
+            return {};
+        }
+        Result<std::optional<Policies>> load() {
+            if (storage.version == version) return std::nullopt;
+            version = storage.version;
+            MUSTER_TRY(auto policies, Policies::parse(storage.text));
+            return policies;
+        }
+        Result<> put(const std::string& name) {
+            return net::run_blocking(book.change([&](Policies& policies) -> Result<> {
+                policies.put({name, new_policy_key(random), new_policy_key(random), 1});
+                return {};
+            }));
+        }
+
+        Storage& storage;
+        int version = 1;
+        std::function<void()> before_save;
+        SeededRandom random{2};
+        PolicyBook book;
+    };
+
+    SeededRandom random_{1};
+    Storage storage_{.text = Policies::generate(random_).serialize()};
+    Node a_{storage_};
+    Node b_{storage_};
+};
+
+TEST_F(SharedPolicies, WhatOneSavedTheOtherTakesIn) {
+    ASSERT_TRUE(a_.put("reader"));
+    EXPECT_EQ(b_.book.current()->find("reader"), nullptr);
+    ASSERT_TRUE(net::run_blocking(b_.book.refresh()));
+    EXPECT_NE(b_.book.current()->find("reader"), nullptr);
+}
+
+TEST_F(SharedPolicies, ChangesAtBothAreBothThere) {
+    ASSERT_TRUE(a_.put("from-a"));
+    // B has not heard of it yet.
+    ASSERT_TRUE(b_.put("from-b"));
+    for (const auto* name : {"from-a", "from-b"}) {
+        EXPECT_NE(b_.book.current()->find(name), nullptr) << name;
+        EXPECT_NE(Policies::parse(storage_.text)->find(name), nullptr) << name;
+    }
+}
+
+TEST_F(SharedPolicies, TheEditIsJudgedByWhatIsThere) {
+    ASSERT_TRUE(net::run_blocking(a_.book.change([](Policies& policies) -> Result<> {
+        for (const auto* name : {"owner", "device"}) policies.erase(name);
+        return {};
+    })));
+    // To B "owner" is still there, which may change policies, too.
+    const auto last = net::run_blocking(b_.book.change([](Policies& policies) -> Result<> {
+        policies.erase("provisioningserviceowner");
+        return {};
+    }));
+    ASSERT_FALSE(last);
+    EXPECT_EQ(last.error().code(), Errc::conflict);
+    EXPECT_NE(b_.book.current()->find("provisioningserviceowner"), nullptr);
+}
+
+TEST_F(SharedPolicies, WhoIsAlwaysOvertakenIsTold) {
+    b_.before_save = [this] { ++storage_.version; };
+    const auto changed = b_.put("late");
+    ASSERT_FALSE(changed);
+    EXPECT_EQ(changed.error().code(), Errc::conflict);
+    EXPECT_EQ(b_.book.current()->find("late"), nullptr);
+}
+
 }  // namespace
 }  // namespace muster::access
