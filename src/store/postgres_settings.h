@@ -15,12 +15,12 @@ struct PostgresSettings {
     static constexpr unsigned usual_connections = 8;
     static constexpr unsigned most_connections = 64;
 
-    // A libpq connection string ("host=db.example dbname=muster user=muster sslmode=verify-full") or URI, without the
-    // password (PostgreSQL 15 documentation, 34.1.1). Several hosts are tried in turn; one that can be written to is
-    // taken.
+    // A libpq connection string ("host=db.example dbname=muster user=muster sslmode=verify-full") or URI (PostgreSQL 15
+    // documentation, 34.1.1), better without the password. Several hosts are tried in turn; one that can be written to
+    // is taken.
     std::string connection;
     // Asked for each connection, on threads of the driver, so that a password may change while musterd runs. Not set:
-    // none is needed (peer, certificates), or libpq knows where it is (~/.pgpass).
+    // none is needed (peer, certificates), or libpq knows it (the connection string, ~/.pgpass).
     std::function<Result<Secret>()> password;
     // For writing, 1 to most_connections. Four more are for reading, the journal and announcements.
     unsigned connections = usual_connections;
@@ -31,8 +31,8 @@ struct PostgresSettings {
     std::chrono::milliseconds queue_deadline = std::chrono::seconds(10);
 };
 
-// Errc::invalid_argument for what libpq cannot read, for a password in it and for a number of connections that is out
-// of range; connects to nothing. For whoever checks a configuration; `open` does it, too.
+// Errc::invalid_argument for what libpq cannot read and for a number of connections that is out of range; connects to
+// nothing. For whoever checks a configuration; PostgresDriver::open does it, too.
 Result<> check(const PostgresSettings& settings);
 
 }  // namespace muster::store
