@@ -1,6 +1,7 @@
 #include "store/authority_tables.h"
 
 #include "base/text.h"
+#include "store/topic_versions.h"
 
 namespace muster::store {
 namespace {
@@ -50,7 +51,7 @@ Result<> IssuingAuthorityTable::put(const IssuingAuthorityRecord& record) {
         session_.execute("INSERT INTO issuing_authority (fingerprint, chain, active, created) VALUES ($1, $2, $3, $4) "
                          "ON CONFLICT (fingerprint) DO UPDATE SET chain = excluded.chain, active = excluded.active",
                          {record.fingerprint, record.chain, record.active, record.created}));
-    return session_.announce(Topic::groups);
+    return note_groups_change(session_);
 }
 
 Result<std::vector<IssuingAuthorityRecord>> IssuingAuthorityTable::list() {
@@ -199,7 +200,7 @@ Result<> GroupCrlTable::put(const GroupCrlRecord& record) {
          record.must_be_current, record.updated, source.url, source.certificates, source.issuers,
          static_cast<std::int64_t>(source.interval.count()), source.due, source.fetched, source.failures,
          source.problem}));
-    return session_.announce(Topic::groups);
+    return note_groups_change(session_);
 }
 
 Result<> GroupCrlTable::note(const GroupCrlRecord& record) {
@@ -214,13 +215,13 @@ Result<> GroupCrlTable::note(const GroupCrlRecord& record) {
 Result<bool> GroupCrlTable::erase(std::string_view group_id, std::string_view issuer) {
     MUSTER_TRY(const auto rows, session_.execute("DELETE FROM group_crl WHERE group_key = $1 AND issuer = $2",
                                                  {to_lower(group_id), issuer}));
-    MUSTER_CHECK(session_.announce(Topic::groups));
+    MUSTER_CHECK(note_groups_change(session_));
     return rows > 0;
 }
 
 Result<> GroupCrlTable::erase_group(std::string_view group_id) {
     MUSTER_CHECK(session_.execute("DELETE FROM group_crl WHERE group_key = $1", {to_lower(group_id)}));
-    return session_.announce(Topic::groups);
+    return note_groups_change(session_);
 }
 
 Result<std::vector<GroupCrlRecord>> GroupCrlTable::list_group(std::string_view group_id) {

@@ -1,4 +1,5 @@
 #include "base/text.h"
+#include "store/topic_versions.h"
 #include "store/tx.h"
 
 namespace muster::store {
@@ -34,12 +35,12 @@ Result<> CaCertificateTable::put(const CaCertificateRecord& record) {
         "created = excluded.created, updated = excluded.updated",
         {to_lower(record.name), record.name, record.etag, record.certificate, record.verified, record.verification_code,
          record.created, record.updated}));
-    return session_.announce(Topic::groups);
+    return note_groups_change(session_);
 }
 
 Result<bool> CaCertificateTable::erase(std::string_view name) {
     MUSTER_TRY(const auto rows, session_.execute("DELETE FROM ca_certificate WHERE name_key = $1", {to_lower(name)}));
-    MUSTER_CHECK(session_.announce(Topic::groups));
+    MUSTER_CHECK(note_groups_change(session_));
     return rows > 0;
 }
 

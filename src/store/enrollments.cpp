@@ -1,4 +1,5 @@
 #include "base/text.h"
+#include "store/topic_versions.h"
 #include "store/tx.h"
 
 namespace muster::store {
@@ -77,7 +78,7 @@ Result<bool> EnrollmentTable::erase(std::string_view id) {
 
 // Groups are held in memory; individual enrollments are looked up.
 Result<> EnrollmentTable::announce_change() {
-    return kind_ == Kind::group ? session_.announce(Topic::groups) : Result<>();
+    return kind_ == Kind::group ? note_groups_change(session_) : Result<>();
 }
 
 Result<std::vector<EnrollmentRecord>> EnrollmentTable::list(Page page) {

@@ -1,6 +1,7 @@
 #include "store/linked_hubs.h"
 
 #include "base/text.h"
+#include "store/topic_versions.h"
 
 namespace muster::store {
 namespace {
@@ -43,12 +44,12 @@ Result<> LinkedHubTable::put(const LinkedHubRecord& record) {
         {to_lower(record.name), record.name, record.etag, record.address, record.policy, record.key,
          record.certificates, record.location, record.weight, record.allocates, record.latencies, record.created,
          record.updated}));
-    return session_.announce(Topic::hubs);
+    return note_hubs_change(session_);
 }
 
 Result<bool> LinkedHubTable::erase(std::string_view name) {
     MUSTER_TRY(const auto rows, session_.execute("DELETE FROM linked_hub WHERE name_key = $1", {to_lower(name)}));
-    MUSTER_CHECK(session_.announce(Topic::hubs));
+    MUSTER_CHECK(note_hubs_change(session_));
     return rows > 0;
 }
 
@@ -73,7 +74,7 @@ Result<> SettingTable::put(std::string_view name, std::string_view value) {
         session_.execute("INSERT INTO service_setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET "
                          "value = excluded.value",
                          {name, value}));
-    return session_.announce(Topic::hubs);
+    return note_hubs_change(session_);
 }
 
 }  // namespace muster::store
