@@ -165,8 +165,19 @@ Task<Result<std::shared_ptr<const PublishedList>>> Certificates::publish(std::sh
                                   {"nextUpdate", format_utc_seconds(made->next_update)}});
     const std::lock_guard lock(mutex_);
     auto& slot = slots_[id];
-    if (content.number == slot.number) slot.list = made;
+    if (content.number == slot.number) {
+        slot.list = made;
+        slot.outdated = false;
+    }
     co_return made;
+}
+
+void Certificates::lists_are_outdated() {
+    const std::lock_guard lock(mutex_);
+    for (auto& [id, slot] : slots_) {
+        slot.outdated = true;
+        ++slot.number;  // a list that is being made of what was read before does not count as the newest
+    }
 }
 
 Task<Result<std::shared_ptr<const PublishedList>>> Certificates::revocation_list(std::string id) {
@@ -177,7 +188,7 @@ Task<Result<std::shared_ptr<const PublishedList>>> Certificates::revocation_list
         const std::lock_guard lock(mutex_);
         auto& slot = slots_[ca->id()];
         if (slot.list) {
-            const bool young = now < slot.list->next_update - authority_.policy().crl_life / 2;
+            const bool young = !slot.outdated && now < slot.list->next_update - authority_.policy().crl_life / 2;
             if (young || (slot.renewing && now < slot.list->next_update)) co_return slot.list;
         }
         slot.renewing = true;

@@ -52,10 +52,13 @@ public:
     // The list of the CA with that id (IssuingCa::id, "issuing"); Errc::not_found without such a CA. Made anew when
     // half of its life is gone; between that and its end, one caller does so while the others get the one there is.
     Task<Result<std::shared_ptr<const PublishedList>>> revocation_list(std::string id);
+    // Another musterd has revoked something: every list is made anew when it is next asked for. From any thread.
+    void lists_are_outdated();
 
 private:
     struct Slot {
         std::shared_ptr<const PublishedList> list;
+        bool outdated = false;  // it serves on when it cannot be made anew
         bool renewing = false;
         std::uint64_t number = 0;  // of the last list
     };

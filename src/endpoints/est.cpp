@@ -105,7 +105,13 @@ Task<net::HttpResponse> enrol(const Exchange& exchange, const Path& path) {
                                            .tracking_id = exchange.tracking_id,
                                            .peer = exchange.peer.address};
     if (const auto read = read_authorization(exchange, request); !read) co_return refusal(exchange, read.error());
+    std::optional<provisioning::Refusal> by_group;
+    request.admit_group = [&](const std::string& group_id) -> Result<> {
+        by_group = exchange.services.throttle.admit_group(group_id);
+        return by_group ? Result<>(fail(throttled(*by_group))) : Result<>();
+    };
     const auto certificate = co_await exchange.services.authority->enrolment.enrol(std::move(request));
+    if (by_group) co_return throttled_answer(exchange, *by_group);
     if (!certificate) co_return refusal(exchange, certificate.error());
     // The leaf alone: clients put what cacerts gives behind it.
     co_return certificates_answer(exchange, {*certificate});

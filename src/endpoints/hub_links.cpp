@@ -21,8 +21,12 @@ net::HttpResponse object_answer(const Exchange& exchange, const Result<json::obj
 Task<net::HttpResponse> read(const Exchange& exchange, provisioning::LinkedHubs& hubs) {
     if (auto policy = exchange.authorize(Right::enrollment_read); !policy)
         co_return provisioning_error(exchange, policy.error());
-    if (exchange.segment_is(0, "allocationPolicy")) co_return json_answer(exchange, 200, hubs.default_policy());
-    if (exchange.segments().size() == 1) co_return json_answer(exchange, 200, json::object{{"value", hubs.list()}});
+    if (exchange.segment_is(0, "allocationPolicy")) co_return object_answer(exchange, co_await hubs.default_policy());
+    if (exchange.segments().size() == 1) {
+        auto all = co_await hubs.list();
+        if (!all) co_return provisioning_error(exchange, all.error());
+        co_return json_answer(exchange, 200, json::object{{"value", std::move(*all)}});
+    }
     co_return object_answer(exchange, co_await hubs.get(exchange.segments()[1]));
 }
 

@@ -16,14 +16,15 @@ json::object listeners(const Services& services) {
 }
 
 // How those are that are not our own, for policies that may read which hubs an enrollment names.
-json::array linked_hubs(const Services& services, const access::Policy& policy) {
+Task<Result<json::array>> linked_hubs(const Services& services, const access::Policy& policy) {
     json::array all;
-    if (services.linked_hubs == nullptr || !policy.may(access::Right::enrollment_read)) return all;
-    for (const auto& hub : services.linked_hubs->list()) {
+    if (services.linked_hubs == nullptr || !policy.may(access::Right::enrollment_read)) co_return all;
+    MUSTER_CO_TRY(const auto hubs, co_await services.linked_hubs->list());
+    for (const auto& hub : hubs) {
         const auto* state = hub.as_object().if_contains("state");
         if (state != nullptr) all.push_back(json::object{{"name", hub.as_object().at("name")}, {"state", *state}});
     }
-    return all;
+    co_return all;
 }
 
 // Counts for every policy; who registered last for those that may read registrations.
@@ -33,6 +34,7 @@ Task<Result<json::object>> status(const Services& services, const access::Policy
     MUSTER_CO_TRY(auto latest, co_await services.enrollments.latest_registrations(shown));
     MUSTER_CO_TRY(auto devices, co_await services.registry.device_statistics());
     MUSTER_CO_TRY(const auto modules, co_await services.registry.count_modules());
+    MUSTER_CO_TRY(auto hubs, co_await linked_hubs(services, policy));
     counts["devices"] = devices["totalDeviceCount"];
     counts["modules"] = modules;
     co_return json::object{{"hostName", services.host_name},
@@ -40,8 +42,9 @@ Task<Result<json::object>> status(const Services& services, const access::Policy
                            {"version", version()},
                            {"startedUtc", format_utc(services.started)},
                            {"listeners", listeners(services)},
+                           {"store", {{"kind", services.store_kind}, {"description", services.store_description}}},
                            {"counts", std::move(counts)},
-                           {"linkedHubs", linked_hubs(services, policy)},
+                           {"linkedHubs", std::move(hubs)},
                            {"lastRegistrations", std::move(latest)}};
 }
 

@@ -15,6 +15,9 @@ constexpr std::string_view api_version = "2021-04-12";
 constexpr std::chrono::seconds token_life{600};
 constexpr std::chrono::seconds connect_limit{10};
 constexpr std::chrono::seconds answer_limit{30};
+// No request is begun later than this after the first of a call. With the last one, sent a second time on a new
+// connection, a call takes 100 s at most: DeliveryLimits::longest_call.
+constexpr std::chrono::seconds call_limit{30};
 constexpr std::size_t largest_answer = 1024 * 1024;
 constexpr std::string_view any_etag = "*";
 
@@ -62,6 +65,9 @@ Result<std::unique_ptr<RegistryClient>> RegistryClient::create(const provisionin
 
 Task<Result<net::HttpResponse>> RegistryClient::call(std::string method, std::string path, std::string body,
                                                      std::string if_match) {
+    if (std::chrono::steady_clock::now() - began_ > call_limit)
+        co_return fail(Errc::timeout, "the hub '{}' is too slow: what it is asked takes more than {} s", name_,
+                       call_limit.count());
     net::HttpRequest request{std::move(method), fmt::format("{}?api-version={}", path, api_version), {}, {}};
     request.headers.add("Authorization",
                         wire::make_sas(name_, access_->key.bytes(), access_->policy, clock_.now() + token_life));
@@ -75,6 +81,11 @@ Task<Result<net::HttpResponse>> RegistryClient::call(std::string method, std::st
 }
 
 Task<Result<>> RegistryClient::put_device(const RemoteDevice& device) {
+    begin();
+    co_return co_await put(device);
+}
+
+Task<Result<>> RegistryClient::put(const RemoteDevice& device) {
     if (device.known) {
         MUSTER_CO_TRY(auto held, co_await find(device.device_id));
         if (held) co_return co_await refresh(device, std::move(*held));
@@ -92,7 +103,7 @@ Task<Result<>> RegistryClient::put_device(const RemoteDevice& device) {
     if (!without) co_return created;
     auto lighter = device;
     lighter.twin.reported.clear();
-    co_return co_await put_device(lighter);
+    co_return co_await put(lighter);
 }
 
 Task<Result<std::optional<json::object>>> RegistryClient::find(const std::string& device_id) {
@@ -135,6 +146,7 @@ Task<Result<>> RegistryClient::update_identity(const RemoteDevice& device, json:
 }
 
 Task<Result<std::optional<TwinCopy>>> RegistryClient::read_twin(const std::string& device_id) {
+    begin();
     MUSTER_CO_TRY(const auto answer, co_await call("GET", device_path("twins", device_id)));
     if (answer.status == 404) co_return std::nullopt;
     if (!good(answer)) co_return refused(answer);
@@ -144,6 +156,7 @@ Task<Result<std::optional<TwinCopy>>> RegistryClient::read_twin(const std::strin
 
 Task<Result<bool>> RegistryClient::remove_device(const std::string& device_id,
                                                  const std::optional<hub::DeviceCredential>& only_with) {
+    begin();
     std::string etag(any_etag);
     if (only_with) {
         MUSTER_CO_TRY(const auto held, co_await find(device_id));
@@ -158,6 +171,7 @@ Task<Result<bool>> RegistryClient::remove_device(const std::string& device_id,
 
 // A hub wants a credential for every device: it gets one that nobody knows.
 Task<Result<bool>> RegistryClient::lock_out(const std::string& device_id, const hub::DeviceCredential& revoked) {
+    begin();
     MUSTER_CO_TRY(auto held, co_await find(device_id));
     if (!held || !has_credential(*held, revoked)) co_return false;
     SystemRandom random;
@@ -175,10 +189,10 @@ Task<Result<bool>> RegistryClient::lock_out(const std::string& device_id, const 
 }
 
 Task<Result<std::chrono::microseconds>> RegistryClient::probe() {
-    const auto began = std::chrono::steady_clock::now();
+    begin();
     MUSTER_CO_TRY(const auto answer, co_await call("GET", "/statistics/devices"));
     if (!good(answer)) co_return refused(answer);
-    co_return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
+    co_return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began_);
 }
 
 }  // namespace muster::links

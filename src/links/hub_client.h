@@ -27,6 +27,9 @@ private:
                    std::shared_ptr<net::HttpClient> http, const Clock& clock)
         : name_(std::move(name)), access_(std::move(access)), http_(std::move(http)), clock_(clock) {}
 
+    // What is done for one caller takes several requests; none is begun when the first was long ago.
+    void begin() { began_ = std::chrono::steady_clock::now(); }
+    Task<Result<>> put(const provisioning::RemoteDevice& device);
     // Any status is an answer.
     Task<Result<net::HttpResponse>> call(std::string method, std::string path, std::string body = {},
                                          std::string if_match = {});
@@ -39,6 +42,7 @@ private:
     std::shared_ptr<const provisioning::HubAccess> access_;
     std::shared_ptr<net::HttpClient> http_;
     const Clock& clock_;
+    std::chrono::steady_clock::time_point began_{};
 };
 
 }  // namespace muster::links

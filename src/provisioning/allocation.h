@@ -84,14 +84,16 @@ struct LinkedHub {
 // One state of all hubs; immutable. The own hub is the first.
 class HubList {
 public:
-    HubList(std::vector<LinkedHub> hubs, AllocationPolicy default_policy)
-        : hubs_(std::move(hubs)), default_policy_(default_policy) {}
+    // `version`: of what the store has of them (store/topic_versions.h).
+    HubList(std::vector<LinkedHub> hubs, AllocationPolicy default_policy, std::int64_t version = 0)
+        : hubs_(std::move(hubs)), default_policy_(default_policy), version_(version) {}
 
     const std::vector<LinkedHub>& all() const { return hubs_; }
     const LinkedHub& own() const { return hubs_.front(); }
     const LinkedHub* find(std::string_view name) const;  // without regard to case
     // For enrollments that name none.
     AllocationPolicy default_policy() const { return default_policy_; }
+    std::int64_t version() const { return version_; }
 
     // The linked ones of those named, or all that take part when none is named.
     std::vector<const LinkedHub*> candidates(const std::vector<std::string>& named) const;
@@ -99,6 +101,7 @@ public:
 private:
     std::vector<LinkedHub> hubs_;
     AllocationPolicy default_policy_;
+    std::int64_t version_;
 };
 
 struct Applicant {

@@ -130,8 +130,9 @@ Result<CaCertificateRecord> read_body(std::string_view name, const json::object&
 
 Task<Result<json::object>> CaCertificates::put(std::string name, json::object body, std::optional<std::string> if_match,
                                                store::Origin by) {
-    MUSTER_CO_TRY(auto record, read_body(name, body));
-    MUSTER_CO_CHECK(co_await store_.transact([&](Tx& tx) -> Result<> {
+    MUSTER_CO_TRY(const auto given, read_body(name, body));
+    MUSTER_CO_TRY(const auto written, co_await store_.transact([&](Tx& tx) -> Result<CaCertificateRecord> {
+        auto record = given;
         MUSTER_TRY(const auto existing, tx.ca_certificates().find(name));
         if (if_match) {
             if (!existing) return fail(no_such(name));
@@ -144,11 +145,12 @@ Task<Result<json::object>> CaCertificates::put(std::string name, json::object bo
         if (existing) keep_verification(*existing, record);
         record.updated = now;
         MUSTER_CHECK(tx.ca_certificates().put(record));
-        return tx.journal().change(by, now, existing ? "certificate.updated" : "certificate.created", record.name,
-                                   journal_detail(existing ? &*existing : nullptr, &record));
+        MUSTER_CHECK(tx.journal().change(by, now, existing ? "certificate.updated" : "certificate.created", record.name,
+                                         journal_detail(existing ? &*existing : nullptr, &record)));
+        return record;
     }));
     MUSTER_CO_CHECK(co_await groups_.refresh());
-    co_return to_json(record);
+    co_return to_json(written);
 }
 
 Task<Result<json::object>> CaCertificates::get(std::string name) {

@@ -241,14 +241,17 @@ Result<CertificateEnrolment::Admission> CertificateEnrolment::admit(Tx& tx, cons
 }
 
 // Nothing when the groups changed meanwhile.
-Task<Result<std::optional<pki::Certificate>>> CertificateEnrolment::attempt(const EnrolmentRequest& request,
+Task<Result<std::optional<pki::Certificate>>> CertificateEnrolment::attempt(EnrolmentRequest& request,
                                                                             const CertificateRequest& csr) {
     const auto verdict =
         request.chain.empty() ? Verdict() : judge_chain(request.chain, *groups_.current(), verified_, clock_.now());
     // By a reader first: nothing is signed for strangers, and they do not queue for the writer.
     MUSTER_CO_TRY(auto admission, co_await store_.read([&](Tx& tx) { return admit(tx, request, csr, verdict); }));
-    if (admission.again) co_return std::move(admission.again);
     if (admission.changed) co_return std::nullopt;
+    // Once for each enrolment, however often it is judged.
+    if (const auto admit_group = std::exchange(request.admit_group, {}))
+        MUSTER_CO_CHECK(admit_group(admission.group_id));
+    if (admission.again) co_return std::move(admission.again);
     authority::Subject subject{.registration_id = admission.device,
                                .group_id = admission.group_id,
                                .origin = std::string(csr.for_edge_ca ? authority::edge_ca_origin : "est"),
@@ -271,6 +274,11 @@ Task<Result<std::optional<pki::Certificate>>> CertificateEnrolment::attempt(cons
     co_return outcome;
 }
 
+Task<Result<bool>> CertificateEnrolment::is_outdated(const Error& refusal, std::int64_t groups_version) {
+    if (!is_refusal(refusal)) co_return false;
+    co_return co_await groups_.changed_since(groups_version);
+}
+
 Task<Result<pki::Certificate>> CertificateEnrolment::enrol(EnrolmentRequest request) {
     if (authority_.issuing() == nullptr) co_return fail(authority::authority_is_off());
     MUSTER_CO_TRY(const auto csr,
@@ -280,8 +288,11 @@ Task<Result<pki::Certificate>> CertificateEnrolment::enrol(EnrolmentRequest requ
     MUSTER_CO_CHECK(co_await groups_.refresh_if_stale());
     constexpr int attempts = 3;
     for (int i = 0; i < attempts; ++i) {
+        const auto version = groups_.current()->version();
         auto certificate = co_await attempt(request, csr);
         if (!certificate) {
+            MUSTER_CO_TRY(const auto outdated, co_await is_outdated(certificate.error(), version));
+            if (outdated) continue;
             log_refusal(request, certificate.error());
             co_return std::unexpected(std::move(certificate).error());
         }

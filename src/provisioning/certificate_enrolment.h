@@ -9,6 +9,7 @@
 // for the device that the credential proves. It is followed by the next one by itself, too.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "authority/authority.h"
@@ -27,6 +28,8 @@ struct EnrolmentRequest {
     Secret password;
     std::string tracking_id;
     std::string peer;
+    // Whether the group takes another device now; asked before anything is signed. May be empty.
+    std::function<Result<>(const std::string& group_id)> admit_group = {};
 };
 
 class CertificateEnrolment {
@@ -39,14 +42,17 @@ public:
     // bootstrap certificate claims; asked again with the same key, it is the same certificate that is answered: an
     // answer that got lost costs no device.
     // Errors: Errc::unauthorized when nothing is proven, forbidden when it does not suffice, invalid_argument for the
-    // request, unsupported while the authority is off, throttled for too many certificates of one device.
+    // request, unsupported while the authority is off, throttled for too many certificates of one device; and what
+    // `admit_group` says.
     Task<Result<pki::Certificate>> enrol(EnrolmentRequest request);
 
 private:
     struct Admission;
 
-    Task<Result<std::optional<pki::Certificate>>> attempt(const EnrolmentRequest& request,
+    Task<Result<std::optional<pki::Certificate>>> attempt(EnrolmentRequest& request,
                                                           const authority::CertificateRequest& csr);
+    // Whether a refusal was judged by groups that another musterd has changed since: judge again.
+    Task<Result<bool>> is_outdated(const Error& refusal, std::int64_t groups_version);
     Result<Admission> admit(store::Tx& tx, const EnrolmentRequest& request, const authority::CertificateRequest& csr,
                             const Verdict& verdict) const;
     Result<Admission> admit_by_certificate(store::Tx& tx, const EnrolmentRequest& request,

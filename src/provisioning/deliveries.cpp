@@ -43,6 +43,7 @@ std::string subject_of(const OutboxRecord& task) {
 
 struct Deliveries::State : std::enable_shared_from_this<Deliveries::State> {
     DeliveryTools tools;
+    DeliveryClaims claims;
     DeliveryWork work;
     std::atomic<bool> stopped{false};
 
@@ -52,7 +53,9 @@ struct Deliveries::State : std::enable_shared_from_this<Deliveries::State> {
     std::map<std::string, std::unique_ptr<asio::steady_timer>> watches;
 
     explicit State(DeliveryTools given)
-        : tools(std::move(given)), work(tools, [this](const Wakes& wakes) { wake_all(wakes); }) {}
+        : tools(std::move(given)),
+          claims(tools.store, tools.clock, tools.random, tools.limits.longest_call),
+          work(tools, claims, [this](const Wakes& wakes) { wake_all(wakes); }) {}
 
     template <class Job>
     void spawn(Job job) {
@@ -70,6 +73,7 @@ struct Deliveries::State : std::enable_shared_from_this<Deliveries::State> {
     void wake(const std::string& name);
     void wake_all(const Wakes& wakes);
     Task<> take_up();
+    Task<> begin_queues();
     Task<> pump(DeliveryQueue& queue);
     Task<Result<std::vector<OutboxRecord>>> fetch(DeliveryQueue& queue);
     std::size_t begin(DeliveryQueue& queue, std::vector<OutboxRecord> batch);
@@ -79,7 +83,7 @@ struct Deliveries::State : std::enable_shared_from_this<Deliveries::State> {
     Error no_answer(const DeliveryQueue& queue) const;
     bool expired(const OutboxRecord& task) const;
 
-    Task<> deliver(DeliveryQueue& queue, OutboxRecord task);
+    Task<> deliver(DeliveryQueue& queue, OutboxRecord task, std::string subject);
     Task<> put_off(DeliveryQueue& queue, const OutboxRecord& task, const Trouble& trouble);
     void watch_hubs();
     Task<> watch(std::string name);
@@ -109,15 +113,27 @@ void Deliveries::State::wake_all(const Wakes& wakes) {
     for (const auto& name : wakes) wake(name);
 }
 
-// What a former run left.
+// What a former run left; and again and again what other musterds leave.
 Task<> Deliveries::State::take_up() {
+    co_await begin_queues();
+    watch_hubs();
+    if (!claims.needed()) co_return;
+    co_await claims.forget_ended();
+    asio::steady_timer timer(tools.executor);
+    while (!stopped) {
+        timer.expires_after(tools.limits.probe_every);
+        co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+        co_await begin_queues();
+    }
+}
+
+Task<> Deliveries::State::begin_queues() {
     auto names = co_await tools.store.read([](Tx& tx) { return tx.outbox().queues(); });
     if (names) {
         wake_all(*names);
     } else {
         log::error("the outbox cannot be read", {{"error", names.error().chain()}});
     }
-    watch_hubs();
 }
 
 Task<> Deliveries::State::pump(DeliveryQueue& queue) {
@@ -150,8 +166,8 @@ Task<> Deliveries::State::pump(DeliveryQueue& queue) {
 }
 
 Task<Result<std::vector<OutboxRecord>>> Deliveries::State::fetch(DeliveryQueue& queue) {
-    // Those that are worked on are still in the outbox.
-    const auto limit = tools.limits.calls_at_once + queue.running;
+    // Those that are worked on, here or elsewhere, are still in the outbox.
+    const auto limit = tools.limits.calls_at_once + queue.running + queue.left_to_others();
     co_return co_await tools.store.read(
         [&](Tx& tx) { return tx.outbox().due(queue.name(), tools.clock.now(), limit); });
 }
@@ -162,14 +178,14 @@ std::size_t Deliveries::State::begin(DeliveryQueue& queue, std::vector<OutboxRec
     for (auto& task : batch) {
         if (queue.running >= tools.limits.calls_at_once) break;
         const auto subject = subject_of(task);
-        if (busy.contains(task.key) || busy.contains(subject)) continue;
+        if (busy.contains(task.key) || busy.contains(subject) || queue.is_left_to_others(task.key)) continue;
         busy.insert(task.key);
         busy.insert(subject);
         ++queue.running;
         ++begun;
         spawn([&queue, subject, task = std::move(task)](State& self) mutable -> Task<> {
             const auto key = task.key;
-            co_await self.deliver(queue, std::move(task));
+            co_await self.deliver(queue, std::move(task), subject);
             self.busy.erase(key);
             self.busy.erase(subject);
             --queue.running;
@@ -233,9 +249,20 @@ Error Deliveries::State::no_answer(const DeliveryQueue& queue) const {
         .with_number(code::hub_unavailable);
 }
 
-Task<> Deliveries::State::deliver(DeliveryQueue& queue, OutboxRecord task) {
+Task<> Deliveries::State::deliver(DeliveryQueue& queue, OutboxRecord task, std::string subject) {
+    const auto taken = co_await claims.take(task, subject);
+    if (!taken) {
+        log::error("what a device waits for cannot be claimed", {{"task", task.key}, {"error", taken.error().chain()}});
+        queue.hold(tools.random, tools.limits.first_wait, tools.limits.longest_wait);
+        co_return;
+    }
+    if (!*taken) {
+        queue.leave_to_others(task.key, tools.limits.first_wait);
+        co_return;
+    }
     const auto outcome = co_await work.deliver(queue, task);
     if (!outcome) co_await put_off(queue, task, outcome.error());
+    co_await claims.release(task);
 }
 
 Task<> Deliveries::State::put_off(DeliveryQueue& queue, const OutboxRecord& task, const Trouble& trouble) {

@@ -5,6 +5,9 @@
 // holds only its own devices. What fails for the moment is tried again, after 1 s, then twice as long up to a minute,
 // each time up to a half more; a hub that answers again when it is looked at, every 30 s, is taken up at once. A device
 // that waited for an hour hears failed (400210) and may register anew.
+//
+// Where several musterds are on one database, any of them works on any queue, each with its own calls; what one works
+// on it claims before (delivery_claims.h), and all look every 30 s for what another has left.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -27,6 +30,8 @@ struct DeliveryLimits {
     std::chrono::milliseconds patience{3'600'000};
     std::chrono::milliseconds probe_every{30'000};
     int webhook_attempts = 3;
+    // What one call to a hub, or asking a webhook with all its attempts, takes at most.
+    std::chrono::milliseconds longest_call{100'000};
 };
 
 class Deliveries {

@@ -42,6 +42,15 @@ std::chrono::milliseconds DeliveryQueue::held_for() const {
     return std::chrono::ceil<std::chrono::milliseconds>(held_until_ - Steady::now());
 }
 
+void DeliveryQueue::leave_to_others(const std::string& key, std::chrono::milliseconds pause) {
+    others_[key] = Steady::now() + pause;
+}
+
+std::size_t DeliveryQueue::left_to_others() {
+    std::erase_if(others_, [now = Steady::now()](const auto& entry) { return entry.second <= now; });
+    return others_.size();
+}
+
 bool DeliveryQueue::looks_around() {
     const auto now = Steady::now();
     if (now - looked_ < std::chrono::seconds(1)) return false;

@@ -5,6 +5,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -43,6 +44,11 @@ public:
     bool failing() const { return failures_ > 0; }  // since it last took a call
     bool held() const { return Steady::now() < held_until_; }
     std::chrono::milliseconds held_for() const;
+    // Another musterd works on this entry: it is looked at again after `pause`.
+    void leave_to_others(const std::string& key, std::chrono::milliseconds pause);
+    bool is_left_to_others(const std::string& key) const { return others_.contains(key); }
+    // How many are left so now.
+    std::size_t left_to_others();
     // That it is time to count who waits: once a second at most, however often the bell rings.
     bool looks_around();
 
@@ -57,7 +63,8 @@ private:
     std::int64_t failures_ = 0;
     Steady::time_point held_until_{};
     Steady::time_point looked_{};
-    std::string linked_as_;  // the etag that the kept connections are of
+    std::map<std::string, Steady::time_point> others_;  // until when, by key
+    std::string linked_as_;                             // the etag that the kept connections are of
     std::vector<std::unique_ptr<HubClient>> kept_;
 };
 

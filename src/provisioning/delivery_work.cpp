@@ -149,6 +149,7 @@ Task<Outcome> DeliveryWork::fetch_twin(DeliveryQueue& queue, const OutboxRecord&
         order.fetched.reset();
         co_return co_await go_on(task, std::move(order));
     }
+    if (auto held = co_await claims_.before_call(task); !held) co_return trouble(std::move(held).error());
     auto client = queue.take_client(tools_.outside, from);
     if (!client) co_return trouble(std::move(client).error());
     auto copy = co_await (*client)->read_twin(order.from_device);
@@ -175,7 +176,7 @@ Task<Outcome> DeliveryWork::move_to(DeliveryQueue& queue, const OutboxRecord& ta
     const auto fetched = order.fetched ? order.fetched->twin : std::nullopt;
     const auto copy = *own ? std::optional((*own)->twin) : fetched;
     if (!target->own()) {
-        auto created = co_await create(queue, *target, order, copy);
+        auto created = co_await create(queue, task, *target, order, copy);
         if (!created && may_pass(created.error().error)) co_return created;
         if (!created)
             co_return co_await settle_as_failed(
@@ -210,8 +211,8 @@ Task<Result<std::optional<OwnTwin>>> DeliveryWork::own_twin(const AssignmentOrde
     co_return co_await tools_.store.read([&](Tx& tx) { return read_own_twin(tx, order.from_device); });
 }
 
-Task<Outcome> DeliveryWork::create(DeliveryQueue& queue, const LinkedHub& hub, const AssignmentOrder& order,
-                                   const std::optional<TwinCopy>& copy) {
+Task<Outcome> DeliveryWork::create(DeliveryQueue& queue, const OutboxRecord& task, const LinkedHub& hub,
+                                   const AssignmentOrder& order, const std::optional<TwinCopy>& copy) {
     auto change = twin_change(order, effect_of(order), copy);
     const bool known = equals_ignore_case(order.from_hub, order.hub) && order.from_device == order.device_id;
     const RemoteDevice device{.device_id = order.device_id,
@@ -220,6 +221,7 @@ Task<Outcome> DeliveryWork::create(DeliveryQueue& queue, const LinkedHub& hub, c
                               .twin = std::move(change.twin),
                               .known = known,
                               .replace_twin = change.replace};
+    if (auto held = co_await claims_.before_call(task); !held) co_return trouble(std::move(held).error());
     auto client = queue.take_client(tools_.outside, hub);
     if (!client) co_return trouble(std::move(client).error());
     auto done = co_await (*client)->put_device(device);
@@ -277,6 +279,7 @@ Task<Outcome> DeliveryWork::remove(DeliveryQueue& queue, const OutboxRecord& tas
     const auto list = tools_.hubs.current();
     const auto* hub = order ? list->find(order->hub) : nullptr;
     if (hub != nullptr && !hub->own()) {
+        if (auto held = co_await claims_.before_call(task); !held) co_return trouble(std::move(held).error());
         auto client = queue.take_client(tools_.outside, *hub);
         if (!client) co_return trouble(std::move(client).error());
         auto done = order->credential_alone

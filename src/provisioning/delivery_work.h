@@ -7,6 +7,7 @@
 #include "metrics/metrics.h"
 #include "provisioning/assigner.h"
 #include "provisioning/deliveries.h"
+#include "provisioning/delivery_claims.h"
 #include "provisioning/delivery_queue.h"
 #include "provisioning/webhook.h"
 
@@ -43,10 +44,10 @@ struct DeliveryTools {
 class DeliveryWork {
 public:
     // `wake` is told of queues that got something to do.
-    DeliveryWork(const DeliveryTools& tools, std::function<void(const Wakes&)> wake)
-        : tools_(tools), wake_(std::move(wake)) {}
+    DeliveryWork(const DeliveryTools& tools, DeliveryClaims& claims, std::function<void(const Wakes&)> wake)
+        : tools_(tools), claims_(claims), wake_(std::move(wake)) {}
 
-    // The entry is settled, or stays as it is.
+    // The entry, which is claimed, is settled, or stays as it is.
     Task<Outcome> deliver(DeliveryQueue& queue, const store::OutboxRecord& task);
     // The registration ends as failed, unless it was replaced meanwhile.
     Task<Outcome> settle_as_failed(const store::OutboxRecord& task, Objection objection);
@@ -65,8 +66,8 @@ private:
     Task<Outcome> move_to(DeliveryQueue& queue, const store::OutboxRecord& task, const AssignmentOrder& order,
                           const HubList& list, bool& again);
     Task<Result<std::optional<OwnTwin>>> own_twin(const AssignmentOrder& order, const HubList& list);
-    Task<Outcome> create(DeliveryQueue& queue, const LinkedHub& hub, const AssignmentOrder& order,
-                         const std::optional<TwinCopy>& copy);
+    Task<Outcome> create(DeliveryQueue& queue, const store::OutboxRecord& task, const LinkedHub& hub,
+                         const AssignmentOrder& order, const std::optional<TwinCopy>& copy);
     Task<Outcome> ask(const store::OutboxRecord& task, AssignmentOrder order);
     Task<Result<WebhookAnswer>> webhook_answer(const WebhookOrder& webhook);
     Task<Outcome> remove(DeliveryQueue& queue, const store::OutboxRecord& task);
@@ -79,6 +80,7 @@ private:
     void announce(const AssignmentOrder& order, const Settled& settled);
 
     const DeliveryTools& tools_;
+    DeliveryClaims& claims_;
     std::function<void(const Wakes&)> wake_;
 };
 

@@ -291,6 +291,11 @@ std::shared_ptr<const HubList> ServiceFacts::hubs() const {
     return std::make_shared<const HubList>(std::vector{LinkedHub{.name = hub}}, AllocationPolicy::hashed);
 }
 
+Task<Result<>> ServiceFacts::catch_up() const {
+    if (linked_hubs == nullptr) co_return Result<>();
+    co_return co_await linked_hubs->catch_up();
+}
+
 Result<EnrollmentRules> enrollment_rules(const EnrollmentRecord& record) {
     MUSTER_TRY(const auto body, parse_json_object(record.body));
     const json::object none;

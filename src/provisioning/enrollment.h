@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "base/random.h"
+#include "base/task.h"
 #include "provisioning/allocation.h"
 #include "store/tx.h"
 
@@ -24,10 +25,12 @@ std::string_view noun(EnrollmentKind kind);
 
 // What a service is that enrollments are judged by when they are written and shown.
 struct ServiceFacts {
-    std::string hub;                          // the host name of its own hub
-    const LinkedHubs* linked_hubs = nullptr;  // nothing: the own hub is the only one
+    std::string hub;                    // the host name of its own hub
+    LinkedHubs* linked_hubs = nullptr;  // nothing: the own hub is the only one
 
     std::shared_ptr<const HubList> hubs() const;
+    // LinkedHubs::catch_up.
+    Task<Result<>> catch_up() const;
 };
 
 // Reads a PUT body into a record. `existing` is what the id holds now: a certificate that the body mentions by its info

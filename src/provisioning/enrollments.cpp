@@ -164,6 +164,7 @@ Task<Result<>> Enrollments::after_change(EnrollmentKind kind) {
 
 Task<Result<json::object>> Enrollments::put(EnrollmentKind kind, std::string id, json::object body,
                                             std::optional<std::string> if_match, store::Origin by) {
+    MUSTER_CO_CHECK(co_await facts_.catch_up());
     MUSTER_CO_TRY(const auto record,
                   co_await store_.transact([&](Tx& tx) { return write(tx, kind, id, body, if_match, false, by); }));
     MUSTER_CO_CHECK(co_await after_change(kind));
@@ -171,6 +172,7 @@ Task<Result<json::object>> Enrollments::put(EnrollmentKind kind, std::string id,
 }
 
 Task<Result<json::object>> Enrollments::get(EnrollmentKind kind, std::string id) {
+    MUSTER_CO_CHECK(co_await facts_.catch_up());
     co_return co_await store_.read([&](Tx& tx) -> Result<json::object> {
         MUSTER_TRY(const auto record, table(tx, kind).find(id));
         if (!record) return fail(no_such(kind, id));
@@ -191,6 +193,7 @@ Task<Result<>> Enrollments::remove(EnrollmentKind kind, std::string id, std::opt
 
 Task<Result<PageOf>> Enrollments::query(EnrollmentKind kind, json::object body, PageRequest page) {
     MUSTER_CO_CHECK(check_query(body));
+    MUSTER_CO_CHECK(co_await facts_.catch_up());
     MUSTER_CO_TRY(const auto after, read_continuation(page.continuation));
     co_return co_await store_.read([&](Tx& tx) -> Result<PageOf> {
         const auto limit = page_size(page);

@@ -67,6 +67,7 @@ Task<Result<json::object>> Enrollments::bulk(EnrollmentKind kind, json::object b
     if (!std::ranges::all_of(items, [](const json::value& item) { return item.is_object(); }))
         co_return fail(bad_body(fmt::format("\"{}\" must hold objects", list_member(kind))));
 
+    MUSTER_CO_CHECK(co_await facts_.catch_up());
     // Each item is a transaction of its own, so that a bad one undoes no other; all at once, so that they share a
     // commit.
     const auto one = [&](const json::object& item) {

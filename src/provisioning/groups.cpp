@@ -7,6 +7,7 @@
 #include "provisioning/crl_rules.h"
 #include "provisioning/enrollment.h"
 #include "provisioning/identifiers.h"
+#include "store/topic_versions.h"
 
 namespace muster::provisioning {
 namespace {
@@ -128,6 +129,8 @@ Result<std::shared_ptr<const GroupIndex>> read_groups(Tx& tx, const GroupIndex& 
     constexpr std::size_t page = 500;
     Read read;
     read.rules = rules;
+    MUSTER_TRY(const auto version, tx.marks().find(store::groups_version_mark));
+    read.version = version.value_or(0);
     if (rules.verified_ca_only) MUSTER_CHECK(add_verified_cas(tx, read));
     MUSTER_CHECK(add_authorities(tx, read));
     MUSTER_CHECK(add_revocation_lists(tx, before, read));
@@ -249,30 +252,39 @@ std::shared_ptr<const GroupIndex> Groups::current() const {
     return index_;
 }
 
-void Groups::set(std::uint64_t generation, std::shared_ptr<const GroupIndex> index) {
+Groups::Groups(store::Store& store, GroupRules rules)
+    : store_(store), rules_(rules), reading_([this] { return read(); }) {}
+
+void Groups::set(std::shared_ptr<const GroupIndex> index) {
     const std::lock_guard lock(mutex_);
-    // Two refreshes may end in the other order than they began; the later reading stands.
-    if (generation < shown_) return;
-    shown_ = generation;
     index_ = std::move(index);
 }
 
-Task<Result<>> Groups::refresh() {
-    const auto generation = ++generation_;
+Task<Result<>> Groups::read() {
     auto index =
         co_await store_.read([before = current(), rules = rules_](Tx& tx) { return read_groups(tx, *before, rules); });
-    if (!index) {
-        stale_ = true;
-        co_return std::unexpected(std::move(index).error());
-    }
-    set(generation, std::move(*index));
-    if (generation == generation_) stale_ = false;  // a later one may have failed meanwhile
+    stale_ = !index;
+    if (!index) co_return std::unexpected(std::move(index).error());
+    set(std::move(*index));
     co_return Result<>();
+}
+
+Task<Result<>> Groups::refresh() {
+    co_return co_await reading_.ask();
 }
 
 Task<Result<>> Groups::refresh_if_stale() {
     if (!stale_) co_return Result<>();
     co_return co_await refresh();
+}
+
+Task<Result<bool>> Groups::changed_since(std::int64_t version) {
+    if (!store_.is_shared()) co_return false;
+    MUSTER_CO_TRY(const auto newest,
+                  co_await store_.read([](Tx& tx) { return tx.marks().find(store::groups_version_mark); }));
+    if (newest.value_or(0) == version) co_return false;
+    if (newest.value_or(0) != current()->version()) MUSTER_CO_CHECK(co_await refresh());
+    co_return true;
 }
 
 Result<> Groups::load() {
@@ -281,7 +293,7 @@ Result<> Groups::load() {
         MUSTER_TRY(index, read_groups(tx, GroupIndex(), rules_));
         return {};
     }));
-    set(++generation_, std::move(index));
+    set(std::move(index));
     return {};
 }
 

@@ -12,6 +12,7 @@
 #include "base/task.h"
 #include "pki/certificate.h"
 #include "pki/crl.h"
+#include "provisioning/one_reading.h"
 #include "store/store.h"
 
 namespace muster::provisioning {
@@ -65,6 +66,7 @@ public:
         std::vector<GroupCrl> revocation_lists;
         GroupRules rules;
         std::vector<pki::Certificate> verified_cas;  // read where the rules ask for them
+        std::int64_t version = 0;                    // of the groups in the store (store/topic_versions.h)
     };
     GroupIndex() = default;
     explicit GroupIndex(Content content);
@@ -88,6 +90,7 @@ public:
     bool is_revoked(std::string_view serial, std::string_view issuer, std::string_view group_id) const;
     // An unverified CA certificate that would have issued `certificate`.
     const Anchor* unverified_issuer_of(const pki::Certificate& certificate) const;
+    std::int64_t version() const { return content_.version; }
     bool has_anchors() const { return !content_.anchors.empty() || !content_.authorities.empty(); }
     const std::vector<KeyGroup>& key_groups() const { return content_.key_groups; }
     const std::vector<GroupCrl>& revocation_lists() const { return content_.revocation_lists; }
@@ -106,26 +109,30 @@ private:
 // Holds the newest index and reads it anew after a change.
 class Groups {
 public:
-    explicit Groups(store::Store& store, GroupRules rules = {}) : store_(store), rules_(rules) {}
+    explicit Groups(store::Store& store, GroupRules rules = {});
 
     std::shared_ptr<const GroupIndex> current() const;
     // After a change of groups or CA certificates, before it is answered. When it fails, the next registration tries
     // again: an index that is behind would answer 401 where the store is at fault.
     Task<Result<>> refresh();
     Task<Result<>> refresh_if_stale();
+    // For whoever was judged by the groups of that version and is about to be refused: true when there are others by
+    // now, which are in force then, so that the judgement is to be made anew. Where no other musterd writes to the
+    // store, what is in memory is the newest. It costs one row, and a reading only when somebody changed the groups.
+    Task<Result<bool>> changed_since(std::int64_t version);
     // Blocking, for start-up.
     Result<> load();
 
 private:
-    void set(std::uint64_t generation, std::shared_ptr<const GroupIndex> index);
+    Task<Result<>> read();
+    void set(std::shared_ptr<const GroupIndex> index);
 
     store::Store& store_;
     const GroupRules rules_;
-    std::atomic<std::uint64_t> generation_{0};
     std::atomic<bool> stale_{false};
     mutable std::mutex mutex_;
-    std::uint64_t shown_ = 0;
     std::shared_ptr<const GroupIndex> index_ = std::make_shared<const GroupIndex>();
+    OneReading reading_;
 };
 
 }  // namespace muster::provisioning

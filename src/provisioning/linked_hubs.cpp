@@ -5,6 +5,7 @@
 #include "pki/certificate.h"
 #include "provisioning/errors.h"
 #include "provisioning/identifiers.h"
+#include "store/topic_versions.h"
 #include "wire/sas.h"
 
 namespace muster::provisioning {
@@ -120,7 +121,12 @@ json::object hub_json(const LinkedHub& hub) {
 }  // namespace
 
 LinkedHubs::LinkedHubs(store::Store& store, const Clock& clock, Random& random, Outside& outside, std::string own_name)
-    : store_(store), clock_(clock), random_(random), outside_(outside), own_name_(std::move(own_name)) {
+    : store_(store),
+      clock_(clock),
+      random_(random),
+      outside_(outside),
+      own_name_(std::move(own_name)),
+      reading_([this] { return read_anew(); }) {
     list_ = std::make_shared<const HubList>(std::vector{LinkedHub{.name = own_name_, .state = state_of("")}},
                                             AllocationPolicy::hashed);
 }
@@ -179,7 +185,8 @@ Result<std::shared_ptr<const HubList>> LinkedHubs::read(Tx& tx) {
     }
     MUSTER_TRY(const auto setting, tx.settings().find(default_policy_setting));
     MUSTER_TRY(const auto policy, parse_allocation_policy(setting.value_or("hashed")));
-    return std::make_shared<const HubList>(std::move(hubs), policy);
+    MUSTER_TRY(const auto version, tx.marks().find(store::hubs_version_mark));
+    return std::make_shared<const HubList>(std::move(hubs), policy, version.value_or(0));
 }
 
 Result<> LinkedHubs::load() {
@@ -193,32 +200,38 @@ Result<> LinkedHubs::load() {
     return {};
 }
 
-Task<Result<>> LinkedHubs::refresh() {
-    std::uint64_t asked = 0;
-    {
-        const std::lock_guard lock(mutex_);
-        asked = ++asked_;
-    }
+Task<Result<>> LinkedHubs::read_anew() {
     MUSTER_CO_TRY(auto list, co_await store_.read([&](Tx& tx) { return read(tx); }));
     {
         const std::lock_guard lock(mutex_);
-        // Two refreshes may end in the other order than they began; the later reading stands.
-        if (asked < shown_) co_return Result<>();
-        shown_ = asked;
         list_ = std::move(list);
     }
     if (changed_) changed_();
     co_return Result<>();
 }
 
-json::array LinkedHubs::list() const {
+Task<Result<>> LinkedHubs::refresh() {
+    co_return co_await reading_.ask();
+}
+
+Task<Result<>> LinkedHubs::catch_up() {
+    if (!store_.is_shared()) co_return Result<>();
+    MUSTER_CO_TRY(const auto newest,
+                  co_await store_.read([](Tx& tx) { return tx.marks().find(store::hubs_version_mark); }));
+    if (newest.value_or(0) == current()->version()) co_return Result<>();
+    co_return co_await refresh();
+}
+
+Task<Result<json::array>> LinkedHubs::list() {
+    MUSTER_CO_CHECK(co_await catch_up());
     const auto hubs = current();
     json::array out;
     for (const auto& hub : hubs->all()) out.push_back(hub_json(hub));
-    return out;
+    co_return out;
 }
 
 Task<Result<json::object>> LinkedHubs::get(std::string name) {
+    MUSTER_CO_CHECK(co_await catch_up());
     const auto hubs = current();
     const auto* hub = hubs->find(name);
     if (hub == nullptr) co_return no_such_hub(name);
@@ -326,8 +339,9 @@ Task<Result<>> LinkedHubs::remove(std::string name, std::optional<std::string> i
     co_return co_await refresh();
 }
 
-json::object LinkedHubs::default_policy() const {
-    return {{"allocationPolicy", to_string(current()->default_policy())}};
+Task<Result<json::object>> LinkedHubs::default_policy() {
+    MUSTER_CO_CHECK(co_await catch_up());
+    co_return json::object{{"allocationPolicy", to_string(current()->default_policy())}};
 }
 
 Task<Result<json::object>> LinkedHubs::put_default_policy(json::object body, store::Origin by) {
@@ -342,7 +356,7 @@ Task<Result<json::object>> LinkedHubs::put_default_policy(json::object body, sto
         return tx.journal().change(by, clock_.now(), "allocationPolicy.updated", to_string(policy), {});
     }));
     MUSTER_CO_CHECK(co_await refresh());
-    co_return default_policy();
+    co_return co_await default_policy();
 }
 
 }  // namespace muster::provisioning

@@ -14,6 +14,7 @@
 #include "base/random.h"
 #include "base/task.h"
 #include "provisioning/allocation.h"
+#include "provisioning/one_reading.h"
 #include "provisioning/outside.h"
 #include "store/store.h"
 
@@ -31,11 +32,16 @@ public:
     Result<> load();
     // `changed` is called after each change, from whichever thread made it.
     void on_change(std::function<void()> changed) { changed_ = std::move(changed); }
+    // Reads them anew: another musterd has changed them.
+    Task<Result<>> refresh();
+    // Before an answer that rests on which hubs there are: where other musterds write to the store, what they have
+    // changed is in force then. It costs one row, and a reading only when somebody changed them.
+    Task<Result<>> catch_up();
 
     // {name, connectionString (its key masked), location, allocationWeight, applyAllocationPolicy, etag, and ours:
     // builtIn, address, caCertificate, latencies, state}.
     Task<Result<json::object>> get(std::string name);
-    json::array list() const;
+    Task<Result<json::array>> list();
     // Creates or replaces. The connection string may be left out, or come masked, for a hub that is linked already, and
     // is not taken for the own hub. Unless `untried`, the hub must answer and take the credentials: 400004 says what it
     // said. Errors name the member.
@@ -45,7 +51,7 @@ public:
     Task<Result<>> remove(std::string name, std::optional<std::string> if_match, store::Origin by = {});
 
     // {"allocationPolicy": "hashed"}: for enrollments that name none. Custom needs a webhook, so it is an enrollment's.
-    json::object default_policy() const;
+    Task<Result<json::object>> default_policy();
     Task<Result<json::object>> put_default_policy(json::object body, store::Origin by = {});
 
 private:
@@ -55,7 +61,7 @@ private:
     Result<LinkedHub> from_record(const store::LinkedHubRecord& record);
     std::shared_ptr<HubState> state_of(const std::string& name);
     Task<Result<>> try_out(const store::LinkedHubRecord& record);
-    Task<Result<>> refresh();
+    Task<Result<>> read_anew();
     bool is_own(std::string_view name) const;
     std::string stored_name(std::string_view name) const { return is_own(name) ? "" : std::string(name); }
 
@@ -67,10 +73,9 @@ private:
     std::function<void()> changed_;
 
     mutable std::mutex mutex_;
-    std::uint64_t asked_ = 0;
-    std::uint64_t shown_ = 0;
     std::shared_ptr<const HubList> list_;
     std::map<std::string, std::shared_ptr<HubState>> states_;  // outlive a link's changes
+    OneReading reading_;
 };
 
 }  // namespace muster::provisioning

@@ -10,7 +10,7 @@
 #include "provisioning/registration_decision.h"
 #include "provisioning/registration_journal.h"
 #include "provisioning/registration_json.h"
-#include "provisioning/trust_bundles.h"
+#include "store/topic_versions.h"
 
 namespace muster::provisioning {
 
@@ -19,9 +19,6 @@ using store::RegistrationRecord;
 using store::Tx;
 
 namespace {
-
-// Some devices poll with the token they registered with, whose life is shorter than their patience (facts/dps.md 1.6).
-constexpr auto poll_patience = std::chrono::seconds(3600);
 
 std::string describe_credential(const DeviceRequest& request) {
     if (!request.authorization.empty()) return "shared access signature";
@@ -54,11 +51,6 @@ std::unexpected<Error> other_credential(const EnrollmentRecord& enrollment, cons
                                          verdict.token ? "" : fmt::format(" (SHA-256 {})", verdict.fingerprint)))
                     .with_hint("put the new credential into the enrollment, or delete the enrollment so that the group "
                                "decides"));
-}
-
-json::object operation_json(std::string_view operation_id, json::object state) {
-    auto status = state["status"];
-    return {{"operationId", operation_id}, {"status", std::move(status)}, {"registrationState", std::move(state)}};
 }
 
 // Asks for the group that the device will be registered by: of a certificate issued here, its record says which.
@@ -144,6 +136,14 @@ Result<Registrations::Decision> Registrations::admit(Tx& tx, const DeviceRequest
     return fail(Errc::unavailable, "the enrollment group is changing; try again");
 }
 
+// A hub that another musterd has linked a moment ago is no reason to fail: the error takes back what was done.
+Result<> Registrations::check_hubs_are_newest(Tx& tx, std::int64_t known) const {
+    if (hubs_ == nullptr || !store_.is_shared()) return {};
+    MUSTER_TRY(const auto newest, tx.marks().find(store::hubs_version_mark));
+    if (newest.value_or(0) == known) return {};
+    return fail(Errc::unavailable, "the linked hubs are changing; try again");
+}
+
 // Whether the certificate that the device asks for is there, and for the enrollment that decides now.
 bool Registrations::is_made_for(const Asked& asked, const Decision& decision) {
     if (asked.csr == nullptr || !decision.rules.enabled) return true;
@@ -167,7 +167,10 @@ Result<std::optional<Registrations::Settlement>> Registrations::settle(Tx& tx, c
                               .leaf_fingerprint = verdict.fingerprint,
                               .created = before ? before->created : now,
                               .updated = now};
+    const auto hubs_version = hubs()->version();
     MUSTER_TRY(auto wakes, assign(tx, *decision, asked, record, before ? &*before : nullptr));
+    if (record.status == "failed" && record.error_code == code::no_hub)
+        MUSTER_CHECK(check_hubs_are_newest(tx, hubs_version));
     if (decision->tpm) MUSTER_CHECK(tx.tpm_keys().prove(record.id, decision->tpm->storage_key));
     if (asked.certificate != nullptr && decision->rules.enabled && record.status != "failed") {
         MUSTER_CHECK(authority_->record(tx, *asked.certificate));
@@ -227,92 +230,53 @@ Task<Result<json::object>> Registrations::register_device(DeviceRequest request,
                                             request.registration_id)));
     MUSTER_CO_TRY(const auto csr, certificate_request_of(request, body));
     MUSTER_CO_CHECK(co_await groups_.refresh_if_stale());
+    std::string binding;
+    MUSTER_CO_TRY(const auto settled, co_await judge_and_settle(request, body, csr ? &*csr : nullptr, binding));
+    log_outcome(settled.record, request.peer, request.tracking_id);
+    if (const auto& status = settled.record.status; status != "assigning") metrics_.registration(status);
+    for (const auto& queue : settled.wakes) wake_(queue);
+    const auto operation_id = make_operation_id(identity_.operation_key.bytes(),
+                                                {identity_.scope, request.registration_id, binding}, random_);
+    // Always "assigning" first: some clients take nothing else (facts 1.9). The result waits in the record.
+    co_return operation_json(operation_id, {{"registrationId", request.registration_id}, {"status", "assigning"}});
+}
+
+Task<Result<Registrations::Settlement>> Registrations::judge_and_settle(const DeviceRequest& request,
+                                                                        const json::object& body,
+                                                                        const authority::CertificateRequest* csr,
+                                                                        std::string& binding) {
     constexpr int attempts = 3;
-    for (int attempt = 1;; ++attempt) {
+    for (int attempt = 1; attempt <= attempts; ++attempt) {
+        const auto groups = groups_.current();
+        const auto hubs_version = hubs()->version();
         const auto verdict = judge(request, register_patience);
-        if (const auto groups = groups_.current(); attempt == 1)
-            MUSTER_CO_CHECK(co_await check_group_limit(store_, request, verdict, *groups, clock_.now()));
-        const Asked asked{request, body, csr ? &*csr : nullptr, nullptr, &verdict.path};
+        if (attempt == 1) MUSTER_CO_CHECK(co_await check_group_limit(store_, request, verdict, *groups, clock_.now()));
+        const Asked asked{request, body, csr, nullptr, &verdict.path};
         auto settled = co_await settle_admitted(asked, verdict);
-        if (!settled) {
-            log_refusal(request, settled.error(), "enrollment");
-            metrics_.registration("refused", verdict.usable() ? "enrollment" : "credential");
-            co_return std::unexpected(std::move(settled).error());
+        if (settled && *settled) {
+            binding = verdict.binding();
+            co_return std::move(**settled);
         }
-        if (!*settled) {
+        if (settled) {
             // The group changed between the judgement and the transaction: judge again by what it is now.
-            if (attempt == attempts)
-                co_return fail(Error(Errc::unavailable, "the enrollment group keeps changing; try again"));
             MUSTER_CO_CHECK(co_await groups_.refresh());
             continue;
         }
-        log_outcome((*settled)->record, request.peer, request.tracking_id);
-        if (const auto& status = (*settled)->record.status; status != "assigning") metrics_.registration(status);
-        for (const auto& queue : (*settled)->wakes) wake_(queue);
-        const auto operation_id = make_operation_id(
-            identity_.operation_key.bytes(), {identity_.scope, request.registration_id, verdict.binding()}, random_);
-        // Always "assigning" first: some clients take nothing else (facts 1.9). The result waits in the record.
-        co_return operation_json(operation_id, {{"registrationId", request.registration_id}, {"status", "assigning"}});
+        MUSTER_CO_TRY(const auto outdated, co_await is_outdated(settled.error(), groups->version(), hubs_version));
+        if (outdated) continue;
+        log_refusal(request, settled.error(), "enrollment");
+        metrics_.registration("refused", verdict.usable() ? "enrollment" : "credential");
+        co_return std::unexpected(std::move(settled).error());
     }
+    co_return fail(Error(Errc::unavailable, "the enrollment group keeps changing; try again"));
 }
 
-Task<Result<json::object>> Registrations::operation_status(DeviceRequest request, std::string operation_id) {
-    MUSTER_CO_CHECK(check_request(request));
-    const bool by_key = !request.authorization.empty();
-    // The id carries the proof that this leaf registered; its chain need not be judged again. A key proves itself anew.
-    const auto binding = by_key ? std::string("symmetricKey") : fingerprint(request.chain.front());
-    if (!is_operation_id(identity_.operation_key.bytes(), {identity_.scope, request.registration_id, binding},
-                         operation_id))
-        co_return fail(Error(Errc::not_found, "this device has no such operation").with_number(code::not_found));
-    if (by_key) MUSTER_CO_CHECK(co_await groups_.refresh_if_stale());
-    const auto verdict = by_key ? judge(request, poll_patience) : Verdict{};
-    std::string tpm_key;
-    json::array chain;
-    std::optional<json::object> bundle;
-    MUSTER_CO_TRY(const auto record, co_await store_.read([&](Tx& tx) -> Result<std::optional<RegistrationRecord>> {
-        if (by_key) {
-            MUSTER_TRY(const auto decision, admit(tx, request, verdict));
-            tpm_key = decision.wrapped_tpm_key();
-        }
-        MUSTER_TRY(auto found, tx.registrations().find(request.registration_id));
-        if (found && found->status == "assigned" && knows_certificate_requests(request.api_version)) {
-            MUSTER_TRY(chain, issued_chain(tx, *found));
-        }
-        if (found) {
-            MUSTER_TRY(bundle, trust_bundle_of(tx, *found, request.api_version));
-        }
-        return found;
-    }));
-    if (!record)
-        co_return fail(
-            Error(Errc::not_found, "the registration was deleted; register again").with_number(code::not_found));
-    auto result = registration_result(*record, tpm_key);
-    if (!chain.empty()) result["issuedCertificateChain"] = std::move(chain);
-    if (bundle) result["trustBundle"] = std::move(*bundle);
-    co_return operation_json(operation_id, std::move(result));
-}
-
-Task<Result<json::object>> Registrations::lookup(DeviceRequest request) {
-    MUSTER_CO_CHECK(check_request(request));
-    MUSTER_CO_CHECK(co_await groups_.refresh_if_stale());
-    const auto verdict = judge(request, register_patience);
-    std::string tpm_key;
-    std::optional<json::object> bundle;
-    MUSTER_CO_TRY(const auto record, co_await store_.read([&](Tx& tx) -> Result<std::optional<RegistrationRecord>> {
-        MUSTER_TRY(const auto decision, admit(tx, request, verdict));
-        tpm_key = decision.wrapped_tpm_key();
-        MUSTER_TRY(auto found, tx.registrations().find(request.registration_id));
-        if (found) {
-            MUSTER_TRY(bundle, trust_bundle_of(tx, *found, request.api_version));
-        }
-        return found;
-    }));
-    if (!record)
-        co_return fail(Error(Errc::not_found, fmt::format("'{}' has not registered yet", request.registration_id))
-                           .with_number(code::not_found));
-    auto result = registration_result(*record, tpm_key);
-    if (bundle) result["trustBundle"] = std::move(*bundle);
-    co_return result;
+Task<Result<bool>> Registrations::is_outdated(const Error& refusal, std::int64_t groups_version,
+                                              std::int64_t hubs_version) {
+    if (refusal.code() == Errc::unauthorized) co_return co_await groups_.changed_since(groups_version);
+    if (refusal.code() != Errc::unavailable || hubs_ == nullptr) co_return false;
+    MUSTER_CO_CHECK(co_await hubs_->catch_up());
+    co_return hubs()->version() != hubs_version;
 }
 
 }  // namespace muster::provisioning

@@ -18,6 +18,7 @@
 #include "provisioning/attestation_tpm.h"
 #include "provisioning/groups.h"
 #include "provisioning/linked_hubs.h"
+#include "provisioning/trust_bundles.h"
 #include "store/store.h"
 
 namespace muster::provisioning {
@@ -43,7 +44,7 @@ public:
 
     // The hubs that devices are sent to, and who is to be told of a queue that got something to do. Without it the own
     // hub is the only one. Before the first registration.
-    void use_hubs(const LinkedHubs& hubs, std::function<void(const std::string&)> wake);
+    void use_hubs(LinkedHubs& hubs, std::function<void(const std::string&)> wake);
 
     // The authority that issues what devices ask for in their registrations. Before the first registration.
     void use_authority(authority::Authority& authority) { authority_ = &authority; }
@@ -70,6 +71,7 @@ private:
     struct Asked;
     struct Settlement;
     struct Seen;
+    struct Own;
 
     Result<> check_address(const DeviceRequest& request) const;
     Result<> check_request(const DeviceRequest& request) const;
@@ -86,8 +88,18 @@ private:
     // disabled device, or when the group changes: the settlement looks again.
     Task<Result<std::optional<authority::Signed>>> sign_requested(const Asked& asked, const Verdict& verdict);
     Task<Result<std::optional<Settlement>>> settle_admitted(const Asked& asked, const Verdict& verdict);
+    // The same, while groups and hubs are changed by others.
+    Task<Result<Settlement>> judge_and_settle(const DeviceRequest& request, const json::object& body,
+                                              const authority::CertificateRequest* csr, std::string& binding);
+    // Whether what a refused device was judged by is behind what other musterds have written: judge again.
+    Task<Result<bool>> is_outdated(const Error& refusal, std::int64_t groups_version, std::int64_t hubs_version);
+    // What a device may read of itself; with `patience`, when its credential still counts.
+    Task<Result<Own>> find_own(const DeviceRequest& request, std::optional<std::chrono::seconds> patience);
+    Result<Own> read_own(store::Tx& tx, const DeviceRequest& request, const Verdict* verdict) const;
+    Result<json::object> own_result(const Own& own);
     static bool is_made_for(const Asked& asked, const Decision& decision);
     Result<std::optional<Settlement>> settle(store::Tx& tx, const Asked& asked, const Verdict& verdict);
+    Result<> check_hubs_are_newest(store::Tx& tx, std::int64_t known) const;
     Result<Wakes> assign(store::Tx& tx, const Decision& decision, const Asked& asked, store::RegistrationRecord& record,
                          const store::RegistrationRecord* before);
     Result<AssignmentOrder> order_for(store::Tx& tx, const Decision& decision, const Asked& asked,
@@ -112,7 +124,8 @@ private:
     TpmChallenges challenges_{identity_.scope, identity_.operation_key.bytes()};
     pki::VerifiedSignatures verified_;
     authority::Authority* authority_ = nullptr;
-    const LinkedHubs* hubs_ = nullptr;
+    LinkedHubs* hubs_ = nullptr;
+    TrustBundleAnswers bundles_;
     std::function<void(const std::string&)> wake_ = [](const std::string&) {};
     const std::shared_ptr<const HubList> own_hub_alone_ =
         std::make_shared<const HubList>(std::vector{LinkedHub{.name = identity_.hub}}, AllocationPolicy::hashed);

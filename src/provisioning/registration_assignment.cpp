@@ -38,7 +38,7 @@ std::vector<std::string> names_of(const std::vector<const LinkedHub*>& hubs) {
 
 }  // namespace
 
-void Registrations::use_hubs(const LinkedHubs& hubs, std::function<void(const std::string&)> wake) {
+void Registrations::use_hubs(LinkedHubs& hubs, std::function<void(const std::string&)> wake) {
     hubs_ = &hubs;
     wake_ = std::move(wake);
 }

@@ -95,6 +95,8 @@ Task<Result<json::object>> Registrations::explain(DeviceRequest request) {
     if (request.authorization.empty() && request.chain.empty())
         co_return fail(bad_body("there is no credential to test"));
     MUSTER_CO_CHECK(co_await groups_.refresh_if_stale());
+    MUSTER_CO_CHECK(co_await groups_.changed_since(groups_.current()->version()));
+    if (hubs_ != nullptr) MUSTER_CO_CHECK(co_await hubs_->catch_up());
     const auto verdict = judge(request, register_patience);
     MUSTER_CO_TRY(auto seen, co_await store_.read([&](Tx& tx) -> Result<Seen> {
         Seen look{.decided = decide(tx, request, verdict), .verdict = verdict, .individual = {}, .registration = {}};

@@ -51,4 +51,9 @@ json::object registration_state(const store::RegistrationRecord& record) {
     return out;
 }
 
+json::object operation_json(std::string_view operation_id, json::object state) {
+    auto status = state["status"];
+    return {{"operationId", operation_id}, {"status", std::move(status)}, {"registrationState", std::move(state)}};
+}
+
 }  // namespace muster::provisioning

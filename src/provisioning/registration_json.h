@@ -11,5 +11,7 @@ namespace muster::provisioning {
 json::object registration_result(const store::RegistrationRecord& record, std::string_view tpm_key = {});
 // The service's DeviceRegistrationState.
 json::object registration_state(const store::RegistrationRecord& record);
+// The device's RegistrationOperationStatus about a registrationState.
+json::object operation_json(std::string_view operation_id, json::object state);
 
 }  // namespace muster::provisioning

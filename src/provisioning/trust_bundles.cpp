@@ -174,8 +174,8 @@ Result<> use_trust_bundle(Tx& tx, store::EnrollmentRecord& record, const store::
                     .with_hint("make it first: `muster trust-bundle create`"));
 }
 
-Result<std::optional<json::object>> trust_bundle_of(Tx& tx, const store::RegistrationRecord& registration,
-                                                    std::string_view api_version) {
+Result<std::optional<TrustBundleRecord>> trust_bundle_of(Tx& tx, const store::RegistrationRecord& registration,
+                                                         std::string_view api_version) {
     // Dates of this form are ordered as their text is.
     if (registration.status != "assigned" || api_version.substr(0, first_version.size()) < first_version)
         return std::nullopt;
@@ -183,10 +183,22 @@ Result<std::optional<json::object>> trust_bundle_of(Tx& tx, const store::Registr
                                           ? tx.enrollments().find(registration.id)
                                           : tx.enrollment_groups().find(registration.group_id));
     if (!enrollment || enrollment->trust_bundle.empty()) return std::nullopt;
-    MUSTER_TRY(const auto record, tx.trust_bundles().find(enrollment->trust_bundle));
-    if (!record) return std::nullopt;
-    MUSTER_TRY(auto bundle, to_json(*record));
-    return std::optional(std::move(bundle));
+    return tx.trust_bundles().find(enrollment->trust_bundle);
+}
+
+Result<std::shared_ptr<const json::object>> TrustBundleAnswers::of(const TrustBundleRecord& bundle) {
+    constexpr std::size_t most_known = 64;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto entry = known_.find(bundle.id);
+        if (entry != known_.end() && entry->second.etag == bundle.etag) return entry->second.answer;
+    }
+    MUSTER_TRY(auto answer, to_json(bundle));
+    auto made = std::make_shared<const json::object>(std::move(answer));
+    const std::lock_guard lock(mutex_);
+    if (known_.size() >= most_known) known_.clear();
+    known_[bundle.id] = {bundle.etag, made};
+    return made;
 }
 
 }  // namespace muster::provisioning

@@ -2,6 +2,9 @@
 // one, and its devices get it with their registration: the roots that they are to trust beyond this service.
 #pragma once
 
+#include <map>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -43,7 +46,23 @@ Result<> use_trust_bundle(store::Tx& tx, store::EnrollmentRecord& record, const 
 
 // The bundle that an assigned device is given; nothing for clients of versions before trust bundles, and when its
 // enrollment names none.
-Result<std::optional<json::object>> trust_bundle_of(store::Tx& tx, const store::RegistrationRecord& registration,
-                                                    std::string_view api_version);
+Result<std::optional<store::TrustBundleRecord>> trust_bundle_of(store::Tx& tx,
+                                                                const store::RegistrationRecord& registration,
+                                                                std::string_view api_version);
+
+// Bundles as devices are told them. A fleet asks for the same few again and again: their certificates are parsed once.
+// For any thread.
+class TrustBundleAnswers {
+public:
+    Result<std::shared_ptr<const json::object>> of(const store::TrustBundleRecord& bundle);
+
+private:
+    struct Known {
+        std::string etag;
+        std::shared_ptr<const json::object> answer;
+    };
+    std::mutex mutex_;
+    std::map<std::string, Known> known_;  // by id
+};
 
 }  // namespace muster::provisioning

@@ -16,4 +16,8 @@ Result<> OutboxClaimTable::release(std::string_view subject, std::string_view ow
     return {};
 }
 
+Result<std::int64_t> OutboxClaimTable::erase_ended(TimePoint before) {
+    return session_.execute("DELETE FROM outbox_claim WHERE until < $1", {before});
+}
+
 }  // namespace muster::store

@@ -1,4 +1,5 @@
 // A store in a directory of its own, a clock that stands still and seeded randomness: what service tests begin with.
+// Each write runs twice, as PostgreSQL may have it: what a service does with the store must bear that.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -10,17 +11,21 @@
 #include "net/reactor.h"
 #include "store/sqlite_driver.h"
 #include "store/store.h"
+#include "support/run_twice_driver.h"
+#include "support/shared_driver.h"
 
 namespace muster::test {
 
 class ServiceFixture : public ::testing::Test {
 protected:
-    ServiceFixture() {
+    // `shared`: as if other musterds were on the database.
+    explicit ServiceFixture(bool shared = false) {
         std::string pattern = (std::filesystem::temp_directory_path() / "muster-service-XXXXXX").string();
         directory_ = ::mkdtemp(pattern.data());
         auto driver = store::SqliteDriver::open(directory_ / "muster.db");
         EXPECT_TRUE(driver) << driver.error().chain();
-        auto opened = store::Store::open(std::move(*driver));
+        auto opened = store::Store::open(
+            std::make_unique<SharedDriver>(std::make_unique<RunTwiceDriver>(std::move(*driver)), shared));
         EXPECT_TRUE(opened) << opened.error().chain();
         store_ = std::move(*opened);
     }

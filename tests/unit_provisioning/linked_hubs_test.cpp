@@ -51,7 +51,7 @@ TEST_F(HubsTest, ALinkThatCannotWorkIsRefused) {
     }
     outside_.with("b.example", [](auto& hub) { hub.down = Error(Errc::forbidden, "status 401"); });
     EXPECT_NE(why(put("b.example", good, false)).find("status 401"), std::string::npos);
-    EXPECT_EQ(linked_.list().size(), 1u);
+    EXPECT_EQ(run(linked_.list())->size(), 1u);
     EXPECT_TRUE(put("b.example", good, true));
     EXPECT_EQ(number(run(linked_.remove(own, std::nullopt))), code::conflict);
     EXPECT_EQ(number(run(linked_.remove("c.example", std::nullopt))), code::not_found);
