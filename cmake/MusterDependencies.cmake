@@ -10,6 +10,8 @@ find_package(GTest REQUIRED)
 find_package(benchmark REQUIRED)
 find_package(prometheus-cpp REQUIRED)
 pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3>=3.40)
+# 14: its pipeline mode.
+pkg_check_modules(LIBPQ REQUIRED IMPORTED_TARGET libpq>=14)
 pkg_check_modules(TOMLPLUSPLUS REQUIRED IMPORTED_TARGET tomlplusplus)
 pkg_check_modules(TSS2 REQUIRED IMPORTED_TARGET tss2-esys tss2-mu tss2-rc tss2-tctildr)
 # Debian's libqpid-proton.pc names folders that do not exist.

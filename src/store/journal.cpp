@@ -19,11 +19,16 @@ JournalEntry read(const Row& row) {
 }  // namespace
 
 Result<> JournalTable::append(const JournalEntry& entry) {
-    // One writer at a time: the next id is the one after the last.
-    MUSTER_CHECK(session_.execute(
+    // One writer at a time: the next id is the one after the last. Among several the ids come later
+    // (store/postgres_journal.h).
+    static constexpr std::string_view at_once =
         "INSERT INTO journal (" MUSTER_JOURNAL_COLUMNS
-        ") VALUES ((SELECT COALESCE(MAX(id), 0) + 1 FROM journal), $1, $2, $3, $4, $5, $6, "
-        "$7)",
+        ") VALUES ((SELECT COALESCE(MAX(id), 0) + 1 FROM journal), $1, $2, $3, $4, $5, $6, $7)";
+    static constexpr std::string_view later =
+        "INSERT INTO journal_pending (time, type, subject, actor, peer, tracking_id, detail) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    MUSTER_CHECK(session_.execute(
+        session_.is_shared() ? later : at_once,
         {entry.time, entry.type, entry.subject, entry.actor, entry.peer, entry.tracking_id, entry.detail}));
     appended_ = true;
     return {};

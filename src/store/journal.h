@@ -23,7 +23,7 @@ struct Origin {
 };
 
 struct JournalEntry {
-    std::int64_t id = 0;  // given when it is appended
+    std::int64_t id = 0;  // given when it is appended, or, where several musterds write, moments after the commit
     TimePoint time{};
     std::string type;     // "enrollment.created"
     std::string subject;  // the id of what it is about

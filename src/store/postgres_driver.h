@@ -21,9 +21,12 @@ public:
     void write(Work work, Done done) override;
     void read(Work work, Done done) override;
     Result<> write_now(Work work) override;
+    Result<> write_alone(Work work) override;
     DriverStatistics statistics() const override;
     void on_announcement(std::function<void(Topic)> told) override;
     bool is_shared() const override { return true; }
+    std::span<const std::string_view> own_schema() const override;
+    void journal_written() override;
 
     struct State;
 

@@ -255,8 +255,7 @@ CREATE INDEX enrollment_by_trust_bundle ON enrollment (trust_bundle_key) WHERE t
 CREATE INDEX enrollment_group_by_trust_bundle ON enrollment_group (trust_bundle_key) WHERE trust_bundle_key <> '';
 )sql"),
     // 11: what several musterds on one database agree by (store/shared_files.h, store/outbox_claims.h); empty where
-    // there
-    // is one.
+    // there is one.
     std::string_view(R"sql(
 CREATE TABLE shared_file (
     name TEXT PRIMARY KEY,
@@ -272,40 +271,58 @@ CREATE TABLE outbox_claim (
 )sql"),
 };
 
-Result<std::int64_t> current_version(Session& session) {
-    MUSTER_CHECK(session.script("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)"));
+// A list of steps, and the table that remembers how many of them were taken.
+struct Schema {
+    std::span<const std::string_view> steps;
+    std::string table;
+
+    std::int64_t newest() const { return static_cast<std::int64_t>(steps.size()); }
+};
+
+Result<std::int64_t> current_version(Session& session, const Schema& schema) {
+    MUSTER_CHECK(session.script(fmt::format("CREATE TABLE IF NOT EXISTS {} (version BIGINT NOT NULL)", schema.table)));
     std::int64_t version = 0;
-    MUSTER_CHECK(session.query("SELECT COALESCE(MAX(version), 0) FROM schema_version", {},
+    MUSTER_CHECK(session.query(fmt::format("SELECT COALESCE(MAX(version), 0) FROM {}", schema.table), {},
                                [&](const Row& row) { version = row.integer(0); }));
     return version;
 }
 
-Result<> step_to(Session& session, std::int64_t version) {
-    MUSTER_CHECK(session.script(steps[static_cast<std::size_t>(version - 1)]));
-    MUSTER_CHECK(session.execute("DELETE FROM schema_version", {}));
-    MUSTER_CHECK(session.execute("INSERT INTO schema_version (version) VALUES ($1)", {version}));
+Result<> step_to(Session& session, const Schema& schema, std::int64_t version) {
+    MUSTER_CHECK(session.script(schema.steps[static_cast<std::size_t>(version - 1)]));
+    MUSTER_CHECK(session.execute(fmt::format("DELETE FROM {}", schema.table), {}));
+    MUSTER_CHECK(session.execute(fmt::format("INSERT INTO {} (version) VALUES ($1)", schema.table), {version}));
+    return {};
+}
+
+// One step, or none when it is at the newest; which version it has then. Another musterd may have taken the step.
+Result<std::int64_t> bring_forward(Session& session, const Schema& schema) {
+    MUSTER_TRY(const auto version, current_version(session, schema));
+    if (version > schema.newest())
+        return fail(Error(Errc::unsupported,
+                          fmt::format("the database has schema version {} ({}), this musterd knows versions up to {}",
+                                      version, schema.table, schema.newest()))
+                        .with_hint("start the version of musterd that wrote it, or a later one"));
+    if (version == schema.newest()) return version;
+    MUSTER_CHECK(step_to(session, schema, version + 1));
+    return version + 1;
+}
+
+Result<> migrate(Driver& driver, const Schema& schema) {
+    for (std::int64_t version = -1; version < schema.newest();)
+        MUSTER_CHECK(driver.write_alone([&](Session& session) -> Result<> {
+            MUSTER_TRY(version, bring_forward(session, schema));
+            return {};
+        }));
     return {};
 }
 
 }  // namespace
 
 Result<> migrate(Driver& driver) {
-    std::int64_t version = 0;
-    MUSTER_CHECK(driver.write_now([&](Session& session) -> Result<> {
-        MUSTER_TRY(version, current_version(session));
-        return {};
-    }));
-    constexpr auto newest = static_cast<std::int64_t>(steps.size());
-    if (version > newest)
-        return fail(Error(Errc::unsupported,
-                          fmt::format("the database has schema version {}, this musterd knows versions up to {}",
-                                      version, newest))
-                        .with_hint("start the version of musterd that wrote it, or a later one"));
-    while (version < newest) {
-        ++version;
-        MUSTER_CHECK(driver.write_now([&](Session& session) { return step_to(session, version); }));
-    }
-    return {};
+    MUSTER_CHECK(migrate(driver, {.steps = steps, .table = "schema_version"}));
+    const auto own = driver.own_schema();
+    if (own.empty()) return {};
+    return migrate(driver, {.steps = own, .table = "driver_schema_version"});
 }
 
 }  // namespace muster::store

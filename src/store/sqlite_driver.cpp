@@ -9,59 +9,11 @@
 #include <thread>
 
 #include "base/log.h"
+#include "store/job_queue.h"
 #include "store/sqlite_connection.h"
 
 namespace muster::store {
 namespace {
-
-struct Job {
-    Driver::Work work;
-    Driver::Done done;
-};
-
-// A bounded hand-over between reactors and database threads is not needed here: each reactor's requests are bounded by
-// its connections, and each connection has one request under way.
-class Queue {
-public:
-    void push(Job job) {
-        {
-            const std::lock_guard lock(mutex_);
-            jobs_.push_back(std::move(job));
-        }
-        ready_.notify_one();
-    }
-
-    // All that waits, at most `limit`; empty when closed and drained.
-    std::deque<Job> take(std::size_t limit) {
-        std::unique_lock lock(mutex_);
-        ready_.wait(lock, [&] { return closed_ || !jobs_.empty(); });
-        std::deque<Job> taken;
-        while (!jobs_.empty() && taken.size() < limit) {
-            taken.push_back(std::move(jobs_.front()));
-            jobs_.pop_front();
-        }
-        return taken;
-    }
-
-    void close() {
-        {
-            const std::lock_guard lock(mutex_);
-            closed_ = true;
-        }
-        ready_.notify_all();
-    }
-
-    std::size_t size() const {
-        const std::lock_guard lock(mutex_);
-        return jobs_.size();
-    }
-
-private:
-    mutable std::mutex mutex_;
-    std::condition_variable ready_;
-    std::deque<Job> jobs_;
-    bool closed_ = false;
-};
 
 // Many transactions, one fsync; beyond this many the first would wait too long for the last.
 constexpr std::size_t batch_limit = 256;
@@ -78,20 +30,11 @@ Result<> run(SqliteConnection& connection, std::string_view statement) {
     return {};
 }
 
-// A defect in one request's work must cost that request, not the thread that serves them all.
-Result<> run_guarded(SqliteConnection& connection, Driver::Work& work) {
-    try {
-        return work(connection);
-    } catch (const std::exception& defect) {
-        return fail(Errc::internal, "a transaction ended by an exception: {}", defect.what());
-    }
-}
-
 // One work of a batch. Nothing when the batch itself is no longer sound: a savepoint failed, or SQLite rolled the whole
 // transaction back (as it does when the disk is full); then no work of the batch may be answered as done.
 std::optional<Result<>> run_in_savepoint(SqliteConnection& connection, Driver::Work& work) {
     if (!run(connection, "SAVEPOINT job")) return std::nullopt;
-    auto result = run_guarded(connection, work);
+    auto result = run_guarded(work, connection);
     if (sqlite3_get_autocommit(connection.get()) != 0) return std::nullopt;
     if (!result && !run(connection, "ROLLBACK TO job")) return std::nullopt;
     if (!run(connection, "RELEASE job")) return std::nullopt;
@@ -110,8 +53,8 @@ struct SqliteDriver::State {
     std::unique_ptr<SqliteConnection> writer;
     std::vector<std::unique_ptr<SqliteConnection>> readers;
     std::unique_ptr<SqliteConnection> checkpointer;
-    Queue writes;
-    Queue reads;
+    JobQueue writes;
+    JobQueue reads;
     std::thread writer_thread;
     std::vector<std::thread> reader_threads;
     std::thread checkpoint_thread;
@@ -198,7 +141,7 @@ void SqliteDriver::State::read_loop(SqliteConnection& connection) {
         auto& job = jobs.front();
         // One snapshot for all statements of the work.
         Result<> result = run(connection, "BEGIN");
-        if (result) result = run_guarded(connection, job.work);
+        if (result) result = run_guarded(job.work, connection);
         if (sqlite3_get_autocommit(connection.get()) == 0) {
             if (auto ended = run(connection, "COMMIT"); !ended && result) result = std::move(ended);
         }
@@ -275,25 +218,15 @@ std::int64_t SqliteDriver::memory_in_use() {
 }
 
 void SqliteDriver::write(Work work, Done done) {
-    state_->writes.push({std::move(work), std::move(done)});
+    state_->writes.push({.work = std::move(work), .done = std::move(done)});
 }
 
 void SqliteDriver::read(Work work, Done done) {
-    state_->reads.push({std::move(work), std::move(done)});
+    state_->reads.push({.work = std::move(work), .done = std::move(done)});
 }
 
 Result<> SqliteDriver::write_now(Work work) {
-    std::mutex mutex;
-    std::condition_variable ready;
-    std::optional<Result<>> outcome;
-    write(std::move(work), [&](Result<> result) {
-        const std::lock_guard lock(mutex);
-        outcome = std::move(result);
-        ready.notify_one();
-    });
-    std::unique_lock lock(mutex);
-    ready.wait(lock, [&] { return outcome.has_value(); });
-    return std::move(*outcome);
+    return write_and_wait(*this, std::move(work));
 }
 
 DriverStatistics SqliteDriver::statistics() const {

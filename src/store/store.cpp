@@ -1,33 +1,88 @@
 #include "store/store.h"
 
+#include <algorithm>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <mutex>
 
 #include "store/schema.h"
 
 namespace muster::store {
+
+struct Store::Listeners {
+    std::mutex mutex;
+    std::function<void(Topic)> announcement;
+    std::function<void()> journal;
+    std::vector<Topic> unheard;  // announced before anybody listened
+
+    void tell(Topic topic) {
+        const std::lock_guard lock(mutex);
+        if (topic == Topic::journal && journal) journal();
+        if (announcement) {
+            announcement(topic);
+        } else if (std::ranges::find(unheard, topic) == unheard.end()) {
+            unheard.push_back(topic);
+        }
+    }
+};
+
+Store::Store(std::unique_ptr<Driver> driver) : listeners_(std::make_unique<Listeners>()), driver_(std::move(driver)) {
+    driver_->on_announcement([listeners = listeners_.get()](Topic topic) { listeners->tell(topic); });
+    // What a musterd that died has left.
+    driver_->journal_written();
+}
+
+Store::~Store() = default;
 
 Result<std::unique_ptr<Store>> Store::open(std::unique_ptr<Driver> driver) {
     MUSTER_CHECK(migrate(*driver));
     return std::unique_ptr<Store>(new Store(std::move(driver)));
 }
 
+void Store::on_announcement(std::function<void(Topic)> told) {
+    const std::lock_guard lock(listeners_->mutex);
+    listeners_->announcement = std::move(told);
+    for (const auto topic : std::exchange(listeners_->unheard, {})) listeners_->announcement(topic);
+}
+
+void Store::on_journal(std::function<void()> told) {
+    const std::lock_guard lock(listeners_->mutex);
+    listeners_->journal = std::move(told);
+}
+
+Store::Journaled Store::journaled(const Tx& tx, const Session& session) {
+    if (!tx.journaled()) return Journaled::nothing;
+    return session.is_shared() ? Journaled::pending : Journaled::readable;
+}
+
+void Store::tell_of(Journaled journaled) {
+    if (journaled == Journaled::pending) driver_->journal_written();
+    if (journaled != Journaled::readable) return;
+    const std::lock_guard lock(listeners_->mutex);
+    if (listeners_->journal) listeners_->journal();
+}
+
 Result<> Store::transact_now(std::function<Result<>(Tx&)> fn) {
-    return driver_->write_now([&](Session& session) -> Result<> {
+    auto written = Journaled::nothing;
+    auto result = driver_->write_now([&](Session& session) -> Result<> {
         Tx tx(session);
-        return fn(tx);
+        auto done = fn(tx);
+        written = journaled(tx, session);
+        return done;
     });
+    if (result) tell_of(written);
+    return result;
 }
 
 Task<Result<>> Store::perform(Submit submit, std::function<Result<>(Tx&)> fn) {
-    bool journaled = false;
+    auto written = Journaled::nothing;
     Driver::Work work = [&](Session& session) -> Result<> {
         Tx tx(session);
         auto result = fn(tx);
-        journaled = tx.journaled();
+        written = journaled(tx, session);
         return result;
     };
     auto initiate = [&](auto handler) {
@@ -43,7 +98,7 @@ Task<Result<>> Store::perform(Submit submit, std::function<Result<>(Tx&)> fn) {
     };
     auto result = co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>&, void(Result<>)>(
         initiate, boost::asio::use_awaitable);
-    if (result && journaled && on_journal_) on_journal_();
+    if (result) tell_of(written);
     co_return result;
 }
 

@@ -14,6 +14,7 @@ class Store {
 public:
     // Brings the schema forward first.
     static Result<std::unique_ptr<Store>> open(std::unique_ptr<Driver> driver);
+    ~Store();
 
     // `fn` is Result<T>(Tx&). It runs on a database thread, possibly more than once, and must have no effect outside
     // `tx` but its result. When it returns an error its changes are rolled back and the error is returned. The caller
@@ -30,15 +31,15 @@ public:
     // Blocking, for start-up.
     Result<> transact_now(std::function<Result<>(Tx&)> fn);
     DriverStatistics statistics() const { return driver_->statistics(); }
-    // Driver::on_announcement; `told` must not block. Before the first request.
-    void on_announcement(std::function<void(Topic)> told) { driver_->on_announcement(std::move(told)); }
+    // Driver::on_announcement; `told` must not block. What was announced before is told at once.
+    void on_announcement(std::function<void(Topic)> told);
     bool is_shared() const { return driver_->is_shared(); }
-    // Called whenever entries of the journal have been committed, on the reactor of who wrote them. Before the first
-    // request.
-    void on_journal(std::function<void()> told) { on_journal_ = std::move(told); }
+    // Called whenever entries of the journal can be read: on the reactor of who wrote them or, where several musterds
+    // write, on a thread of the driver. Before the first request.
+    void on_journal(std::function<void()> told);
 
 private:
-    explicit Store(std::unique_ptr<Driver> driver) : driver_(std::move(driver)) {}
+    explicit Store(std::unique_ptr<Driver> driver);
 
     using Submit = void (Driver::*)(Driver::Work, Driver::Done);
     // One coroutine for each type of outcome, not for each function: they are what takes the compiler's time.
@@ -58,9 +59,15 @@ private:
         co_return std::move(*outcome);
     }
     Task<Result<>> perform(Submit submit, std::function<Result<>(Tx&)> fn);
+    // What a transaction has written to the journal, once it is durable.
+    enum class Journaled { nothing, readable, pending };
+    static Journaled journaled(const Tx& tx, const Session& session);
+    void tell_of(Journaled journaled);
 
+    // Told by threads of the driver, which therefore goes first.
+    struct Listeners;
+    std::unique_ptr<Listeners> listeners_;
     std::unique_ptr<Driver> driver_;
-    std::function<void()> on_journal_;
 };
 
 }  // namespace muster::store

@@ -1,23 +1,20 @@
 #include <gtest/gtest.h>
-#include <unistd.h>
+
+#include <atomic>
+#include <thread>
 
 #include "net/reactor.h"
-#include "store/sqlite_driver.h"
 #include "store/store.h"
+#include "support/test_database.h"
 
 namespace muster::store {
 namespace {
 
-class JournalTest : public ::testing::Test {
+class JournalTest : public ::testing::TestWithParam<test::DatabaseKind> {
 protected:
-    JournalTest() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "muster-journal-XXXXXX").string();
-        directory_ = ::mkdtemp(pattern.data());
-        store_ = Store::open(SqliteDriver::open(directory_ / "muster.db").value()).value();
-    }
-    ~JournalTest() override {
-        store_.reset();
-        std::filesystem::remove_all(directory_);
+    void SetUp() override {
+        if (database_.absent()) GTEST_SKIP() << test::PostgresServer::absent;
+        store_ = Store::open(database_.open()).value();
     }
     static TimePoint at(std::int64_t seconds) { return TimePoint(std::chrono::seconds(seconds)); }
     template <class Fn>
@@ -29,12 +26,25 @@ protected:
             [&](Tx& tx) { return tx.journal().append({.time = at(seconds), .type = "a.b", .actor = actor}); }));
     }
 
-    std::filesystem::path directory_;
+    // Ids come a moment after the commit where several may write.
+    std::int64_t newest_once_it_is(std::int64_t expected) {
+        std::int64_t newest = -1;
+        for (int i = 0; i < 400 && newest != expected; ++i) {
+            if (i > 0) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+            newest = transact([](Tx& tx) { return tx.journal().newest(); }).value();
+        }
+        return newest;
+    }
+
+    test::TestDatabase database_{GetParam()};
     std::unique_ptr<Store> store_;
 };
 
-TEST_F(JournalTest, AnEntryGoesWithItsTransaction) {
-    int told = 0;
+INSTANTIATE_TEST_SUITE_P(Journal, JournalTest,
+                         ::testing::Values(test::DatabaseKind::sqlite, test::DatabaseKind::postgresql), test::name_of);
+
+TEST_P(JournalTest, AnEntryGoesWithItsTransaction) {
+    std::atomic<int> told = 0;
     store_->on_journal([&] { ++told; });
     EXPECT_FALSE(transact([&](Tx& tx) -> Result<> {
         MUSTER_CHECK(tx.journal().append({.time = at(1), .type = "a.b"}));
@@ -43,13 +53,15 @@ TEST_F(JournalTest, AnEntryGoesWithItsTransaction) {
     EXPECT_EQ(told, 0);
     EXPECT_EQ(transact([](Tx& tx) { return tx.journal().newest(); }).value(), 0);
     append(2);
+    EXPECT_EQ(newest_once_it_is(1), 1);
     EXPECT_EQ(told, 1);
     ASSERT_TRUE(transact([](Tx& tx) { return tx.marks().put("m", 1); }));
     EXPECT_EQ(told, 1) << "nothing was appended";
 }
 
-TEST_F(JournalTest, FindsTheFirstSinceAMomentAlsoAcrossGaps) {
+TEST_P(JournalTest, FindsTheFirstSinceAMomentAlsoAcrossGaps) {
     for (int i = 1; i <= 100; ++i) append(i * 10, i % 3 == 0 ? "owner" : "");
+    ASSERT_EQ(newest_once_it_is(100), 100);
     const auto first_since = [&](std::int64_t seconds) {
         return transact([&](Tx& tx) { return tx.journal().first_since(at(seconds)); }).value().value_or(-1);
     };
@@ -68,20 +80,21 @@ TEST_F(JournalTest, FindsTheFirstSinceAMomentAlsoAcrossGaps) {
     EXPECT_EQ(first_since(510), 51);
 }
 
-TEST_F(JournalTest, ChangesAreReadBackwards) {
+TEST_P(JournalTest, ChangesAreReadBackwards) {
     for (int i = 1; i <= 10; ++i) append(i, i % 2 == 0 ? "owner" : "");
+    ASSERT_EQ(newest_once_it_is(10), 10);
     const auto changes = transact([](Tx& tx) { return tx.journal().changes_before(9, 3); }).value();
     ASSERT_EQ(changes.size(), 3u);
     EXPECT_EQ(changes[0].id, 8);
     EXPECT_EQ(changes[2].id, 4);
 }
 
-TEST_F(JournalTest, ADefaultViewIsTheEmptyText) {
+TEST_P(JournalTest, ADefaultViewIsTheEmptyText) {
     ASSERT_TRUE(transact([](Tx& tx) { return tx.marks().put(std::string_view(), 7); }));
     EXPECT_EQ(transact([](Tx& tx) { return tx.marks().find(""); }).value(), 7);
 }
 
-TEST_F(JournalTest, MarksAreKept) {
+TEST_P(JournalTest, MarksAreKept) {
     EXPECT_EQ(transact([](Tx& tx) { return tx.marks().find("m"); }).value(), std::nullopt);
     ASSERT_TRUE(transact([](Tx& tx) { return tx.marks().put("m", 1); }));
     ASSERT_TRUE(transact([](Tx& tx) { return tx.marks().put("m", 2); }));

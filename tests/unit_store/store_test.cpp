@@ -1,38 +1,33 @@
 #include "store/store.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <thread>
 
 #include "net/reactor.h"
-#include "store/sqlite_connection.h"
-#include "store/sqlite_driver.h"
+#include "support/test_database.h"
 
 namespace muster::store {
 namespace {
 
-class TemporaryDirectory {
-public:
-    TemporaryDirectory() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "muster-store-XXXXXX").string();
-        path_ = ::mkdtemp(pattern.data());
+// On both databases.
+class StoreTest : public ::testing::TestWithParam<test::DatabaseKind> {
+protected:
+    void SetUp() override {
+        if (database_.absent()) GTEST_SKIP() << test::PostgresServer::absent;
     }
-    ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
-    std::filesystem::path operator/(std::string_view name) const { return path_ / name; }
+    std::unique_ptr<Store> open_store() const {
+        auto store = Store::open(database_.open());
+        EXPECT_TRUE(store) << store.error().chain();
+        return std::move(*store);
+    }
 
-private:
-    std::filesystem::path path_;
+    test::TestDatabase database_{GetParam()};
 };
 
-std::unique_ptr<Store> open_store(const std::filesystem::path& file) {
-    auto driver = SqliteDriver::open(file);
-    EXPECT_TRUE(driver) << driver.error().chain();
-    auto store = Store::open(std::move(*driver));
-    EXPECT_TRUE(store) << store.error().chain();
-    return std::move(*store);
-}
+INSTANTIATE_TEST_SUITE_P(Store, StoreTest,
+                         ::testing::Values(test::DatabaseKind::sqlite, test::DatabaseKind::postgresql), test::name_of);
 
 EnrollmentRecord enrollment(std::string id, std::string body = "{}") {
     return {.id = std::move(id),
@@ -43,15 +38,14 @@ EnrollmentRecord enrollment(std::string id, std::string body = "{}") {
             .updated = TimePoint(Micros(2))};
 }
 
-TEST(Store, KeepsWhatWasWrittenAcrossAReopen) {
-    const TemporaryDirectory dir;
+TEST_P(StoreTest, KeepsWhatWasWrittenAcrossAReopen) {
     {
-        auto store = open_store(dir / "muster.db");
+        auto store = open_store();
         auto written =
             net::run_blocking(store->transact([](Tx& tx) { return tx.enrollments().put(enrollment("Dev-1")); }));
         ASSERT_TRUE(written) << written.error().chain();
     }
-    auto store = open_store(dir / "muster.db");
+    auto store = open_store();
     auto found = net::run_blocking(store->read([](Tx& tx) { return tx.enrollments().find("dEV-1"); }));
     ASSERT_TRUE(found && *found);
     EXPECT_EQ((*found)->id, "Dev-1");
@@ -60,16 +54,8 @@ TEST(Store, KeepsWhatWasWrittenAcrossAReopen) {
     EXPECT_EQ((*found)->updated, TimePoint(Micros(2)));
 }
 
-TEST(Store, TheDatabaseIsForItsOwnerAlone) {
-    const TemporaryDirectory dir;
-    auto store = open_store(dir / "muster.db");
-    using std::filesystem::perms;
-    EXPECT_EQ(std::filesystem::status(dir / "muster.db").permissions(), perms::owner_read | perms::owner_write);
-}
-
-TEST(Store, AFailedTransactionRollsBackAlone) {
-    const TemporaryDirectory dir;
-    auto store = open_store(dir / "muster.db");
+TEST_P(StoreTest, AFailedTransactionRollsBackAlone) {
+    auto store = open_store();
     auto failed = net::run_blocking(store->transact([](Tx& tx) -> Result<int> {
         MUSTER_CHECK(tx.enrollments().put(enrollment("gone")));
         return fail(Errc::conflict, "no");
@@ -80,9 +66,8 @@ TEST(Store, AFailedTransactionRollsBackAlone) {
     EXPECT_EQ(*count, 0);
 }
 
-TEST(Store, AnExceptionInAWorkCostsThatWorkAlone) {
-    const TemporaryDirectory dir;
-    auto store = open_store(dir / "muster.db");
+TEST_P(StoreTest, AnExceptionInAWorkCostsThatWorkAlone) {
+    auto store = open_store();
     auto failed = net::run_blocking(store->transact([](Tx& tx) -> Result<int> {
         MUSTER_CHECK(tx.enrollments().put(enrollment("gone")));
         throw std::runtime_error("defect");
@@ -93,14 +78,9 @@ TEST(Store, AnExceptionInAWorkCostsThatWorkAlone) {
 }
 
 // Several threads at once, every third transaction failing: what succeeded is there, what failed is not.
-TEST(Store, ManyTransactionsShareCommitsAndStayApart) {
-    const TemporaryDirectory dir;
-    auto driver = SqliteDriver::open(dir / "muster.db");
-    ASSERT_TRUE(driver);
-    const auto* statistics = driver->get();
-    auto opened = Store::open(std::move(*driver));
-    ASSERT_TRUE(opened);
-    auto& store = **opened;
+TEST_P(StoreTest, ManyTransactionsShareCommitsAndStayApart) {
+    const auto opened = open_store();
+    auto& store = *opened;
     constexpr int threads = 4;
     constexpr int each = 200;
     std::atomic<int> succeeded{0};
@@ -123,12 +103,11 @@ TEST(Store, ManyTransactionsShareCommitsAndStayApart) {
     auto count = net::run_blocking(store.read([](Tx& tx) { return tx.enrollments().count(); }));
     EXPECT_EQ(*count, succeeded.load());
     EXPECT_EQ(succeeded.load(), threads * (each - (each + 2) / 3));
-    EXPECT_LE(statistics->statistics().commits, statistics->statistics().transactions);
+    EXPECT_LE(store.statistics().commits, store.statistics().transactions);
 }
 
-TEST(Store, ListsByKeyInPages) {
-    const TemporaryDirectory dir;
-    auto store = open_store(dir / "muster.db");
+TEST_P(StoreTest, ListsByKeyInPages) {
+    auto store = open_store();
     ASSERT_TRUE(store->transact_now([](Tx& tx) -> Result<> {
         for (const auto* id : {"b", "A", "c"}) MUSTER_CHECK(tx.enrollments().put(enrollment(id)));
         return {};
@@ -143,9 +122,8 @@ TEST(Store, ListsByKeyInPages) {
     EXPECT_EQ((*second)[0].id, "c");
 }
 
-TEST(Store, ListsAGroupsRegistrationsInTheOrderTheyWereMade) {
-    const TemporaryDirectory dir;
-    auto store = open_store(dir / "muster.db");
+TEST_P(StoreTest, ListsAGroupsRegistrationsInTheOrderTheyWereMade) {
+    auto store = open_store();
     const auto put = [&](std::string id, std::string group, std::int64_t created) {
         const RegistrationRecord record{.id = std::move(id),
                                         .etag = "\"1\"",
@@ -174,9 +152,8 @@ TEST(Store, ListsAGroupsRegistrationsInTheOrderTheyWereMade) {
     EXPECT_EQ(seen, "A b Late ");
 }
 
-TEST(Store, OneSigningCertificateServesOneGroup) {
-    const TemporaryDirectory dir;
-    auto store = open_store(dir / "muster.db");
+TEST_P(StoreTest, OneSigningCertificateServesOneGroup) {
+    auto store = open_store();
     ASSERT_TRUE(store->transact_now([](Tx& tx) { return tx.group_certificates().replace("One", {"AA", "AA", "BB"}); }));
     auto taken = store->transact_now([](Tx& tx) { return tx.group_certificates().replace("two", {"BB"}); });
     ASSERT_FALSE(taken);
@@ -187,9 +164,8 @@ TEST(Store, OneSigningCertificateServesOneGroup) {
     EXPECT_TRUE(store->transact_now([](Tx& tx) { return tx.group_certificates().replace("two", {"BB"}); }));
 }
 
-TEST(Store, ADeviceTakesItsModulesWithIt) {
-    const TemporaryDirectory dir;
-    auto store = open_store(dir / "muster.db");
+TEST_P(StoreTest, ADeviceTakesItsModulesWithIt) {
+    auto store = open_store();
     ASSERT_TRUE(store->transact_now([](Tx& tx) -> Result<> {
         for (const auto* module : {"", "$edgeAgent", "m"}) {
             IdentityRecord record;
@@ -217,9 +193,8 @@ TEST(Store, ADeviceTakesItsModulesWithIt) {
     }));
 }
 
-TEST(Store, TheOutboxGivesWhatIsDueOldestFirst) {
-    const TemporaryDirectory dir;
-    auto store = open_store(dir / "muster.db");
+TEST_P(StoreTest, TheOutboxGivesWhatIsDueOldestFirst) {
+    auto store = open_store();
     const auto at = [](int seconds) { return TimePoint(std::chrono::seconds(seconds)); };
     const auto put = [&](std::string key, std::string queue, int due) {
         return net::run_blocking(store->transact([&](Tx& tx) {
@@ -259,9 +234,8 @@ TEST(Store, TheOutboxGivesWhatIsDueOldestFirst) {
     EXPECT_FALSE(*net::run_blocking(store->transact([](Tx& tx) { return tx.outbox().erase("c"); })));
 }
 
-TEST(Store, HubsAreKeptByNameWithoutCase) {
-    const TemporaryDirectory dir;
-    auto store = open_store(dir / "muster.db");
+TEST_P(StoreTest, HubsAreKeptByNameWithoutCase) {
+    auto store = open_store();
     const auto found = net::run_blocking(store->transact([](Tx& tx) -> Result<std::optional<LinkedHubRecord>> {
         MUSTER_CHECK(tx.linked_hubs().put({.name = "B.example", .etag = "1", .key = "AAAA", .weight = 3}));
         MUSTER_CHECK(tx.linked_hubs().put({.name = "b.EXAMPLE", .etag = "2", .key = "AAAA", .weight = 5}));
@@ -273,46 +247,6 @@ TEST(Store, HubsAreKeptByNameWithoutCase) {
     ASSERT_TRUE(found && *found) << found.error().chain();
     EXPECT_EQ((*found)->weight, 5);
     EXPECT_TRUE((*found)->allocates);
-}
-
-TEST(Store, RefusesADatabaseOfALaterVersion) {
-    const TemporaryDirectory dir;
-    open_store(dir / "muster.db").reset();
-    {
-        auto connection = SqliteConnection::open(dir / "muster.db", false);
-        ASSERT_TRUE(connection);
-        ASSERT_TRUE((*connection)->script("UPDATE schema_version SET version = 9999"));
-    }
-    auto driver = SqliteDriver::open(dir / "muster.db");
-    ASSERT_TRUE(driver);
-    const auto store = Store::open(std::move(*driver));
-    ASSERT_FALSE(store);
-    EXPECT_EQ(store.error().code(), Errc::unsupported);
-    EXPECT_NE(store.error().message().find("9999"), std::string::npos);
-}
-
-TEST(Store, AFullDatabaseIsUnavailableAndLosesNothing) {
-    const TemporaryDirectory dir;
-    {
-        auto connection = SqliteConnection::open(dir / "full.db", false);
-        ASSERT_TRUE(connection);
-        ASSERT_TRUE((*connection)->script("CREATE TABLE t (x TEXT); PRAGMA max_page_count=10;"));
-        auto filled = Result<std::int64_t>(0);
-        for (int i = 0; i < 100 && filled; ++i)
-            filled = (*connection)->execute("INSERT INTO t (x) VALUES ($1)", {std::string(2000, 'x')});
-        ASSERT_FALSE(filled);
-        EXPECT_EQ(filled.error().code(), Errc::unavailable);
-        EXPECT_FALSE(filled.error().hint().empty());
-    }
-}
-
-TEST(Store, ParametersOutOfOrderAreADefectThatShows) {
-    const TemporaryDirectory dir;
-    auto connection = SqliteConnection::open(dir / "x.db", false);
-    ASSERT_TRUE(connection);
-    const auto wrong = (*connection)->execute("SELECT $2, $1", {1, 2});
-    ASSERT_FALSE(wrong);
-    EXPECT_EQ(wrong.error().code(), Errc::internal);
 }
 
 }  // namespace

@@ -1,0 +1,13 @@
+// A new connection to PostgreSQL, with what every one of ours has set.
+#pragma once
+
+#include "store/postgres_pipe.h"
+#include "store/postgres_settings.h"
+
+namespace muster::store {
+
+// Tries the hosts of the settings in turn, each for at most `connect_deadline`; `closing` ends that at once. Looking up
+// a host's name is the system's and has its bounds (resolv.conf). Errors: those of PostgresDriver::open.
+Result<PostgresHandle> connect_postgres(const PostgresSettings& settings, const StopSignal& closing);
+
+}  // namespace muster::store

@@ -1,0 +1,150 @@
+#include "store/postgres_connection.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "store/postgres_announcement.h"
+#include "store/postgres_connect.h"
+#include "store/postgres_dialect.h"
+#include "store/postgres_row.h"
+
+namespace muster::store {
+namespace {
+
+// The types that PostgresRow reads (pg_type.dat): bool, bytea, int8, int2, int4, text, and void, which has no bytes. A
+// sum of BIGINT, say, is a numeric, and its bytes are no integer's.
+constexpr std::array<Oid, 7> readable_types{16, 17, 20, 21, 23, 25, 2278};
+
+Result<> check_types(const PGresult* result, std::string_view sql) {
+    for (int column = 0; column < PQnfields(result); ++column)
+        if (std::ranges::find(readable_types, PQftype(result, column)) == readable_types.end())
+            return fail(Errc::internal, "column {} is of a type that is not read ({}), in: {}", column,
+                        PQftype(result, column), sql);
+    return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<PostgresConnection>> PostgresConnection::open(const PostgresSettings& settings, Use use,
+                                                                     const StopSignal& closing,
+                                                                     const StopSignal& interrupted) {
+    MUSTER_TRY(auto handle, connect_postgres(settings, closing));
+    std::unique_ptr<PostgresConnection> connection(new PostgresConnection(std::move(handle), settings, interrupted));
+    MUSTER_CHECK(connection->set_up(settings, use));
+    return connection;
+}
+
+Result<> PostgresConnection::set_up(const PostgresSettings& settings, Use use) {
+    // A commit that was answered is on the disk; remote_write and the like stay as the operator has set them. The
+    // statements are short, compiling them takes longer than running them.
+    auto sql = fmt::format(
+        "SET statement_timeout = {0}; SET idle_in_transaction_session_timeout = {0}; SET jit = off; "
+        "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';",
+        settings.statement_deadline.count());
+    // A serializable transaction that reads a whole table conflicts with all that is written to it; by an index, with
+    // what it has looked at.
+    if (use == Use::writing) sql += " SET enable_seqscan = off;";
+    MUSTER_CHECK(last_of(pipe_.script(sql), "set up a connection to"));
+    return {};
+}
+
+std::unexpected<Error> PostgresConnection::note(PostgresFailure failure) {
+    failure_ = std::move(failure);
+    return std::unexpected(failure_->error);
+}
+
+Result<PostgresResult> PostgresConnection::last_of(Result<std::vector<PostgresResult>> results,
+                                                   std::string_view doing) {
+    if (!results) return note({.meaning = PostgresFailure::Meaning::lost, .error = std::move(results).error()});
+    if (results->empty())
+        return note({.meaning = PostgresFailure::Meaning::refused,
+                     .error = Error(Errc::internal, "the database answered nothing to a statement")});
+    auto last = std::move(results->back());
+    const auto status = PQresultStatus(last.get());
+    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
+        return note(postgres_failure(pipe_.get(), last.get(), doing));
+    return last;
+}
+
+Result<PostgresResult> PostgresConnection::run(std::string_view sql, std::initializer_list<Value> parameters,
+                                               std::string_view doing) {
+    if (failure_) return std::unexpected(failure_->error);
+    if (!begin_.empty()) {
+        pipe_.add(begin_, {});
+        begin_ = {};
+        begun_ = true;
+    }
+    pipe_.add(sql, parameters);
+    return last_of(pipe_.exchange(), doing);
+}
+
+Result<> PostgresConnection::query(std::string_view sql, std::initializer_list<Value> parameters,
+                                   const std::function<void(const Row&)>& each) {
+    MUSTER_TRY(const auto result, run(sql, parameters, "read"));
+    MUSTER_CHECK(check_types(result.get(), sql));
+    for (int row = 0; row < PQntuples(result.get()); ++row) each(PostgresRow(result.get(), row));
+    return {};
+}
+
+Result<std::int64_t> PostgresConnection::execute(std::string_view sql, std::initializer_list<Value> parameters) {
+    MUSTER_TRY(const auto result, run(sql, parameters, "write"));
+    return parse_integer<std::int64_t>(PQcmdTuples(result.get())).value_or(0);
+}
+
+Result<> PostgresConnection::script(std::string_view sql) {
+    if (failure_) return std::unexpected(failure_->error);
+    std::string text;
+    if (!begin_.empty()) {
+        text = fmt::format("{};", begin_);
+        begin_ = {};
+        begun_ = true;
+    }
+    text += postgres_dialect(sql);
+    MUSTER_CHECK(last_of(pipe_.script(text), "set up"));
+    return {};
+}
+
+Result<> PostgresConnection::announce(Topic topic) {
+    announced_ |= 1U << static_cast<unsigned>(topic);
+    return {};
+}
+
+void PostgresConnection::begin(std::string_view how) {
+    begin_ = how;
+    begun_ = false;
+    failure_.reset();
+    announced_ = 0;
+}
+
+Result<> PostgresConnection::announce_all(std::string_view sender) {
+    for (const auto topic : all_topics)
+        if ((announced_ & 1U << static_cast<unsigned>(topic)) != 0)
+            MUSTER_CHECK(run("SELECT pg_notify($1, $2)", {announcement_channel, announcement(sender, topic)}, "tell"));
+    return {};
+}
+
+Result<> PostgresConnection::commit(std::string_view sender) {
+    MUSTER_CHECK(announce_all(sender));
+    if (failure_) return std::unexpected(failure_->error);
+    begin_ = {};
+    if (!begun_) return {};
+    MUSTER_TRY(const auto result, run("COMMIT", {}, "commit to"));
+    begun_ = false;
+    // To COMMIT of a transaction that has failed the server says ROLLBACK, and means no error by it.
+    if (std::string_view(PQcmdStatus(result.get())) != "COMMIT")
+        return note(
+            {.meaning = PostgresFailure::Meaning::refused,
+             .error = Error(Errc::internal, "the database rolled a transaction back that was to be committed")});
+    return {};
+}
+
+void PostgresConnection::roll_back() {
+    begin_ = {};
+    if (!begun_ || lost()) return;
+    begun_ = false;
+    pipe_.add("ROLLBACK", {});
+    // What became of the transaction is known; what fails here is the connection, and it is made anew.
+    static_cast<void>(pipe_.exchange());
+}
+
+}  // namespace muster::store

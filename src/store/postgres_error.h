@@ -1,0 +1,36 @@
+// What PostgreSQL's errors mean: to whom they are told, and to the transaction that met one.
+#pragma once
+
+#include <libpq-fe.h>
+
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace muster::store {
+
+struct PostgresFailure {
+    enum class Meaning {
+        refused,  // the statement could not be done; the transaction has failed with it
+        again,    // others were in the way (SQLSTATE 40001, 40P01): the same transaction may be run again
+        taken,    // a unique key (23505): others may have been in the way here, too
+        lost,     // the connection is of no more use
+    };
+    Meaning meaning;
+    Error error;
+};
+
+// "cannot read the database muster at db.example: ..."; `result` may be null: then the connection has failed.
+PostgresFailure postgres_failure(PGconn* connection, const PGresult* result, std::string_view doing);
+
+// A connection that could not be made, with what mends it.
+Error postgres_refusal(PGconn* connection);
+
+// "muster at db.example", for messages; never the password.
+std::string database_name(PGconn* connection);
+
+// Messages of libpq end with a line feed, and some have several lines.
+std::string on_one_line(const char* message);
+
+}  // namespace muster::store

@@ -1,0 +1,57 @@
+#include "store/postgres_link.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+
+namespace muster::store {
+namespace {
+
+constexpr std::chrono::milliseconds shortest_pause{100};
+constexpr std::chrono::milliseconds longest_pause{5'000};
+constexpr std::chrono::seconds between_words{30};
+
+// Threads that lost their connections together do not come back together.
+std::chrono::milliseconds scattered(std::chrono::milliseconds pause) {
+    const auto half = pause.count() / 2;
+    return std::chrono::milliseconds(
+        half + static_cast<std::int64_t>(SystemRandom().below(static_cast<std::uint64_t>(half) + 1)));
+}
+
+}  // namespace
+
+void PostgresContext::note_failure(const Error& error) {
+    if (closing.raised()) return;
+    const std::lock_guard lock(mutex_);
+    const auto now = std::chrono::steady_clock::now();
+    if (away_ && now - said_ < between_words) return;
+    away_ = true;
+    said_ = now;
+    log::error("the database cannot be reached; it is tried again", {{"error", error.chain()}, {"hint", error.hint()}});
+}
+
+void PostgresContext::note_success() {
+    const std::lock_guard lock(mutex_);
+    if (away_) log::info("the database can be reached again");
+    away_ = false;
+}
+
+PostgresConnection* PostgresLink::get() {
+    new_ = false;
+    if (connection_ && !connection_->lost()) return connection_.get();
+    connection_.reset();
+    for (auto pause = shortest_pause; !context_.closing.raised(); pause = std::min(2 * pause, longest_pause)) {
+        auto opened = PostgresConnection::open(context_.settings, use_, context_.closing, context_.interrupted);
+        if (opened) {
+            context_.note_success();
+            connection_ = std::move(*opened);
+            new_ = true;
+            return connection_.get();
+        }
+        context_.note_failure(opened.error());
+        context_.closing.sleep(scattered(pause));
+    }
+    return nullptr;
+}
+
+}  // namespace muster::store
