@@ -9,14 +9,12 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 enter_namespace check "jq curl openssl unzip python3" "$@"
 # shellcheck source=tests/integration_device/checks.sh
 . "$here/checks.sh"
+# shellcheck source=tests/integration_device/service.sh
+. "$here/service.sh"
+# shellcheck source=tests/integration_device/device.sh
+. "$here/device.sh"
 cd "$work" || exit 1
-printf 'host_name = "localhost"\n[listen]\nmetrics = "off"\n' >musterd.toml
-musterd --config musterd.toml --data-dir service >musterd.out 2>&1 </dev/null &
-pid[musterd]=$!
-within 10 curl -sk https://localhost/ -o /dev/null || { cat musterd.out; exit 1; }
-service() { muster "$@" --data-dir "$work/service"; }
-service trust >trust.pem 2>/dev/null
-scope=$(service status --output json | jq -r .idScope)
+begin_service '[listen]\nmetrics = "off"\n'
 issue() { # name, issuer, more: a key and a certificate
     openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$1" -keyout "$1.key" -out "$1.csr" 2>/dev/null
     openssl x509 -req -in "$1.csr" -CA "$2.pem" -CAkey "$2.key" -CAcreateserial -out "$1.pem" "${@:3}" 2>/dev/null
@@ -44,30 +42,7 @@ pid[ntp]=$!
 python3 ntp.py 100 1124 &
 pid[ntp2]=$!
 
-root=$work/device
-mkdir -p "$root/etc/aziot"
-export MUSTER_DEVICE_ROOT=$root
-start_device() {
-    aziotd run >>"$root/log" 2>&1 </dev/null &
-    pid[supervisor]=$!
-    within 5 test -S "$root/run/aziot/supervisor.sock"
-}
-configure() { # name, chain
-    cat "$2" >"$work/chain.pem"
-    cat >"$root/etc/aziot/config.toml" <<TOML
-hostname = "$(hostname)"
-[provisioning]
-source = "dps"
-global_endpoint = "https://localhost"
-id_scope = "$scope"
-global_endpoint_ca = "file://$work/trust.pem"
-[provisioning.attestation]
-method = "x509"
-registration_id = "$1"
-identity_cert = "file://$work/chain.pem"
-identity_pk = "file://$work/$1.key"
-TOML
-}
+begin_device device
 check() { iotedge check --ntp-server "127.0.0.1:${ntp:-1123}" "$@"; }
 result() { check -o json "${@:2}" | jq -re ".checks[\"$1\"].result.result"; }
 is() { # id, result, options
@@ -97,9 +72,11 @@ ok "as JSON, too" eval '[ "$(iotedge check-list -o json | jq length)" -ge 28 ]'
 
 echo "== a device that is well"
 cat press-1.pem middle.pem root.pem >full.pem
-configure press-1 full.pem
+cp full.pem chain.pem
 start_device
-ok "config apply" iotedge config apply
+ok "config apply" configure <<<"registration_id = \"press-1\"
+identity_cert = \"file://$work/chain.pem\"
+identity_pk = \"file://$work/press-1.key\""
 ok "provisioned" within 10 grep -q press-1 "$root/var/lib/aziot/identityd/device_info"
 ok "all is well" exits 0 check --warnings-as-errors
 ok "nothing is wrong in the JSON" eval '[ "$(check -o json | jq -r "[.checks[].result.result] | unique | join(\",\")")" = ignored,ok ]'

@@ -1,10 +1,10 @@
 # shellcheck shell=bash disable=SC2154  # $work is set by who sources it
 # What the scripts here share: checks that are counted, processes that are ended. To be sourced with $work, a directory of
-# the script's own. A script that has another log to show than $root/log says so by a show_log of its own.
+# the script's own. A script that has another log to show than $log says so by a show_log of its own.
 declare -A pid
 passed=0 failed=0
 show_log() {
-    [ -z "${root:-}" ] || sed 's/^/    log: /' "$root/log" | tail -12
+    [ -z "${log:-}" ] || sed 's/^/    log: /' "$log" | cut -c1-600 | tail -12
 }
 ok() { # what, command...
     local what=$1

@@ -10,59 +10,30 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 enter_namespace disk-full "jq curl openssl faketime" "$@"
 # shellcheck source=tests/integration_device/checks.sh
 . "$here/checks.sh"
-show_log() {
-    [ -z "${log:-}" ] || sed 's/^/    log: /' "$log" | cut -c1-600 | tail -12
-}
-clean_up() {
+# shellcheck source=tests/integration_device/service.sh
+. "$here/service.sh"
+# shellcheck source=tests/integration_device/device.sh
+. "$here/device.sh"
+finish() {
     end "${!pid[@]}"
     umount "$work"/*/var/lib/aziot 2>/dev/null
     rm -rf "$work"
 }
-trap clean_up EXIT
 cd "$work" || exit 1
 
-printf 'host_name = "localhost"\n[listen]\nmetrics = "off"\nmqtts = "off"\namqps = "off"\n[authority]\ncertificate_days = 1\n' >musterd.toml
-faketime_library=$(dpkg -L libfaketime 2>/dev/null | grep -m1 'libfaketimeMT\.so\.1$')
-start_service() { # [variable=value]...
-    env "$@" musterd --config musterd.toml --data-dir service >>musterd.out 2>&1 </dev/null &
-    pid[musterd]=$!
-    within 10 curl -sk https://localhost/ -o /dev/null || { cat musterd.out; exit 1; }
-}
-service() { muster "$@" --data-dir "$work/service"; }
-start_service
-service trust >trust.pem 2>/dev/null
-scope=$(service status --output json | jq -r .idScope)
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj '/CN=Plant CA' -keyout ca.key -out ca.pem 2>/dev/null
+begin_service "$https_alone"'[authority]\ncertificate_days = 1\n'
+make_plant_ca
 service enrollment-group create plant --certificate-path ca.pem >/dev/null
 service authority create >/dev/null
 
-start_device() {
-    aziotd run >>"$log" 2>&1 </dev/null &
-    pid[supervisor]=$!
-    within 5 test -S "$root/run/aziot/supervisor.sock"
-}
 device() { # name: a fresh one, whose state is on a file system of its own
-    end supervisor
-    root=$work/$1 log=$work/$1.log
-    mkdir -p "$root/etc/aziot" "$root/var/lib/aziot"
+    begin_device "$1"
+    mkdir -p "$root/var/lib/aziot"
     mount -t tmpfs -o size=512k tmpfs "$root/var/lib/aziot"
-    export MUSTER_DEVICE_ROOT=$root
     start_device
 }
 fill() { dd if=/dev/zero of="$root/var/lib/aziot/ballast" bs=1k 2>/dev/null; ! dd if=/dev/zero of="$root/var/lib/aziot/one-more" bs=1 count=1 2>/dev/null; }
 make_room() { rm -f "$root/var/lib/aziot/ballast" "$root/var/lib/aziot/one-more"; }
-configure() { # the rest of the file, after [provisioning]
-    {
-        printf '[provisioning]\nsource = "dps"\nglobal_endpoint = "https://localhost"\nid_scope = "%s"\n' "$scope"
-        printf 'global_endpoint_ca = "file://%s/trust.pem"\n[provisioning.attestation]\nmethod = "x509"\n' "$work"
-        cat
-    } >"$root/etc/aziot/config.toml"
-    iotedge config apply
-}
-is_device() {
-    [ "$(curl -sf -m 20 --unix-socket "$root/run/aziot/identityd.sock" -H 'Content-Type: application/json' -d '{"type":"aziot"}' \
-        'http://d/identities/device?api-version=2020-09-01' | jq -re .spec.deviceId)" = "$1" ]
-}
 certificate() {
     curl -sf -m 20 --unix-socket "$root/run/aziot/certd.sock" 'http://d/certificates/device-id?api-version=2020-09-01' | jq -re .pem
 }
@@ -99,8 +70,8 @@ ok "with room again it can be repeated" iotedge system reprovision
 ok "nothing is half-written" nothing_is_half_written
 
 echo "== a renewal that comes due while the disk is full: the service's clock was a day behind when it issued"
-end supervisor musterd
-start_service LD_PRELOAD="$faketime_library" FAKETIME=-86290s
+end supervisor
+restart_service_behind 86290
 device full-2
 password=$(service authority one-time-password full-2 --group plant --output json | jq -r .password)
 {
@@ -113,8 +84,7 @@ password=$(service authority one-time-password full-2 --group plant --output jso
 ok "the configuration is taken" configure <full-2.toml
 ok "the device gets a certificate that ends soon" within 20 certificate
 first=$(serial)
-end musterd
-start_service
+restart_service
 ok "and registers" within 20 is_device full-2
 fill
 ok "the renewal fails, and the log says why" within 50 eval 'log_says "the certificate could not be renewed" && log_says "No space left on device"'
@@ -122,8 +92,7 @@ ok "the old certificate serves on" serves_on "$first" full-2
 ok "key and certificate are a pair" is_whole
 ok "nothing is half-written" nothing_is_half_written
 make_room
-end supervisor
-start_device
+restart_device
 ok "with room again it is renewed" within 40 has_changed "$first"
 ok "key and certificate are a pair" within 5 is_whole
 ok "and serve for another registration" within 20 iotedge system reprovision

@@ -10,42 +10,26 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 enter_namespace edge-ca "jq curl openssl faketime" "$@"
 # shellcheck source=tests/integration_device/checks.sh
 . "$here/checks.sh"
+# shellcheck source=tests/integration_device/service.sh
+. "$here/service.sh"
+# shellcheck source=tests/integration_device/device.sh
+. "$here/device.sh"
 show_log() {
     [ -z "${log:-}" ] || sed 's/^/    log: /' "$log" | cut -c1-600 | tail -8
     sed 's/^/    musterd: /' "$work/musterd.out" | cut -c1-600 | tail -5
 }
 cd "$work" || exit 1
 
-printf 'host_name = "localhost"\n[listen]\nmetrics = "off"\nmqtts = "off"\namqps = "off"\n[authority]\ncertificate_days = 1\n' >musterd.toml
-faketime_library=$(dpkg -L libfaketime 2>/dev/null | grep -m1 'libfaketimeMT\.so\.1$')
-start_service() { # [variable=value]...
-    env "$@" musterd --config musterd.toml --data-dir service >>musterd.out 2>&1 </dev/null &
-    pid[musterd]=$!
-    within 10 curl -sk https://localhost/ -o /dev/null || { cat musterd.out; exit 1; }
-}
-service() { muster "$@" --data-dir "$work/service"; }
-start_service
-service trust >trust.pem 2>/dev/null
-scope=$(service status --output json | jq -r .idScope)
+begin_service "$https_alone"'[authority]\ncertificate_days = 1\n'
 service enrollment-group create plant --attestation-type symmetricKey --edge-enabled true >/dev/null
 service authority create >/dev/null
 service authority show --chain >chain.pem
 csplit -sz -f authority- chain.pem '/BEGIN/' '{*}'
 mv authority-01 authority-root.pem
 
-device() { # name: a fresh one, not yet configured
-    end supervisor
-    root=$work/$1 log=$work/$1.log
-    mkdir -p "$root/etc/aziot"
-    export MUSTER_DEVICE_ROOT=$root
-    aziotd run >>"$log" 2>&1 </dev/null &
-    pid[supervisor]=$!
-    within 5 test -S "$root/run/aziot/supervisor.sock"
-}
 by_dps() { # registration id, [edge_ca] and what goes with it on standard input
     {
-        printf '[provisioning]\nsource = "dps"\nglobal_endpoint = "https://localhost"\nid_scope = "%s"\n' "$scope"
-        printf 'global_endpoint_ca = "file://%s/trust.pem"\n[provisioning.attestation]\nmethod = "x509"\n' "$work"
+        by_dps_with_x509
         printf 'registration_id = "%s"\n[provisioning.attestation.identity_cert]\nmethod = "est"\n' "$1"
         cat
         printf '[cert_issuance.est]\ntrusted_certs = ["file://%s/trust.pem"]\n' "$work"
@@ -114,10 +98,6 @@ lets_nobody_in() { # a registration with what the edge CA signed, under the name
     cat said
     return 1
 }
-is_device() {
-    [ "$(curl -sf -m 20 --unix-socket "$root/run/aziot/identityd.sock" -H 'Content-Type: application/json' -d '{"type":"aziot"}' \
-        'http://d/identities/device?api-version=2020-09-01' | jq -re .spec.deviceId)" = "$1" ]
-}
 
 echo "== by EST from musterd, with the credentials of the device's identity"
 device gate-1
@@ -153,15 +133,14 @@ ok "the device gets an edge CA" gets "aziot-edge CA gate-8"
 ok "it is listed under its device" is_listed gate-8
 
 echo "== the same, with a renewal that is due: the service's clock was a day behind when it issued"
-end supervisor musterd
-start_service LD_PRELOAD="$faketime_library" FAKETIME=-86350s
+end supervisor
+restart_service_behind 86350
 device gate-2
 ok "the configuration is taken" by_dps gate-2 <<<$'[edge_ca]\nmethod = "est"\ncommon_name = "gate 2 workloads"\nauto_renew = { rotate_key = true, threshold = "80%", retry = "1min" }'
-within 20 edge_ca >/dev/null 2>&1 || within 20 gets "gate 2 workloads" >/dev/null 2>&1
-ok "the device has an edge CA that ends soon" is_edge_ca "gate 2 workloads"
+ok "the device gets an edge CA that ends soon" within 20 gets "gate 2 workloads"
+ok "it is one, under the name of the configuration" is_edge_ca "gate 2 workloads"
 first=$(serial)
-end musterd
-start_service
+restart_service
 ok "certd renews it, by itself and with the edge CA alone" within 60 has_changed "$first"
 ok "it is one, under the same name" is_edge_ca "gate 2 workloads"
 ok "key and certificate are a pair" within 5 is_whole
@@ -200,41 +179,21 @@ ok "the configuration is taken" alone <<<$'[edge_ca]\ncert = "file://'"$work"$'/
 ok "openssl verifies a module's certificate up to it" module_verifies file.pem
 
 echo "== as it is installed: every service under its own user, allowed what apply wrote for it; asked by the user iotedge"
-end supervisor musterd
-unset MUSTER_DEVICE_ROOT
-mount --make-rprivate /
-chmod 755 "$work"
-cp -a /etc etc-copy
-rm -rf etc-copy/aziot
-mkdir -p etc-copy/aziot users/var-lib users/run users/log users/secrets /var/lib/aziot /run/aziot /var/log/aziot /var/secrets
-mount --bind etc-copy /etc
-mount --bind users/var-lib /var/lib/aziot
-mount --bind users/run /run/aziot
-mount --bind users/log /var/log/aziot
-mount --bind users/secrets /var/secrets
-for user in aziotks aziotcs aziotid aziottpm iotedge; do
-    useradd --system --user-group --shell /usr/sbin/nologin "$user" 2>/dev/null
-done
-usermod -aG aziotks aziotcs && usermod -aG aziotks,aziotcs aziotid && usermod -aG aziotks,aziotcs,aziotid iotedge
-start_service LD_PRELOAD="$faketime_library" FAKETIME=-86350s
-root="" log=$work/installed.log asks_as="runuser -u iotedge --"
-aziotd run >"$log" 2>&1 </dev/null &
-pid[supervisor]=$!
-within 5 test -S /run/aziot/supervisor.sock
+end supervisor
+install_device
+asks_as="runuser -u iotedge --"
+restart_service_behind 86350
+start_device
 ok "the configuration is taken" by_dps gate-6 <<<$'[edge_ca]\nmethod = "est"\nauto_renew = { rotate_key = true, threshold = "80%", retry = "1min" }'
 ok "the container runtime's user gets an edge CA that ends soon" within 20 gets "aziot-edge CA gate-6"
 ok "another user gets nothing" is_kept_from nobody
 first=$(serial)
-end musterd
-start_service
+restart_service
 ok "certd renews it under its own user" within 60 has_changed "$first"
 ok "key and certificate are a pair" within 5 is_whole
 ok "the container runtime's user signs with it" module_verifies authority-root.pem
 ok "nothing was forbidden on the way" nothing_was_forbidden
-end supervisor
-aziotd run >>"$log" 2>&1 </dev/null &
-pid[supervisor]=$!
-within 5 test -S /run/aziot/supervisor.sock
+restart_device
 rm -rf /var/lib/aziot/*/*
 ok "by the device's own authority, too" alone <<'TOML'
 [edge_ca]

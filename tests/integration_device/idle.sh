@@ -10,43 +10,23 @@ enter_namespace idle "jq curl openssl" "$@"
 seconds=${3:-15}
 # shellcheck source=tests/integration_device/checks.sh
 . "$here/checks.sh"
+# shellcheck source=tests/integration_device/service.sh
+. "$here/service.sh"
+# shellcheck source=tests/integration_device/device.sh
+. "$here/device.sh"
 cd "$work" || exit 1
 
-printf 'host_name = "localhost"\n[listen]\nmetrics = "off"\nmqtts = "off"\namqps = "off"\n' >musterd.toml
-musterd --config musterd.toml --data-dir service >musterd.out 2>&1 </dev/null &
-pid[musterd]=$!
-within 10 curl -sk https://localhost/ -o /dev/null
-muster trust --data-dir service >trust.pem 2>/dev/null
-scope=$(muster status --data-dir service --output json | jq -r .idScope)
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj '/CN=Plant CA' -keyout ca.key -out ca.pem 2>/dev/null
+begin_service "$https_alone"
+make_plant_ca
 openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=idle-1 -keyout idle-1.key -out idle-1.csr 2>/dev/null
 openssl x509 -req -in idle-1.csr -CA ca.pem -CAkey ca.key -days 2 -out idle-1.pem 2>/dev/null
-muster enrollment-group create plant --certificate-path ca.pem --data-dir service >/dev/null
+service enrollment-group create plant --certificate-path ca.pem >/dev/null
 
-root=$work/idle-1
-export MUSTER_DEVICE_ROOT=$root
-mkdir -p "$root/etc/aziot"
-cat >"$root/etc/aziot/config.toml" <<TOML
-[provisioning]
-source = "dps"
-global_endpoint = "https://localhost"
-id_scope = "$scope"
-global_endpoint_ca = "file://$work/trust.pem"
-[provisioning.attestation]
-method = "x509"
-registration_id = "idle-1"
-identity_cert = "file://$work/idle-1.pem"
-identity_pk = "file://$work/idle-1.key"
-TOML
-aziotd run >"$root/log" 2>&1 </dev/null &
-pid[supervisor]=$!
-within 5 test -S "$root/run/aziot/supervisor.sock"
-ok "the configuration is taken" iotedge config apply
-is_device() {
-    curl -sf -m 20 --unix-socket "$root/run/aziot/identityd.sock" -H 'Content-Type: application/json' -d '{"type":"aziot"}' \
-        'http://d/identities/device?api-version=2020-09-01' | jq -re .spec.deviceId
-}
-ok "the device registers" within 20 is_device
+device idle-1
+ok "the configuration is taken" configure <<<"registration_id = \"idle-1\"
+identity_cert = \"file://$work/idle-1.pem\"
+identity_pk = \"file://$work/idle-1.key\""
+ok "the device registers" within 20 is_device idle-1
 end musterd
 
 # How often its threads gave up the processor of themselves, which is each time that they went back to sleep.

@@ -5,73 +5,35 @@
 # usage: issued.sh BIN_DIR; the last line counts; 77: skipped.
 set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-if [ "${1:-}" != --inside ]; then
-    for tool in jq curl openssl faketime tinyproxy; do
-        command -v "$tool" >/dev/null || { echo "SKIPPED: $tool is not installed"; exit 77; }
-    done
-    if [ "$(id -u)" != 0 ] || ! unshare --net --mount --pid --fork true 2>/dev/null; then
-        echo "SKIPPED: needs root and namespaces"
-        exit 77
-    fi
-    # Before the network goes.
+before_entering() {
     foreign=$(mktemp -u /tmp/muster-estserver.XXXXXX)
     command -v go >/dev/null && "$here/../conformance/go-est/build" "$foreign" estserver >/dev/null 2>&1
     export foreign
-    unshare --net --mount --pid --fork --mount-proc "$0" --inside "$1"
-    status=$?
-    rm -f "$foreign"
-    exit "$status"
-fi
-bin=$(cd "$2" && pwd)
-export PATH=$bin:$PATH
-unset MUSTER_CONNECTION_STRING MUSTER_CA https_proxy HTTPS_PROXY no_proxy NO_PROXY
-ip link set lo up
-work=$(mktemp -d /tmp/muster-issued.XXXXXX)
+}
+# shellcheck source=tests/integration_device/namespace.sh
+. "$here/namespace.sh"
+enter_namespace issued "jq curl openssl faketime tinyproxy" "$@"
 # shellcheck source=tests/integration_device/checks.sh
 . "$here/checks.sh"
+# shellcheck source=tests/integration_device/service.sh
+. "$here/service.sh"
+# shellcheck source=tests/integration_device/device.sh
+. "$here/device.sh"
+finish() {
+    end "${!pid[@]}"
+    rm -rf "$work" "$foreign"
+}
 skipped=0
 show_log() {
     [ -z "${log:-}" ] || sed 's/^/    log: /' "$log" | grep -v "request refused" | cut -c1-600 | tail -8
 }
 cd "$work" || exit 1
 
-printf 'host_name = "localhost"\n[listen]\nmetrics = "off"\nmqtts = "off"\namqps = "off"\n[authority]\ncertificate_days = 1\n' >musterd.toml
-# The program `faketime` would stand between us and musterd's process id.
-faketime_library=$(dpkg -L libfaketime 2>/dev/null | grep -m1 'libfaketimeMT\.so\.1$')
-start_service() { # [variable=value]...
-    env "$@" musterd --config musterd.toml --data-dir service >>musterd.out 2>&1 </dev/null &
-    pid[musterd]=$!
-    within 10 curl -sk https://localhost/ -o /dev/null || { cat musterd.out; exit 1; }
-}
-service() { muster "$@" --data-dir "$work/service"; }
-start_service
-service trust >trust.pem 2>/dev/null
-scope=$(service status --output json | jq -r .idScope)
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj '/CN=Plant CA' -keyout ca.key -out ca.pem 2>/dev/null
+begin_service "$https_alone"'[authority]\ncertificate_days = 1\n'
+make_plant_ca
 service enrollment-group create plant --certificate-path ca.pem --edge-enabled true >/dev/null
 service authority create >/dev/null
 
-device() { # name: a fresh one, not yet configured
-    end supervisor
-    root=$work/$1 log=$work/$1.log
-    mkdir -p "$root/etc/aziot"
-    export MUSTER_DEVICE_ROOT=$root
-    aziotd run >>"$log" 2>&1 </dev/null &
-    pid[supervisor]=$!
-    within 5 test -S "$root/run/aziot/supervisor.sock"
-}
-configure() { # the rest of the file, after [provisioning]
-    {
-        printf '[provisioning]\nsource = "dps"\nglobal_endpoint = "https://localhost"\nid_scope = "%s"\n' "$scope"
-        printf 'global_endpoint_ca = "file://%s/trust.pem"\n[provisioning.attestation]\nmethod = "x509"\n' "$work"
-        cat
-    } >"$root/etc/aziot/config.toml"
-    iotedge config apply
-}
-is_device() {
-    [ "$(curl -sf -m 20 --unix-socket "$root/run/aziot/identityd.sock" -H 'Content-Type: application/json' -d '{"type":"aziot"}' \
-        'http://d/identities/device?api-version=2020-09-01' | jq -re .spec.deviceId)" = "$1" ]
-}
 certd() { # method, path, body
     curl -sf -m 60 --unix-socket "$root/run/aziot/certd.sock" -X "$1" -H 'Content-Type: application/json' ${3:+-d "$3"} "http://d$2?api-version=2020-09-01"
 }
@@ -141,8 +103,8 @@ ok "by the proxy's log" test "$(grep -c 'CONNECT localhost:443' proxy.log)" -ge 
 end proxy
 
 echo "== the same, with a renewal that is due: the service's clock was a day behind when it issued"
-end supervisor musterd
-start_service LD_PRELOAD="$faketime_library" FAKETIME=-86350s
+end supervisor
+restart_service_behind 86350
 device press-2
 password=$(service authority one-time-password press-2 --group plant --output json | jq -r .password)
 {
@@ -153,8 +115,7 @@ password = \"$password\""
 } >press-2.toml
 ok "the device gets a certificate that ends soon" gets_a_certificate press-2
 first=$(serial)
-end musterd
-start_service
+restart_service
 ok "it renews the certificate by itself, with its certificate alone" within 60 has_changed "$first"
 ok "the new one has registered" has_registered_anew
 ok "key and certificate are a pair" within 5 is_whole
@@ -218,27 +179,10 @@ printf 'registration_id = "press-6"\n[provisioning.attestation.identity_cert]\nm
 ok "no authority" is_refused_with press-6 "[cert_issuance.local_ca]"
 
 echo "== as it is installed: every service under its own user, allowed what apply wrote for it"
-end supervisor musterd
-unset MUSTER_DEVICE_ROOT
-mount --make-rprivate /
-chmod 755 "$work"
-cp -a /etc etc-copy
-rm -rf etc-copy/aziot
-mkdir -p etc-copy/aziot users/var-lib users/run users/log users/secrets /var/lib/aziot /run/aziot /var/log/aziot /var/secrets
-mount --bind etc-copy /etc
-mount --bind users/var-lib /var/lib/aziot
-mount --bind users/run /run/aziot
-mount --bind users/log /var/log/aziot
-mount --bind users/secrets /var/secrets
-for user in aziotks aziotcs aziotid aziottpm iotedge; do
-    useradd --system --user-group --shell /usr/sbin/nologin "$user" 2>/dev/null
-done
-usermod -aG aziotks aziotcs && usermod -aG aziotks,aziotcs aziotid
-start_service LD_PRELOAD="$faketime_library" FAKETIME=-86350s
-root="" log=$work/installed.log
-aziotd run >"$log" 2>&1 </dev/null &
-pid[supervisor]=$!
-within 5 test -S /run/aziot/supervisor.sock
+end supervisor
+install_device
+restart_service_behind 86350
+start_device
 password=$(service authority one-time-password press-7 --group plant --output json | jq -r .password)
 {
     printf 'registration_id = "press-7"\n[provisioning.attestation.identity_cert]\nmethod = "est"\n'
@@ -248,8 +192,7 @@ password = \"$password\""
 } >press-7.toml
 ok "the device gets its certificate" gets_a_certificate press-7
 first=$(serial)
-end musterd
-start_service
+restart_service
 ok "and renews it" within 60 has_changed "$first"
 ok "and registers" within 20 is_device press-7
 ok "key and certificate are a pair" within 5 is_whole

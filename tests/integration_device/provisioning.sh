@@ -16,6 +16,8 @@ mount --bind "$work/hosts" /etc/hosts
 
 # shellcheck source=tests/integration_device/checks.sh
 . "$here/checks.sh"
+# shellcheck source=tests/integration_device/device.sh
+. "$here/device.sh"
 finish() {
     end "${!pid[@]}"
     umount /etc/hosts
@@ -40,21 +42,7 @@ has() { jq -e --arg m "$1" 'any(.[]; .moduleId == $m and .authentication.type ==
 a_has() { a module list "$1" --output json | has "$2"; } # device, module
 b_has() { b module list "$1" --output json | has "$2"; }
 
-# The device: `device NAME` begins a new one, `provision TEXT` writes its configuration (standard input), applies it.
-device() {
-    end supervisor
-    root=$work/$1
-    mkdir -p "$root/etc/aziot"
-    export MUSTER_DEVICE_ROOT=$root
-    start_device
-}
-start_device() {
-    aziotd run >>"$root/log" 2>&1 </dev/null &
-    pid[supervisor]=$!
-    within 5 test -S "$root/run/aziot/supervisor.sock"
-}
-restart_device() { end supervisor && start_device; }
-configure() { cat >"$root/etc/aziot/config.toml"; }
+write_configuration() { cat >"$root/etc/aziot/config.toml"; }
 identityd() { # method, path, body
     curl -sf --max-time 10 --unix-socket "$root/run/aziot/identityd.sock" -X "$1" -H 'Content-Type: application/json' ${3:+-d "$3"} \
         "http://identityd$2$([[ $2 = *\?* ]] && echo '&' || echo '?')api-version=2021-12-01"
@@ -82,7 +70,7 @@ device press-1
 x509="method = \"x509\"
 identity_cert = \"file://$work/certs/iot-edge-device-identity-press-1-full-chain.cert.pem\"
 identity_pk = \"file://$work/private/iot-edge-device-identity-press-1.key.pem\""
-configure <<<"[provisioning]
+write_configuration <<<"[provisioning]
 $dps
 [provisioning.attestation]
 $x509"
@@ -100,7 +88,7 @@ echo "== DPS with a symmetric key"
 a enrollment create pump-1 --attestation-type symmetricKey --edge-enabled true >/dev/null
 key=$(a enrollment show pump-1 --show-keys --output json | jq -r .attestation.symmetricKey.primaryKey)
 device pump-1
-configure <<<"[provisioning]
+write_configuration <<<"[provisioning]
 $dps
 [provisioning.attestation]
 method = \"symmetric_key\"
@@ -112,14 +100,14 @@ ok "it signs" [ "$(spec auth.type)" = sas ]
 ok "a module" module m1
 ok "the hub has it" a_has pump-1 m1
 ok "the key is keyd's file" [ "$(stat -c %a "$root/var/secrets/aziot/keyd/device-id")" = 600 ]
-ok "and nowhere else" [ -z "$(grep -rlF "$key" "$root/etc/aziot" "$root/var/lib" "$root/log" | grep -v config.toml)" ]
+ok "and nowhere else" [ -z "$(grep -rlF "$key" "$root/etc/aziot" "$root/var/lib" "$log" | grep -v config.toml)" ]
 
 echo "== DPS with a key of a group, in a file"
 a enrollment-group create pumps --attestation-type symmetricKey --edge-enabled true >/dev/null
 device pump-2
 a enrollment-group compute-device-key pumps --registration-id pump-2 | base64 -d >"$work/pump-2.key"
 chmod 600 "$work/pump-2.key"
-configure <<<"[provisioning]
+write_configuration <<<"[provisioning]
 $dps
 [provisioning.attestation]
 method = \"symmetric_key\"
@@ -132,7 +120,7 @@ echo "== by hand, with a connection string"
 a device create hand-1 --edge-enabled true >/dev/null
 key=$(a device show hand-1 --output json | jq -r .authentication.symmetricKey.primaryKey)
 device hand-1
-configure <<<"[provisioning]
+write_configuration <<<"[provisioning]
 source = \"manual\"
 iothub_ca = \"file://$work/both.pem\"
 connection_string = \"HostName=hub-a.test;DeviceId=hand-1;SharedAccessKey=$key\""
@@ -146,7 +134,7 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -s
     -out "$work/hand-2.pem" 2>/dev/null
 a device create hand-2 --edge-enabled true --auth-method x509_thumbprint --certificate-path "$work/hand-2.pem" >/dev/null
 device hand-2
-configure <<<"[provisioning]
+write_configuration <<<"[provisioning]
 source = \"manual\"
 iothub_hostname = \"hub-a.test\"
 device_id = \"hand-2\"
@@ -162,7 +150,7 @@ ok "the hub has it" a_has hand-2 m1
 
 echo "== without provisioning"
 device alone
-configure <<<'[provisioning]
+write_configuration <<<'[provisioning]
 source = "none"'
 ok "config apply" iotedge config apply
 ok "all run" within 5 eval 'iotedge system status | grep -q "identityd *Running"'
@@ -178,7 +166,7 @@ pid[proxy]=$!
 device press-2
 muster cert device press-2 >/dev/null
 proxied() { # url [more]
-    configure <<<"[provisioning]
+    write_configuration <<<"[provisioning]
 $dps
 [provisioning.attestation]
 ${x509//press-1/press-2}
@@ -188,8 +176,8 @@ ${2:-}"
 }
 proxied "http://press:wrong@127.0.0.1:3128"
 ok "config apply" iotedge config apply
-ok "a wrong password is told" within 5 grep -q 'refused CONNECT to hub-a.test:443 with status 401\|status 407' "$root/log"
-ok "but not shown" fails_with "" grep -rq "wrong" "$root/log"
+ok "a wrong password is told" within 5 grep -q 'refused CONNECT to hub-a.test:443 with status 401\|status 407' "$log"
+ok "but not shown" fails_with "" grep -rq "wrong" "$log"
 proxied "http://press:pass%2Eword%2D7@127.0.0.1:3128"
 ok "config apply" iotedge config apply
 ok "provisioned" within 5 is_device press-2
@@ -210,7 +198,7 @@ for mode in Dynamic AlwaysOnStartup OnErrorOnly; do
         --iot-hubs hub-a.test --reprovision-policy reprovisionandmigratedata >/dev/null
     key=$(a enrollment show "$name" --show-keys --output json | jq -r .attestation.symmetricKey.primaryKey)
     device "$name"
-    configure <<<"auto_reprovisioning_mode = \"$mode\"
+    write_configuration <<<"auto_reprovisioning_mode = \"$mode\"
 [provisioning]
 $dps
 [provisioning.attestation]
