@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "edge/service/state_files.h"
 #include "net/http_client.h"
 #include "pki/issue.h"
 
@@ -72,6 +73,22 @@ void Device::write_settings(Service service, std::string_view toml) const {
     const auto path = paths_.generated_config(short_name(service));
     std::filesystem::create_directories(path.parent_path());
     ASSERT_TRUE(write_file_atomic(path, toml, 0600));
+}
+
+std::filesystem::path Device::certificate_file(const std::string& id) const {
+    return paths_.state_directory(Service::certd) / "certs" / (stored_name(id) + ".cer");
+}
+
+std::filesystem::path Device::key_file(const std::string& id) const {
+    return paths_.state_directory(Service::keyd) / "keys" / (stored_name(id) + ".key");
+}
+
+bool Device::fits(const std::string& certificate_id, const std::string& key_id) const {
+    const auto certificate = read_file(certificate_file(certificate_id));
+    const auto key = read_file(key_file(key_id));
+    if (!certificate || !key) return false;
+    return pki::PrivateKey::from_pem(*key)->public_key().value() ==
+           pki::parse_chain(*certificate)->front().public_key().value();
 }
 
 void Device::start(Service service) {

@@ -41,6 +41,12 @@ public:
     // The daemon runs and its socket answers. `log` of the daemon is <root>/<service>.log.
     void start(Service service);
     void stop(Service service, int signal);
+    // Where certd and keyd keep what has that id.
+    std::filesystem::path certificate_file(const std::string& id) const;
+    std::filesystem::path key_file(const std::string& id) const;
+    // As they are on the disk: whether the certificate is of the key; false when one is missing.
+    bool fits(const std::string& certificate_id, const std::string& key_id) const;
+    bool runs(Service service) const { return running_.contains(service); }
     pid_t pid(Service service) const { return running_.at(service); }
     std::string log(Service service) const;
     // All that the daemon may write to, for looking whether a secret is in it.

@@ -30,11 +30,11 @@ TEST_F(IssuedDevice, ProvisionsAfterEveryKill) {
     for (int round = 0; round < rounds; ++round) {
         std::this_thread::sleep_for(std::chrono::milliseconds(200 + random() % 1000));
         // Every other time in the middle of one: a renewal takes a small part of the second between two.
-        if (round % 2 == 1) await_staged_key(key_file("device-id-temp"), 2s);
+        if (round % 2 == 1) await_staged_key(device.key_file("device-id-temp"), 2s);
         const auto victim = victims[random() % victims.size()];
         device.stop(victim, SIGKILL);
         if (victim != Service::identityd) device.stop(Service::identityd, SIGKILL);
-        halfway += std::filesystem::exists(key_file("device-id-temp")) || !whole() ? 1 : 0;
+        halfway += std::filesystem::exists(device.key_file("device-id-temp")) || !whole() ? 1 : 0;
         if (victim != Service::identityd) device.start(victim);
         device.start(Service::identityd);
         ASSERT_TRUE(eventually([&] { return provision(); })) << "round " << round << log();

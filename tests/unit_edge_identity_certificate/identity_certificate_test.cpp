@@ -58,7 +58,7 @@ TEST_F(IssuedDevice, RenewsWithANewKeyThatHasRegistered) {
     EXPECT_GE(cloud.registrations(), 2);
     EXPECT_TRUE(provision());
     EXPECT_TRUE(provisioned());
-    EXPECT_FALSE(std::filesystem::exists(key_file("device-id-temp")));
+    EXPECT_FALSE(std::filesystem::exists(device.key_file("device-id-temp")));
 }
 
 TEST_F(IssuedDevice, RenewsWithTheSameKeyWhereThatIsAskedFor) {
@@ -186,8 +186,8 @@ TEST_F(IssuedDevice, AnInterruptedChangeIsFinishedWhenTheCertificateIsNextNeeded
     ASSERT_TRUE(eventually([&] { return provisioned(); })) << log();
     stop_all(SIGTERM);
     // As if the power had gone between the certificate and its key.
-    std::filesystem::rename(key_file("device-id"), key_file("device-id-temp"));
-    ASSERT_TRUE(write_file_atomic(key_file("device-id"), pki::PrivateKey::generate({})->to_pem()->text(), 0600));
+    std::filesystem::rename(device.key_file("device-id"), device.key_file("device-id-temp"));
+    ASSERT_TRUE(write_file_atomic(device.key_file("device-id"), pki::PrivateKey::generate({})->to_pem()->text(), 0600));
     ASSERT_FALSE(whole());
     start_all();
     EXPECT_TRUE(provision()) << log();
@@ -200,7 +200,7 @@ TEST_F(IssuedDevice, AKeyThatIsLostIsMadeAnewWithItsCertificate) {
     start_all();
     ASSERT_TRUE(eventually([&] { return provisioned(); })) << log();
     stop_all(SIGTERM);
-    std::filesystem::remove(key_file("device-id"));
+    std::filesystem::remove(device.key_file("device-id"));
     start_all();
     EXPECT_TRUE(provision()) << log();
     EXPECT_TRUE(whole());

@@ -71,31 +71,12 @@ protected:
     bool provisioned() const { return identityd("POST", "/identities/device", {{"type", "aziot"}}).status == 200; }
     std::string log() const { return device.log(Service::identityd); }
 
-    // As the two daemons have them on disk.
-    std::filesystem::path certificate_file(const std::string& id) const {
-        return device.paths().state_directory(Service::certd) / "certs" / (stored_name(id) + ".cer");
-    }
-    std::filesystem::path key_file(const std::string& id) const {
-        return device.paths().state_directory(Service::keyd) / "keys" / (stored_name(id) + ".key");
-    }
     std::optional<pki::Certificate> certificate(const std::string& id = "device-id") const {
-        const auto pem = read_file(certificate_file(id));
+        const auto pem = read_file(device.certificate_file(id));
         if (!pem) return std::nullopt;
         return pki::parse_chain(*pem).value().front();
     }
-    bool fits(const std::string& certificate_id, const std::string& key_id) const {
-        const auto leaf = certificate(certificate_id);
-        const auto pem = read_file(key_file(key_id));
-        if (!leaf || !pem) return false;
-        return pki::PrivateKey::from_pem(*pem)->public_key().value() == leaf->public_key().value();
-    }
-    bool whole() const { return fits("device-id", "device-id"); }
-    static std::string stored_name(const std::string& id) {
-        std::string plain;
-        for (const char c : id)
-            if (c != '-') plain += c;
-        return plain + "-" + hex_encode(pki::sha256(as_bytes(id)));
-    }
+    bool whole() const { return device.fits("device-id", "device-id"); }
 
     Device device;
     FakeCloud cloud;
