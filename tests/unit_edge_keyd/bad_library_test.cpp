@@ -27,6 +27,9 @@ protected:
         MUSTER_NEEDS_SOFT_HSM();
         hsm.emplace();
         hsm->make_token("edge", "1234");
+        hsm->make_token("other", "1234");
+        hsm->tool(
+            "--token-label other --login --pin 1234 --keypairgen --key-type EC:prime256v1 --label far --usage-sign");
         hsm->tool(
             "--token-label edge --login --pin 1234 --keypairgen --key-type EC:prime256v1 --label one --usage-sign");
         hsm->tool(
@@ -36,9 +39,10 @@ protected:
         ::setenv("MUSTER_HANG", hang.c_str(), 1);
         device->write_settings(
             Service::keyd,
-            fmt::format("[aziot_keys]\npkcs11_lib_path = \"{}\"\npkcs11_timeout_sec = 1\n[preloaded_keys]\n"
-                        "one = \"pkcs11:token=edge;object=one?pin-value=1234\"\n"
-                        "two = \"pkcs11:token=edge;object=two?pin-value=1234\"\n",
+            fmt::format("max_requests = 2\n[aziot_keys]\npkcs11_lib_path = \"{}\"\npkcs11_timeout_sec = 2\n"
+                        "[preloaded_keys]\none = \"pkcs11:token=edge;object=one?pin-value=1234\"\n"
+                        "two = \"pkcs11:token=edge;object=two?pin-value=1234\"\n"
+                        "far = \"pkcs11:token=other;object=far?pin-value=1234\"\n",
                         BAD_LIBRARY));
     }
     void TearDown() override {
@@ -60,6 +64,8 @@ protected:
                               {"algorithm", "ECDSA"},
                               {"parameters", json::object{{"digest", base64_encode(Bytes(32, 7))}}}});
     }
+
+    bool gave_up() const { return device->log(Service::keyd).find("has not answered") != std::string::npos; }
 
     std::optional<SoftHsm> hsm;
     std::optional<Device> device;
@@ -94,6 +100,41 @@ TEST_F(BadLibrary, ThatHangsCostsItsOwnCallersAnErrorAndNobodyElseAnything) {
     }
     EXPECT_EQ(back.status, 200) << back.message() << device->log(Service::keyd);
     EXPECT_EQ(sign(two).status, 200);
+}
+
+TEST_F(BadLibrary, ThatHangsForManyKeepsNobodyFromKeysInFilesAndInOtherTokens) {
+    device->start(Service::keyd);
+    const auto one = handle("one");
+    ASSERT_EQ(sign(one).status, 200);
+    ASSERT_TRUE(write_file_atomic(hang, "edge", 0600));
+    std::vector<Answer> answers(12);
+    {
+        std::vector<std::jthread> callers;
+        for (auto& answer : answers) callers.emplace_back([&] { answer = sign(one); });
+        std::this_thread::sleep_for(100ms);
+        // A login with another token, and a key in a file.
+        const auto far = sign(handle("far"));
+        EXPECT_EQ(far.status, 200) << far.message();
+        const auto in_file = post("/keypair", {{"keyId", "file"}, {"preferredAlgorithms", "ec-p256"}});
+        EXPECT_EQ(in_file.status, 200) << in_file.message();
+        EXPECT_FALSE(gave_up()) << "nobody waited for the token when the others were served";
+    }
+    for (const auto& answer : answers) {
+        EXPECT_EQ(answer.status, 500);
+        EXPECT_THAT(answer.message(), HasSubstr("key \"one\": the token's library has not answered for"));
+    }
+}
+
+TEST_F(BadLibrary, ThatHangsInALoginKeepsNobodyFromOtherTokens) {
+    ASSERT_TRUE(write_file_atomic(hang, "edge", 0600));
+    device->start(Service::keyd);
+    Answer answer;
+    const std::jthread caller(
+        [&] { answer = device->call(Service::keyd, "GET", std::string("/keypair/one") + version); });
+    std::this_thread::sleep_for(100ms);
+    const auto far = sign(handle("far"));
+    EXPECT_EQ(far.status, 200) << far.message();
+    EXPECT_FALSE(gave_up()) << "nobody waited for the token when the other was asked";
 }
 
 TEST_F(BadLibrary, ThatHangsDoesNotKeepKeydFromEnding) {

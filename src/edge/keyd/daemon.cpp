@@ -48,7 +48,8 @@ int run_daemon(const Paths& paths) {
     std::optional<TokenThreads> token_threads;
     if (tokens != nullptr) {
         token_threads.emplace(settings->token_patience);
-        token_threads->start([tokens] { tokens->report(); });
+        for (const auto& id : tokens->known_ids())
+            token_threads->start(tokens->token_name(id), [tokens, id] { tokens->report(id); });
     }
     const Places places{worker.at(0), token_threads ? &*token_threads : nullptr};
     const auto router = make_router(keys, places, settings->limits);

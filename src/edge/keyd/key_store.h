@@ -24,9 +24,11 @@ public:
     KeyStore(KeyFiles files, std::unique_ptr<TokenKeys> tokens, Random& random);
 
     const KeyFiles& files() const { return files_; }
-    // Whether a token is asked for a key of this id: it names one there, or the base slot may have it.
-    bool asks_token(const std::string& id) const {
-        return in_token_by_name(id) || (base_slot() && !files_.is_preloaded(id));
+    // The token that is asked for a key of this id (TokenKeys::token_name), if one is: it names a key there, or the
+    // base slot may have it.
+    std::optional<std::string> token_asked_for(const std::string& id) const {
+        if (!in_token_by_name(id) && (!base_slot() || files_.is_preloaded(id))) return std::nullopt;
+        return tokens_->token_name(id);
     }
 
     // Null when there is no such key.

@@ -23,8 +23,8 @@ public:
     Result<> start();
     void set_principals(Principals principals);
 
-    // Whether a token is asked for a key of this id. Any thread, at once.
-    bool asks_token(const std::string& id) const { return store_.asks_token(id); }
+    // The name of the token that is asked for a key of this id, if one is. Any thread, at once.
+    std::optional<std::string> token_asked_for(const std::string& id) const { return store_.token_asked_for(id); }
     // The id of the key that a handle stands for, or is derived from.
     Result<std::string> id_of(std::string_view handle) const;
 

@@ -178,11 +178,17 @@ std::vector<std::string> ids_of(const Keys& keys, const Call& call) {
     return ids;
 }
 
-// The first of them for which a token is asked; nothing when there is none.
-std::optional<std::string> key_in_token(const Keys& keys, const Call& call) {
+// The first of them for which a token is asked, with its token; nothing when there is none.
+std::optional<TokenThreads::Asked> asked_of_token(const Keys& keys, const Call& call) {
     for (auto& id : ids_of(keys, call))
-        if (keys.asks_token(id)) return std::move(id);
+        if (auto token = keys.token_asked_for(id)) return TokenThreads::Asked{std::move(*token), std::move(id)};
     return std::nullopt;
+}
+
+// A token that hangs holds the places of those who wait for it, and not those for other keys.
+std::string queue_of(const Keys& keys, const Call& call) {
+    auto asked = asked_of_token(keys, call);
+    return asked ? "token " + asked->token : std::string();
 }
 
 }  // namespace
@@ -192,17 +198,17 @@ std::unique_ptr<Router> make_router(Keys& keys, Places places, Admission::Limits
     for (auto& entry : entries()) {
         auto handler = [&keys, places, operation = entry.operation,
                         kind = entry.kind](Call call) -> Task<Result<Reply>> {
-            auto key = places.tokens != nullptr ? key_in_token(keys, call) : std::nullopt;
+            auto asked = asked_of_token(keys, call);
             // It may be gone before a token that hangs comes back.
             call.request = nullptr;
             auto work = [&keys, operation, call = std::move(call)] { return operation(keys, call); };
-            if (!key) co_return co_await run_on(places.files, std::move(work));
-            co_return co_await places.tokens->run(std::move(*key), kind, std::move(work));
+            if (!asked) co_return co_await run_on(places.files, std::move(work));
+            co_return co_await places.tokens->run(std::move(*asked), kind, std::move(work));
         };
         routes.push_back({entry.method, entry.pattern, entry.since, std::move(entry.body), std::move(handler)});
     }
-    return std::make_unique<Router>(std::vector{first_version, second_version}, std::move(routes), usual_status,
-                                    limits);
+    return std::make_unique<Router>(std::vector{first_version, second_version}, std::move(routes), usual_status, limits,
+                                    [&keys](const Call& call) { return queue_of(keys, call); });
 }
 
 }  // namespace muster::edge::keyd

@@ -1,7 +1,11 @@
 #include "edge/keyd/settings.h"
 
+#include "base/log.h"
+
 namespace muster::edge::keyd {
 namespace {
+
+constexpr std::int64_t longest_token_patience = 55;  // in seconds
 
 std::unexpected<Error> bad_uri(std::string_view key, const Error& error) {
     return fail(error.wrap(fmt::format("{}: the pkcs11: URI", key)));
@@ -17,9 +21,13 @@ Result<> read_library(const json::object& object, const Paths& paths, Settings& 
     // The library is the system's, also for a device that lives below a root of its own.
     settings.tokens.library = string_or(*keys, "pkcs11_lib_path");
     MUSTER_TRY(const auto seconds, optional_integer(*keys, "pkcs11_timeout_sec"));
-    if (seconds && (*seconds < 1 || *seconds > 600))
-        return fail(Errc::invalid_argument, "aziot_keys.pkcs11_timeout_sec is {}; 1 to 600", *seconds);
-    if (seconds) settings.token_patience = std::chrono::seconds(*seconds);
+    if (seconds && *seconds < 1)
+        return fail(Errc::invalid_argument, "aziot_keys.pkcs11_timeout_sec is {}; 1 to {}", *seconds,
+                    longest_token_patience);
+    if (seconds && *seconds > longest_token_patience)
+        log::warn("pkcs11_timeout_sec is longer than anybody waits for an answer",
+                  {{"seconds", *seconds}, {"used", longest_token_patience}});
+    if (seconds) settings.token_patience = std::chrono::seconds(std::min(*seconds, longest_token_patience));
     MUSTER_TRY(const auto base, optional_string(*keys, "pkcs11_base_slot"));
     if (!base) return {};
     auto uri = pkcs11::Uri::parse(*base);

@@ -16,8 +16,8 @@ struct Settings {
     std::filesystem::path home;  // [aziot_keys] homedir_path
     std::map<std::string, std::filesystem::path> preloaded;
     TokenSettings tokens;  // the other keys of [aziot_keys], and the preloaded keys with pkcs11: URIs
-    // How long a token may take for an answer: [aziot_keys] pkcs11_timeout_sec, a key of ours, 1 to 600. Whoever asks
-    // waits a minute.
+    // How long a token may take for an answer: [aziot_keys] pkcs11_timeout_sec, a key of ours, 1 to 55, since whoever
+    // asks waits a minute. More than that, which `iotedge config apply` once took, counts as 55.
     std::chrono::milliseconds token_patience{50'000};
     Principals principals;
     Admission::Limits limits;  // max_requests

@@ -83,6 +83,19 @@ std::string TokenKeys::place_of(const std::string& id) const {
     return settings_.base ? settings_.base->text() : std::string();
 }
 
+const pkcs11::Uri& TokenKeys::uri_of(const std::string& id) const {
+    const auto at = settings_.preloaded.find(id);
+    return at != settings_.preloaded.end() ? at->second : *settings_.base;
+}
+
+pkcs11::Uri TokenKeys::token_in(const pkcs11::Uri& uri) const {
+    return (settings_.base ? uri.completed_by(*settings_.base) : uri).of_token();
+}
+
+std::string TokenKeys::token_name(const std::string& id) const {
+    return token_in(uri_of(id)).text();
+}
+
 Result<std::shared_ptr<pkcs11::Token>> TokenKeys::token_of(const pkcs11::Uri& uri) {
     const std::lock_guard lock(loading_);
     if (!module_) {
@@ -93,7 +106,7 @@ Result<std::shared_ptr<pkcs11::Token>> TokenKeys::token_of(const pkcs11::Uri& ur
         MUSTER_TRY(auto loaded, pkcs11::Module::load(settings_.library));
         module_ = std::move(loaded);
     }
-    const auto where = (settings_.base ? uri.completed_by(*settings_.base) : uri).of_token();
+    const auto where = token_in(uri);
     for (const auto& token : tokens_)
         if (token->where().same_token(where)) return token;
     return tokens_.emplace_back(std::make_shared<pkcs11::Token>(*module_, where));
@@ -247,19 +260,21 @@ Result<> TokenKeys::finish_move_locked() {
     return remove_file(journal_);
 }
 
-void TokenKeys::report() {
-    std::map<std::string, const pkcs11::Uri*> all;
-    if (settings_.base) all[std::string(base_slot)] = &*settings_.base;
-    for (const auto& [id, uri] : settings_.preloaded) all[id] = &uri;
-    for (const auto& [id, uri] : all) {
-        const auto token = token_of(*uri);
-        const auto info = token ? (*token)->info() : fail(token.error());
-        const auto what = id.empty() ? std::string("base slot") : id;
-        if (info)
-            log::info("token found", {{"for", what}, {"token", info->text()}, {"library", settings_.library.string()}});
-        else
-            log::error("token not usable", {{"for", what}, {"error", line_of(info.error())}});
-    }
+std::vector<std::string> TokenKeys::known_ids() const {
+    std::vector<std::string> ids;
+    if (settings_.base) ids.emplace_back(base_slot);
+    for (const auto& [id, uri] : settings_.preloaded) ids.push_back(id);
+    return ids;
+}
+
+void TokenKeys::report(const std::string& id) {
+    const auto token = token_of(uri_of(id));
+    const auto info = token ? (*token)->info() : fail(token.error());
+    const auto what = id.empty() ? std::string("base slot") : id;
+    if (info)
+        log::info("token found", {{"for", what}, {"token", info->text()}, {"library", settings_.library.string()}});
+    else
+        log::error("token not usable", {{"for", what}, {"error", line_of(info.error())}});
 }
 
 }  // namespace muster::edge::keyd

@@ -37,6 +37,9 @@ public:
     bool has_base_slot() const { return settings_.base.has_value(); }
     // Where a preloaded key is, without its PIN, for messages.
     std::string place_of(const std::string& id) const;
+    // The token that is asked for such a key, by the words that select it; equal for keys of the same token. Only for
+    // ids that are preloaded, or with a base slot.
+    std::string token_name(const std::string& id) const;
 
     // Null when the token has no such key; an error when it cannot be asked. Preloaded keys must be there.
     Result<std::unique_ptr<KeyPair>> find_pair(const std::string& id);
@@ -52,8 +55,10 @@ public:
     // Puts `from` in the place of `to`; once begun it is finished, also after a crash.
     Result<> move_pair(const std::string& from, const std::string& to);
 
-    // Says in the log whether the tokens are there. For the start.
-    void report();
+    // The ids of the keys whose tokens the settings name; "" is the base slot.
+    std::vector<std::string> known_ids() const;
+    // Says in the log whether the token of one of them is there. For the start.
+    void report(const std::string& id);
 
 private:
     struct Place {
@@ -62,6 +67,8 @@ private:
         std::string text;  // for messages
     };
     Result<Place> place(const std::string& id);
+    const pkcs11::Uri& uri_of(const std::string& id) const;
+    pkcs11::Uri token_in(const pkcs11::Uri& uri) const;
     Result<std::shared_ptr<pkcs11::Token>> token_of(const pkcs11::Uri& uri);
     Result<std::shared_ptr<pkcs11::Token>> base_token();
     Result<> check_can_move(pkcs11::Token& token, const std::string& id);

@@ -103,6 +103,14 @@ Result<std::unique_ptr<Module>> Module::load(const std::filesystem::path& librar
     return module;
 }
 
+std::unique_lock<std::mutex> Module::login_turn(unsigned long slot) const {
+    auto& turn = [&]() -> std::mutex& {
+        const std::lock_guard lock(logins_mutex_);
+        return logins_[slot];
+    }();
+    return std::unique_lock(turn);
+}
+
 std::optional<Error> Module::refusal_of(const TokenInfo& token, const Secret& pin) const {
     const std::lock_guard lock(refusals_mutex_);
     for (const auto& refusal : refusals_)

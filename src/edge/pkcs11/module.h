@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -59,7 +60,8 @@ public:
     unsigned epoch() const { return epoch_; }
 
     // Held from the look at the refusals until the token has answered: a wrong PIN costs one try, however many ask.
-    std::unique_lock<std::mutex> login_turn() const { return std::unique_lock(login_mutex_); }
+    // At each token by itself: one that hangs in a login keeps nobody from the others.
+    std::unique_lock<std::mutex> login_turn(unsigned long slot) const;
     // The token in the slot as it is now. Under hold().
     Result<TokenInfo> describe(unsigned long slot) const;
 
@@ -85,7 +87,8 @@ private:
         Secret pin;
         Error why;
     };
-    mutable std::mutex login_mutex_;
+    mutable std::mutex logins_mutex_;
+    mutable std::map<unsigned long, std::mutex> logins_;  // by slot
     mutable std::mutex describing_mutex_;  // SoftHSM tells a token's time through gmtime(), which threads share
     mutable std::mutex refusals_mutex_;
     std::vector<Refusal> refusals_;

@@ -74,7 +74,7 @@ Result<> Sessions::log_in(CK_SESSION_HANDLE session) {
     if (!pin) return {};
     // While sessions are lent the PIN stays in its place: they may need it.
     if (!pin_) pin_ = std::move(*pin);
-    const auto turn = module_.login_turn();
+    const auto turn = module_.login_turn(token_->slot);
     if (is_logged_in(module_.functions(), session)) return {};
     if (const auto before = module_.refusal_of(*token_, *pin_))
         return fail(before->wrap("the PIN was refused before and is not tried again"));

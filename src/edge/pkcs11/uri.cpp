@@ -208,6 +208,8 @@ std::string Uri::text() const {
         if (value) parts.push_back(fmt::format("{}={}", name, percent_encode(*value)));
     };
     add("token", token);
+    add("manufacturer", manufacturer);
+    add("model", model);
     add("serial", serial);
     if (slot_id) parts.push_back(fmt::format("slot-id={}", *slot_id));
     add("object", object);

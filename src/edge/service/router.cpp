@@ -110,11 +110,12 @@ net::HttpResponse error_response(int status, std::string_view message) {
 }
 
 Router::Router(std::vector<std::string_view> versions, std::vector<Route> routes, StatusOf status_of,
-               Admission::Limits limits)
+               Admission::Limits limits, QueueOf queue_of)
     : versions_(std::move(versions)),
       routes_(std::move(routes)),
       status_of_(std::move(status_of)),
-      admission_(limits) {}
+      limits_(limits),
+      queue_of_(std::move(queue_of)) {}
 
 Result<std::string_view> Router::version_of(const net::HttpRequest& request) const {
     const auto asked = request.parameter("api-version");
@@ -157,7 +158,8 @@ Router::Found Router::find(const net::HttpRequest& request) const {
 }
 
 Task<net::HttpResponse> Router::run(const Route& route, Call call) {
-    if (!co_await admission_.enter(call.uid)) {
+    auto& queue = queues_.try_emplace(queue_of_ ? queue_of_(call) : std::string(), limits_).first->second;
+    if (!co_await queue.enter(call.uid)) {
         log::warn("too many requests of one user", {{"uid", call.uid}, {"path", route.pattern}});
         co_return error_response(429, "too many requests of this user at once; try again after a second");
     }
@@ -168,7 +170,7 @@ Task<net::HttpResponse> Router::run(const Route& route, Call call) {
     } catch (const std::exception& failure) {
         result.emplace(fail(Errc::internal, "unexpected: {}", failure.what()));
     }
-    admission_.leave(uid);
+    queue.leave(uid);
     if (*result) co_return json_response((*result)->status, (*result)->body);
     const auto& error = result->error();
     const auto status = status_of_(error);

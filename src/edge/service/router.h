@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -76,9 +77,12 @@ net::HttpResponse error_response(int status, std::string_view message);
 class Router {
 public:
     using StatusOf = std::function<int(const Error&)>;
+    // What a call may have to wait for, in few different words; the limits are those of a user in each of these queues,
+    // so that whoever waits in one keeps nobody from another.
+    using QueueOf = std::function<std::string(const Call&)>;
 
     Router(std::vector<std::string_view> versions, std::vector<Route> routes, StatusOf status_of,
-           Admission::Limits limits = {});
+           Admission::Limits limits = {}, QueueOf queue_of = {});
 
     Task<net::HttpResponse> handle(const net::HttpRequest& request, const net::Peer& peer);
 
@@ -95,7 +99,9 @@ private:
     std::vector<std::string_view> versions_;
     std::vector<Route> routes_;
     StatusOf status_of_;
-    Admission admission_;
+    Admission::Limits limits_;
+    QueueOf queue_of_;
+    std::map<std::string, Admission> queues_;
 };
 
 }  // namespace muster::edge
