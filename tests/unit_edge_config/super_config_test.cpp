@@ -86,6 +86,8 @@ id_scope = "SCOPE_ID_HERE"
 method = "x509"
 registration_id = "press 7"
 identity_cert = "/c.pem"
+[aziot_keys]
+pkcs11_timeout_sec = 120
 )");
     EXPECT_THAT(
         texts,
@@ -95,7 +97,8 @@ identity_cert = "/c.pem"
                     HasSubstr("c.toml:6: provisioning.id_scope: is still the template's"),
                     HasSubstr("c.toml:7: provisioning.attestation.identity_pk: is missing"),
                     HasSubstr("c.toml:9: provisioning.attestation.registration_id: has the character \" \""),
-                    HasSubstr("c.toml:10: provisioning.attestation.identity_cert: must be a URI, not a plain path")));
+                    HasSubstr("c.toml:10: provisioning.attestation.identity_cert: must be a URI, not a plain path"),
+                    HasSubstr("c.toml:12: aziot_keys.pkcs11_timeout_sec: must be at most 55 seconds, not 120")));
 }
 
 TEST(SuperConfig, ThePlaceOfAMissingKeyIsItsTable) {

@@ -63,6 +63,9 @@ std::optional<Given> local_domain(const ConfigSection& root) {
     return required(*table, "domain", "of the local identities", check_hostname);
 }
 
+// keyd has to give up before identityd and certd do (edge/service/local_call.h).
+constexpr std::int64_t longest_token_patience = 55;
+
 Complaint check_library_path(std::string_view text) {
     if (is_placeholder(text)) return fmt::format("is still the template's \"{}\"", text);
     if (!text.starts_with('/')) return fmt::format("must be an absolute path, not \"{}\"", printable(text));
@@ -73,8 +76,16 @@ void read_key_library(const ConfigSection& root, KeyLibrary& library) {
     const auto table = root.table("aziot_keys");
     if (!table) return;
     library.path = checked(*table, "pkcs11_lib_path", check_library_path);
-    if (const auto seconds = table->integer("pkcs11_timeout_sec", 1, 600))
-        library.timeout_seconds = static_cast<std::uint32_t>(*seconds);
+    if (const auto seconds = table->integer("pkcs11_timeout_sec", 1, 3600)) {
+        if (*seconds > longest_token_patience)
+            table->problem("pkcs11_timeout_sec",
+                           fmt::format("must be at most {} seconds, not {}: who asks keyd for a key waits a minute and "
+                                       "would be gone",
+                                       longest_token_patience, *seconds),
+                           "comment it out with #: 50 is what it is without");
+        else
+            library.timeout_seconds = static_cast<std::uint32_t>(*seconds);
+    }
     const auto slot = table->string("pkcs11_base_slot");
     if (!slot) return;
     const auto uri = pkcs11::Uri::parse(*slot);
