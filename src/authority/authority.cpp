@@ -65,15 +65,54 @@ Error authority_is_off() {
         .with_hint("switch it on: `muster authority create`, or `muster authority install` with a CA of your own");
 }
 
+Result<std::unique_ptr<Keys>> Authority::read_keys(Tx& tx) const {
+    if (store_.is_shared()) return KeyRecords::load(tx);
+    return std::make_unique<KeyDirectory>(directory_);
+}
+
+Result<Authority::Stored> Authority::read_stored(Tx& tx) const {
+    Stored stored;
+    MUSTER_TRY(stored.records, tx.issuing_authorities().list());
+    MUSTER_TRY(stored.keys, read_keys(tx));
+    return stored;
+}
+
+Task<Result<std::unique_ptr<Keys>>> Authority::open_keys() {
+    if (!store_.is_shared()) co_return std::make_unique<KeyDirectory>(directory_);
+    co_return co_await store_.read([](Tx& tx) { return KeyRecords::load(tx); });
+}
+
 Result<> Authority::load() {
-    std::vector<store::IssuingAuthorityRecord> records;
+    Stored stored;
     MUSTER_CHECK(store_.transact_now([&](Tx& tx) -> Result<> {
         MUSTER_CHECK(tx.issued_certificates().erase_ended(clock_.now() - kept_after_end));
-        MUSTER_TRY(records, tx.issuing_authorities().list());
+        MUSTER_TRY(stored, read_stored(tx));
         return {};
     }));
-    for (const auto& record : records) {
-        auto ca = files_.load(record);
+    MUSTER_TRY(const auto known, with_keys(stored));
+    show_all(known, 0);
+    return {};
+}
+
+Task<Result<>> Authority::refresh() {
+    for (bool shown = false; !shown;) {
+        std::uint64_t shown_before = 0;
+        {
+            const std::lock_guard lock(mutex_);
+            shown_before = shown_;
+        }
+        MUSTER_CO_TRY(const auto stored, co_await store_.read([this](Tx& tx) { return read_stored(tx); }));
+        MUSTER_CO_TRY(const auto known, co_await worker_.run([&] { return with_keys(stored); }));
+        shown = show_all(known, shown_before);
+    }
+    co_return Result<>();
+}
+
+Result<Authority::Known> Authority::with_keys(const Stored& stored) const {
+    Known known;
+    const IssuingCas cas(*stored.keys, clock_, random_);
+    for (const auto& record : stored.records) {
+        auto ca = cas.load(record);
         if (!ca && !record.active) {
             log::error("a former issuing CA cannot sign its revocation list any more",
                        {{"certificate", record.fingerprint}, {"error", ca.error().chain()}});
@@ -82,15 +121,30 @@ Result<> Authority::load() {
         if (!ca)
             return fail(ca.error()
                             .wrap("the certificate authority cannot be used")
-                            .with_hint("put the key file back from the backup of the data directory"));
-        show(std::make_shared<const IssuingCa>(std::move(*ca)), record.active);
+                            .with_hint(store_.is_shared() ? "put the record back from the backup of the database"
+                                                          : "put the key file back from the backup of the data "
+                                                            "directory"));
+        known.emplace_back(std::make_shared<const IssuingCa>(std::move(*ca)), record.active);
     }
-    return {};
+    return known;
 }
 
-void Authority::show(std::shared_ptr<const IssuingCa> ca, bool active) {
+// False when something else was shown since `known` was read: it may be newer.
+bool Authority::show_all(const Known& known, std::uint64_t shown_before) {
     const std::lock_guard lock(mutex_);
-    if (active) issuing_ = ca;
+    if (shown_ != shown_before) return false;
+    ++shown_;
+    for (const auto& [ca, active] : known) {
+        if (active) issuing_ = ca;
+        known_.insert_or_assign(ca->id(), ca);
+    }
+    return true;
+}
+
+void Authority::show(std::shared_ptr<const IssuingCa> ca) {
+    const std::lock_guard lock(mutex_);
+    ++shown_;
+    issuing_ = ca;
     const auto id = ca->id();
     known_.insert_or_assign(id, std::move(ca));
 }
@@ -115,33 +169,49 @@ std::vector<pki::CertificateChain> Authority::chains() const {
 }
 
 Task<Result<json::object>> Authority::status() {
-    co_return co_await worker_.run([&]() -> Result<json::object> { return describe(); });
+    MUSTER_CO_TRY(const auto keys, co_await open_keys());
+    co_return co_await worker_.run([&]() -> Result<json::object> { return describe(*keys); });
 }
 
-json::object Authority::describe() const {
+json::object Authority::describe(Keys& keys) const {
+    const IssuingCas cas(keys, clock_, random_);
     const auto ca = issuing();
     json::object out{{"enabled", ca != nullptr},
                      {"certificateDays", policy_.certificate_life.count()},
-                     {"openRequests", files_.open_requests()}};
+                     {"openRequests", cas.open_requests()}};
     if (ca == nullptr) return out;
     out["issuing"] = certificate_view(ca->certificate());
     out["root"] = certificate_view(ca->chain.back());
-    out["rootKeyIsHere"] = files_.root_is_here(ca->chain.back());
+    out["rootKeyIsHere"] = cas.root_is_here(ca->chain.back());
     out["chain"] = pki::to_pem(ca->chain);
     out["crlPath"] = fmt::format("/crl/{}.crl", ca->id());
     if (!policy_.crl_url.empty()) out["crlUrl"] = fmt::format("{}/{}.crl", policy_.crl_url, ca->id());
     return out;
 }
 
-// The key's file is there by now: a record without its key would be one that cannot be used.
-Task<Result<json::object>> Authority::adopt(IssuingCa made, std::string_view type, store::Origin by) {
-    const auto ca = std::make_shared<const IssuingCa>(std::move(made));
-    MUSTER_CO_CHECK(co_await store_.transact([&](Tx& tx) -> Result<> {
-        MUSTER_CHECK(tx.issuing_authorities().put({ca->fingerprint, pki::to_pem(ca->chain), true, clock_.now()}));
-        return tx.journal().change(by, clock_.now(), type, ca->certificate().subject(),
-                                   {{"sha256Thumbprint", ca->fingerprint}, {"root", ca->chain.back().subject()}});
-    }));
-    show(ca, true);
+// A key's file is there by now, and a key's record comes with this: a CA without its key would be one that cannot be
+// used.
+Result<> Authority::write(Tx& tx, const Made& made, const store::Origin& by) const {
+    if (made.in_place_of) {
+        MUSTER_TRY(const auto records, tx.issuing_authorities().list());
+        const auto active = std::ranges::find(records, true, &store::IssuingAuthorityRecord::active);
+        if ((active == records.end() ? std::string() : active->fingerprint) != *made.in_place_of)
+            return fail(Error(Errc::conflict,
+                              "another musterd of this service has made or installed an issuing CA "
+                              "meanwhile")
+                            .with_hint("see what it is: `muster authority show`"));
+    }
+    MUSTER_CHECK(made.keys->save(tx, clock_.now()));
+    const auto& ca = made.ca;
+    MUSTER_CHECK(tx.issuing_authorities().put({ca.fingerprint, pki::to_pem(ca.chain), true, clock_.now()}));
+    return tx.journal().change(by, clock_.now(), made.type, ca.certificate().subject(),
+                               {{"sha256Thumbprint", ca.fingerprint}, {"root", ca.chain.back().subject()}});
+}
+
+Task<Result<json::object>> Authority::adopt(Made made, store::Origin by) {
+    MUSTER_CO_CHECK(co_await store_.transact([&](Tx& tx) { return write(tx, made, by); }));
+    const auto ca = std::make_shared<const IssuingCa>(std::move(made.ca));
+    show(ca);
     log::info("certificate authority", {{"issuing", printable(ca->certificate().subject())},
                                         {"root", printable(ca->chain.back().subject())},
                                         {"until", format_utc_seconds(ca->certificate().not_after())},
@@ -151,25 +221,41 @@ Task<Result<json::object>> Authority::adopt(IssuingCa made, std::string_view typ
 }
 
 Task<Result<json::object>> Authority::create(NewAuthority wanted, bool replace, store::Origin by) {
-    if (const auto ca = issuing(); ca != nullptr && !replace)
+    const auto ca = issuing();
+    if (ca != nullptr && !replace)
         co_return fail(Error(Errc::conflict, fmt::format("'{}' issues certificates already, until {}",
                                                          printable(ca->certificate().subject()),
                                                          format_utc_seconds(ca->certificate().not_after())))
                            .with_hint("to let a new issuing CA take its place, say so: --replace. What the old one "
                                       "issued stays valid, and is revoked as before"));
-    MUSTER_CO_TRY(auto made, co_await worker_.run([&] { return files_.create(wanted, chains()); }));
-    co_return co_await adopt(std::move(made), "authority.created", std::move(by));
+    MUSTER_CO_TRY(auto keys, co_await open_keys());
+    MUSTER_CO_TRY(auto made,
+                  co_await worker_.run([&] { return IssuingCas(*keys, clock_, random_).create(wanted, chains()); }));
+    co_return co_await adopt({.ca = std::move(made),
+                              .keys = std::move(keys),
+                              .type = "authority.created",
+                              .in_place_of = ca == nullptr ? std::string() : ca->fingerprint},
+                             std::move(by));
 }
 
 Task<Result<json::object>> Authority::install(std::string chain_pem, Secret key_pem, store::Origin by) {
-    MUSTER_CO_TRY(auto made, co_await worker_.run([&] { return files_.install(chain_pem, key_pem.text()); }));
-    co_return co_await adopt(std::move(made), "authority.installed", std::move(by));
+    MUSTER_CO_TRY(auto keys, co_await open_keys());
+    MUSTER_CO_TRY(auto made, co_await worker_.run([&] {
+        return IssuingCas(*keys, clock_, random_).install(chain_pem, key_pem.text());
+    }));
+    co_return co_await adopt(
+        {.ca = std::move(made), .keys = std::move(keys), .type = "authority.installed", .in_place_of = {}},
+        std::move(by));
 }
 
 Task<Result<json::object>> Authority::request(std::string common_name, pki::KeySpec key, store::Origin by) {
-    MUSTER_CO_TRY(const auto csr, co_await worker_.run([&] { return files_.request(common_name, key); }));
-    MUSTER_CO_CHECK(co_await store_.transact(
-        [&](Tx& tx) { return tx.journal().change(by, clock_.now(), "authority.requested", common_name, {}); }));
+    MUSTER_CO_TRY(const auto keys, co_await open_keys());
+    MUSTER_CO_TRY(const auto csr,
+                  co_await worker_.run([&] { return IssuingCas(*keys, clock_, random_).request(common_name, key); }));
+    MUSTER_CO_CHECK(co_await store_.transact([&](Tx& tx) -> Result<> {
+        MUSTER_CHECK(keys->save(tx, clock_.now()));
+        return tx.journal().change(by, clock_.now(), "authority.requested", common_name, {});
+    }));
     co_return json::object{{"csr", csr}};
 }
 

@@ -1,11 +1,14 @@
 // The service's own certificate authority: which CA issues, and what it signs.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "authority/certificate_request.h"
@@ -46,16 +49,15 @@ void log_issued(const Signed& made);
 
 class Authority {
 public:
+    // Keys are in files of `directory`, or in the store where several musterds share it.
     Authority(store::Store& store, const Clock& clock, Random& random, std::filesystem::path directory, Policy policy)
-        : store_(store),
-          clock_(clock),
-          random_(random),
-          files_(std::move(directory), clock, random),
-          policy_(std::move(policy)) {}
+        : store_(store), clock_(clock), random_(random), directory_(std::move(directory)), policy_(std::move(policy)) {}
 
     // Blocking, for start-up. That the key of the CA that issues is missing or foreign is an error; of a former one, it
     // is in the log, and there is no revocation list of it any more.
     Result<> load();
+    // After another musterd has made or installed an issuing CA: the same, and what is in force stays when it fails.
+    Task<Result<>> refresh();
     // What else must know of another issuing CA before that is answered: the groups in memory.
     void on_change(std::function<Task<Result<>>()> tell) { tell_ = std::move(tell); }
 
@@ -67,7 +69,8 @@ public:
 
     // {"enabled", "issuing": {...}, "chain": PEM, ...}.
     Task<Result<json::object>> status();
-    // Errc::conflict when there is an issuing CA and `replace` does not say that it may go.
+    // Errc::conflict when there is an issuing CA and `replace` does not say that it may go; also when another musterd
+    // was quicker.
     Task<Result<json::object>> create(NewAuthority wanted, bool replace, store::Origin by);
     Task<Result<json::object>> install(std::string chain_pem, Secret key_pem, store::Origin by);
     // {"csr": PEM}
@@ -85,19 +88,41 @@ public:
     Worker& worker() { return worker_; }
 
 private:
+    // What the store knows, in one snapshot: no CA without its key.
+    struct Stored {
+        std::vector<store::IssuingAuthorityRecord> records;
+        std::unique_ptr<Keys> keys;
+    };
+    // A CA that was made or installed, and the keys that are to be saved with its record.
+    struct Made {
+        IssuingCa ca;
+        std::unique_ptr<Keys> keys;
+        std::string_view type;  // of the journal's entry
+        // The CA that may go, by its fingerprint, empty for none; where it matters.
+        std::optional<std::string> in_place_of;
+    };
+
     Result<> check_key(const pki::PublicKey& key) const;
-    Task<Result<json::object>> adopt(IssuingCa made, std::string_view type, store::Origin by);
-    json::object describe() const;
-    void show(std::shared_ptr<const IssuingCa> ca, bool active);
+    Result<std::unique_ptr<Keys>> read_keys(store::Tx& tx) const;
+    Result<Stored> read_stored(store::Tx& tx) const;
+    Task<Result<std::unique_ptr<Keys>>> open_keys();
+    using Known = std::vector<std::pair<std::shared_ptr<const IssuingCa>, bool>>;  // with which of them issues
+    Result<Known> with_keys(const Stored& stored) const;
+    bool show_all(const Known& known, std::uint64_t shown_before);
+    Task<Result<json::object>> adopt(Made made, store::Origin by);
+    Result<> write(store::Tx& tx, const Made& made, const store::Origin& by) const;
+    json::object describe(Keys& keys) const;
+    void show(std::shared_ptr<const IssuingCa> ca);
     std::vector<pki::CertificateChain> chains() const;
 
     store::Store& store_;
     const Clock& clock_;
     Random& random_;
-    IssuingCaFiles files_;
+    std::filesystem::path directory_;
     Policy policy_;
     std::function<Task<Result<>>()> tell_;
     mutable std::mutex mutex_;
+    std::uint64_t shown_ = 0;                                        // how often what follows has changed
     std::map<std::string, std::shared_ptr<const IssuingCa>> known_;  // by id
     std::shared_ptr<const IssuingCa> issuing_;
     Worker worker_;  // goes first, and with it what it does with the others

@@ -3,10 +3,8 @@
 #include <openssl/x509v3.h>
 
 #include <optional>
-#include <system_error>
 
 #include "base/bytes.h"
-#include "base/file.h"
 #include "base/text.h"
 #include "pki/key_strength.h"
 #include "pki/path.h"
@@ -15,27 +13,13 @@ namespace muster::authority {
 namespace {
 
 constexpr auto clock_skew = std::chrono::minutes(5);
-constexpr std::string_view root_file = "root";
+constexpr std::string_view root_name = "root";
 constexpr std::string_view requested_prefix = "requested";
-constexpr std::string_view key_suffix = ".key.pem";
 constexpr std::size_t most_requests = 16;
 
 IssuingCa make(pki::CertificateChain chain, pki::PrivateKey key) {
     auto fingerprint = chain.front().sha256_thumbprint();
     return {std::move(fingerprint), std::move(chain), std::make_shared<const pki::PrivateKey>(std::move(key))};
-}
-
-Result<> write_key(const std::filesystem::path& path, const pki::PrivateKey& key) {
-    MUSTER_TRY(const auto pem, key.to_pem());
-    return write_file_atomic(path, pem.text(), 0600);
-}
-
-Result<pki::PrivateKey> read_key(const std::filesystem::path& path) {
-    MUSTER_TRY(auto pem, read_file(path));
-    auto key = pki::PrivateKey::from_pem(pem);
-    wipe(pem.data(), pem.size());
-    if (!key) return fail(key.error().wrap(path.string()));
-    return key;
 }
 
 bool belongs_to(const pki::PrivateKey& key, const pki::Certificate& certificate) {
@@ -105,32 +89,35 @@ std::string IssuingCa::id() const {
     return to_lower(fingerprint.substr(0, 16));
 }
 
-Result<> IssuingCaFiles::save(const IssuingCa& authority) const {
-    MUSTER_CHECK(make_directories(directory_, 0700));
-    return write_key(file(authority.fingerprint), *authority.key);
+Result<pki::PrivateKey> IssuingCas::read(std::string_view name) const {
+    MUSTER_TRY(const auto pem, keys_.read(name));
+    auto key = pki::PrivateKey::from_pem(pem.text());
+    if (!key) return fail(key.error().wrap(keys_.where(name)));
+    return key;
 }
 
-bool IssuingCaFiles::root_is_here(const pki::Certificate& root) const {
-    const auto key = read_key(file(root_file));
+Result<> IssuingCas::write(std::string_view name, const pki::PrivateKey& key) const {
+    MUSTER_TRY(const auto pem, key.to_pem());
+    return keys_.write(name, pem.text());
+}
+
+bool IssuingCas::root_is_here(const pki::Certificate& root) const {
+    const auto key = read(root_name);
     return key && belongs_to(*key, root);
 }
 
-std::vector<std::filesystem::path> IssuingCaFiles::requested_files() const {
-    std::vector<std::filesystem::path> files;
-    std::error_code none;  // no directory: no requests
-    for (const auto& entry : std::filesystem::directory_iterator(directory_, none)) {
-        const auto name = entry.path().filename().string();
-        if (name.starts_with(requested_prefix) && name.ends_with(key_suffix)) files.push_back(entry.path());
-    }
-    return files;
+std::vector<std::string> IssuingCas::requested() const {
+    auto names = keys_.names();
+    std::erase_if(names, [](const auto& name) { return !name.starts_with(requested_prefix); });
+    return names;
 }
 
-Result<pki::PrivateKey> IssuingCaFiles::find_key(const pki::Certificate& certificate) const {
-    auto paths = requested_files();
-    paths.insert(paths.begin(), file(certificate.sha256_thumbprint()));
+Result<pki::PrivateKey> IssuingCas::find_key(const pki::Certificate& certificate) const {
+    auto names = requested();
+    names.insert(names.begin(), certificate.sha256_thumbprint());
     std::optional<Error> unreadable;
-    for (const auto& path : paths) {
-        auto key = read_key(path);
+    for (const auto& name : names) {
+        auto key = read(name);
         if (key && belongs_to(*key, certificate)) return key;
         if (!key && key.error().code() != Errc::not_found) unreadable = key.error();
     }
@@ -140,25 +127,22 @@ Result<pki::PrivateKey> IssuingCaFiles::find_key(const pki::Certificate& certifi
             .with_hint("give the key, or begin with a request: `muster authority request`"));
 }
 
-Result<IssuingCa> IssuingCaFiles::find_root(const std::vector<pki::CertificateChain>& chains) const {
-    MUSTER_TRY(auto key, read_key(file(root_file)));
+Result<IssuingCa> IssuingCas::find_root(const std::vector<pki::CertificateChain>& chains) const {
+    MUSTER_TRY(auto key, read(root_name));
     for (const auto& chain : chains)
         if (belongs_to(key, chain.back())) return make({chain.back()}, std::move(key));
-    return fail(Errc::not_found, "{} is the key of no root that is known here", file(root_file).string());
+    return fail(Errc::not_found, "{} is the key of no root that is known here", keys_.where(root_name));
 }
 
 // Nothing that signed certificates is ever overwritten.
-Result<> IssuingCaFiles::set_root_aside() const {
+Result<> IssuingCas::set_root_aside() const {
     std::string moment;
     for (const char c : format_utc(clock_.now()))
         if (c != ':') moment += c;
-    std::error_code error;
-    std::filesystem::rename(file(root_file), file(fmt::format("former-root-{}", moment)), error);
-    if (!error || error == std::errc::no_such_file_or_directory) return {};
-    return fail(Errc::io, "cannot move {}: {}", file(root_file).string(), error.message());
+    return keys_.rename(root_name, fmt::format("former-root-{}", moment));
 }
 
-Result<IssuingCa> IssuingCaFiles::make_root(const NewAuthority& wanted) const {
+Result<IssuingCa> IssuingCas::make_root(const NewAuthority& wanted) const {
     const auto now = clock_.now();
     MUSTER_TRY(auto key, pki::PrivateKey::generate(wanted.key));
     MUSTER_TRY(const auto public_key, key.public_key());
@@ -168,13 +152,12 @@ Result<IssuingCa> IssuingCaFiles::make_root(const NewAuthority& wanted) const {
                                              .not_after = now + wanted.root_life},
                                             public_key, nullptr, &key, random_));
     MUSTER_CHECK(set_root_aside());
-    MUSTER_CHECK(write_key(file(root_file), key));
+    MUSTER_CHECK(write(root_name, key));
     return make({std::move(certificate)}, std::move(key));
 }
 
-Result<IssuingCa> IssuingCaFiles::create(const NewAuthority& wanted,
-                                         const std::vector<pki::CertificateChain>& chains) const {
-    MUSTER_CHECK(make_directories(directory_, 0700));
+Result<IssuingCa> IssuingCas::create(const NewAuthority& wanted,
+                                     const std::vector<pki::CertificateChain>& chains) const {
     const auto now = clock_.now();
     const bool begins_anew = wanted.new_root || chains.empty();
     auto root = begins_anew ? make_root(wanted) : find_root(chains);
@@ -185,7 +168,7 @@ Result<IssuingCa> IssuingCaFiles::create(const NewAuthority& wanted,
                         .with_hint(fmt::format("put {} back from the backup; or sign the new issuing CA where that key "
                                                "is (`muster authority request`, `install`); or begin with a new root "
                                                "all the same: --new-root",
-                                               file(root_file).filename().string())));
+                                               keys_.where(root_name))));
     if (!root) return root;
     MUSTER_TRY(auto key, pki::PrivateKey::generate(wanted.key));
     MUSTER_TRY(const auto public_key, key.public_key());
@@ -197,27 +180,26 @@ Result<IssuingCa> IssuingCaFiles::create(const NewAuthority& wanted,
                                              .not_after = now + wanted.issuing_life},
                                             public_key, &issuer, nullptr, random_));
     auto authority = make({std::move(certificate), root->certificate()}, std::move(key));
-    MUSTER_CHECK(save(authority));
+    MUSTER_CHECK(write(authority.fingerprint, *authority.key));
     return authority;
 }
 
-Result<std::string> IssuingCaFiles::request(const std::string& common_name, const pki::KeySpec& spec) const {
+Result<std::string> IssuingCas::request(const std::string& common_name, const pki::KeySpec& spec) const {
     MUSTER_CHECK(pki::check_common_name(common_name));
-    MUSTER_CHECK(make_directories(directory_, 0700));
     if (open_requests() >= most_requests)
         return fail(Error(Errc::conflict, fmt::format("{} requests wait for their certificates already", most_requests))
-                        .with_hint(fmt::format("install one of them, or delete the keys that are not wanted: {}*{}",
-                                               (directory_ / requested_prefix).string(), key_suffix)));
+                        .with_hint(fmt::format("install one of them, or delete the keys that are not wanted: {}",
+                                               keys_.where(fmt::format("{}*", requested_prefix)))));
     MUSTER_TRY(auto key, pki::PrivateKey::generate(spec));
     MUSTER_TRY(const auto csr, pki::Csr::create(key, {{"CN", common_name}},
                                                 {{"basicConstraints", "critical,CA:TRUE,pathlen:1"},
                                                  {"keyUsage", "critical,digitalSignature,keyCertSign,cRLSign"}}));
     const auto id = to_lower(hex_encode(pki::sha256(csr.der()))).substr(0, 16);
-    MUSTER_CHECK(write_key(file(fmt::format("{}-{}", requested_prefix, id)), key));
+    MUSTER_CHECK(write(fmt::format("{}-{}", requested_prefix, id), key));
     return csr.pem();
 }
 
-Result<IssuingCa> IssuingCaFiles::install(std::string_view chain_pem, std::string_view key_pem) const {
+Result<IssuingCa> IssuingCas::install(std::string_view chain_pem, std::string_view key_pem) const {
     auto chain = pki::parse_chain(chain_pem);
     if (!chain) return fail(chain.error().wrap(Errc::invalid_argument, "the certificate chain"));
     MUSTER_CHECK(check_chain(*chain, clock_.now()));
@@ -225,19 +207,19 @@ Result<IssuingCa> IssuingCaFiles::install(std::string_view chain_pem, std::strin
     if (!key) return fail(key.error().wrap(Errc::invalid_argument, "the key"));
     MUSTER_CHECK(check_key(*key, chain->front(), key_pem.empty() ? "the key that is here" : "the given key"));
     auto authority = make(std::move(*chain), std::move(*key));
-    MUSTER_CHECK(save(authority));
-    // The key is in its own file by now.
-    for (const auto& path : requested_files()) {
-        const auto requested = read_key(path);
-        if (requested && belongs_to(*requested, authority.certificate())) MUSTER_CHECK(remove_file(path));
+    MUSTER_CHECK(write(authority.fingerprint, *authority.key));
+    // The key is under its own name by now.
+    for (const auto& name : requested()) {
+        const auto key_of_request = read(name);
+        if (key_of_request && belongs_to(*key_of_request, authority.certificate())) MUSTER_CHECK(keys_.remove(name));
     }
     return authority;
 }
 
-Result<IssuingCa> IssuingCaFiles::load(const store::IssuingAuthorityRecord& record) const {
+Result<IssuingCa> IssuingCas::load(const store::IssuingAuthorityRecord& record) const {
     MUSTER_TRY(auto chain, pki::parse_chain(record.chain));
-    MUSTER_TRY(auto key, read_key(file(record.fingerprint)));
-    MUSTER_CHECK(check_key(key, chain.front(), file(record.fingerprint).string()));
+    MUSTER_TRY(auto key, read(record.fingerprint));
+    MUSTER_CHECK(check_key(key, chain.front(), keys_.where(record.fingerprint)));
     return make(std::move(chain), std::move(key));
 }
 

@@ -1,16 +1,12 @@
-// An issuing CA and its key: made, requested, installed, kept in files.
-//
-// In the authority's directory (mode 0700): "{fingerprint}.key.pem" is the key of an issuing CA, "root.key.pem" that of
-// the root when it was made here, "former-root-{time}.key.pem" one that a new root took the place of, and
-// "requested-{request id}.key.pem" that of a request whose certificate is still to come ("requested.key.pem" of earlier
-// versions). All have mode 0600. Everything here blocks: it belongs on the worker.
+// An issuing CA and its key: made, requested, installed, found among the authority's keys. Everything here blocks: it
+// belongs on the worker.
 #pragma once
 
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "authority/keys.h"
 #include "base/clock.h"
 #include "base/random.h"
 #include "pki/issue.h"
@@ -36,10 +32,10 @@ struct NewAuthority {
     bool new_root = false;  // also where there is a root already
 };
 
-class IssuingCaFiles {
+// One piece of work: what it changes of the keys counts once they are saved.
+class IssuingCas {
 public:
-    IssuingCaFiles(std::filesystem::path directory, const Clock& clock, Random& random)
-        : directory_(std::move(directory)), clock_(clock), random_(random) {}
+    IssuingCas(Keys& keys, const Clock& clock, Random& random) : keys_(keys), clock_(clock), random_(random) {}
 
     // A root and an issuing CA below it. The root whose key is here is used again, unless a new one is wanted: `chains`
     // are those known so far. Errc::conflict when there are chains and the key of none of their roots is here: nobody
@@ -57,18 +53,18 @@ public:
     // Whether the key of that root is here.
     bool root_is_here(const pki::Certificate& root) const;
     // Requests whose certificates are still to come.
-    std::size_t open_requests() const { return requested_files().size(); }
+    std::size_t open_requests() const { return requested().size(); }
 
 private:
-    Result<> save(const IssuingCa& authority) const;
-    std::vector<std::filesystem::path> requested_files() const;
+    Result<pki::PrivateKey> read(std::string_view name) const;
+    Result<> write(std::string_view name, const pki::PrivateKey& key) const;
+    std::vector<std::string> requested() const;
     Result<pki::PrivateKey> find_key(const pki::Certificate& certificate) const;
     Result<IssuingCa> make_root(const NewAuthority& wanted) const;
     Result<> set_root_aside() const;
     Result<IssuingCa> find_root(const std::vector<pki::CertificateChain>& chains) const;
-    std::filesystem::path file(std::string_view name) const { return directory_ / fmt::format("{}.key.pem", name); }
 
-    std::filesystem::path directory_;
+    Keys& keys_;
     const Clock& clock_;
     Random& random_;
 };

@@ -12,7 +12,7 @@
 
 namespace muster::store {
 
-// An issuing CA that this service has, or had, the key of. The key is a file, never a record.
+// An issuing CA that this service has, or had, the key of (authority/keys.h).
 struct IssuingAuthorityRecord {
     std::string fingerprint;  // SHA-256 of the issuing certificate, upper-case hex
     std::string chain;        // PEM: the issuing certificate first, its root last

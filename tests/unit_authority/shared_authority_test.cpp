@@ -1,0 +1,150 @@
+// The authority of a service that several musterds are: one set of keys, in the store.
+#include <gmock/gmock.h>
+
+#include "authority/authority.h"
+#include "authority_fixture.h"
+#include "support/run_twice_driver.h"
+#include "support/shared_driver.h"
+
+namespace muster::authority {
+namespace {
+
+using ::testing::HasSubstr;
+
+class SharedAuthority : public test::ServiceFixture {
+protected:
+    SharedAuthority() {
+        auto sqlite = *store::SqliteDriver::open(directory_ / "shared.db");
+        store_ = *store::Store::open(
+            std::make_unique<test::SharedDriver>(std::make_unique<test::RunTwiceDriver>(std::move(sqlite))));
+    }
+
+    static std::string why(const auto& result) { return result ? "(no error)" : result.error().chain(); }
+    Result<json::object> create(Authority& authority, bool replace = false, bool new_root = false) {
+        return run(authority.create({.name = "Test", .new_root = new_root}, replace, {}));
+    }
+    std::vector<std::string> keys() {
+        std::vector<std::string> names;
+        EXPECT_TRUE(store_->transact_now([&](store::Tx& tx) -> Result<> {
+            MUSTER_TRY(const auto loaded, KeyRecords::load(tx));
+            names = loaded->names();
+            return {};
+        }));
+        return names;
+    }
+    // The CA's certificate for a request, signed by a root elsewhere.
+    static std::string sign(const std::string& csr_pem, const pki::CertificateChain& root, const pki::PrivateKey& key,
+                            Random& random, TimePoint now) {
+        const auto csr = *pki::Csr::from_pem(csr_pem);
+        const pki::Issuer issuer{root.front(), key};
+        const auto made = pki::issue({.profile = pki::Profile::intermediate_ca,
+                                      .common_name = "Installed",
+                                      .path_length = 1,
+                                      .not_before = now,
+                                      .not_after = now + std::chrono::days(100)},
+                                     *csr.public_key(), &issuer, nullptr, random);
+        return made->pem() + root.front().pem();
+    }
+
+    Authority a_{*store_, clock_, random_, directory_ / "a", {}};
+    Authority b_{*store_, clock_, random_, directory_ / "b", {}};
+};
+
+TEST_F(SharedAuthority, WhatOneMakesTheOtherSignsWith) {
+    ASSERT_TRUE(create(a_));
+    EXPECT_EQ(b_.issuing(), nullptr);
+    ASSERT_TRUE(run(b_.refresh()));
+    ASSERT_NE(b_.issuing(), nullptr);
+    EXPECT_EQ(b_.issuing()->fingerprint, a_.issuing()->fingerprint);
+    EXPECT_EQ(*b_.issuing()->key->public_key(), *a_.issuing()->certificate().public_key());
+    // No key lies about in a data directory.
+    EXPECT_FALSE(std::filesystem::exists(directory_ / "a"));
+    EXPECT_FALSE(std::filesystem::exists(directory_ / "b"));
+    // Nor does one who starts later need any.
+    Authority late(*store_, clock_, random_, directory_ / "c", {});
+    ASSERT_TRUE(late.load());
+    EXPECT_EQ(late.issuing()->fingerprint, a_.issuing()->fingerprint);
+}
+
+TEST_F(SharedAuthority, OfTwoThatMakeOneAtOnceOneIsTold) {
+    ASSERT_TRUE(create(a_));
+    // B has not heard of it.
+    const auto second = create(b_);
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().code(), Errc::conflict);
+    EXPECT_EQ(keys().size(), 2u) << "a root and an issuing CA, no more";
+    ASSERT_TRUE(run(b_.refresh()));
+    EXPECT_EQ(b_.issuing()->fingerprint, a_.issuing()->fingerprint);
+    EXPECT_THAT(why(create(b_)), HasSubstr("issues certificates already"));
+}
+
+TEST_F(SharedAuthority, TheIssuingCaIsReplacedAtTheOther) {
+    ASSERT_TRUE(create(a_));
+    const auto first = a_.issuing();
+    ASSERT_TRUE(run(b_.refresh()));
+    const auto replaced = create(b_, true);
+    ASSERT_TRUE(replaced) << why(replaced);
+    EXPECT_EQ(b_.issuing()->chain.back().der(), first->chain.back().der()) << "the root that A made";
+    ASSERT_TRUE(run(a_.refresh()));
+    EXPECT_EQ(a_.issuing()->fingerprint, b_.issuing()->fingerprint);
+    for (const auto* authority : {&a_, &b_})
+        EXPECT_NE(authority->find(first->id()), nullptr) << "its list is signed on";
+
+    ASSERT_TRUE(create(a_, true, true));
+    const auto names = keys();
+    EXPECT_EQ(std::ranges::count_if(names, [](const auto& name) { return name.starts_with("former-root-"); }), 1);
+    // B would replace what it does not know of.
+    const auto behind = create(b_, true);
+    ASSERT_FALSE(behind);
+    EXPECT_EQ(behind.error().code(), Errc::conflict);
+}
+
+TEST_F(SharedAuthority, ARequestOfOneIsInstalledAtTheOther) {
+    auto root_key = *pki::PrivateKey::generate({});
+    const auto root = *pki::issue({.profile = pki::Profile::root_ca,
+                                   .common_name = "Elsewhere",
+                                   .not_before = clock_.now(),
+                                   .not_after = clock_.now() + std::chrono::days(1000)},
+                                  *root_key.public_key(), nullptr, &root_key, random_);
+    const auto requested = run(a_.request("Installed", {}, {}));
+    ASSERT_TRUE(requested) << why(requested);
+    EXPECT_EQ(run(b_.status())->at("openRequests"), 1);
+    const auto chain = sign(test::text_at(*requested, "/csr"), {root}, root_key, random_, clock_.now());
+    const auto installed = run(b_.install(chain, {}, {}));
+    ASSERT_TRUE(installed) << why(installed);
+    EXPECT_EQ(run(a_.status())->at("openRequests"), 0);
+    ASSERT_TRUE(run(a_.refresh()));
+    EXPECT_EQ(a_.issuing()->fingerprint, b_.issuing()->fingerprint);
+}
+
+TEST_F(SharedAuthority, NoKeyIsWrittenOverAnothers) {
+    const auto open = [&] {
+        std::unique_ptr<Keys> loaded;
+        EXPECT_TRUE(store_->transact_now([&](store::Tx& tx) -> Result<> {
+            MUSTER_TRY(loaded, KeyRecords::load(tx));
+            return {};
+        }));
+        return loaded;
+    };
+    const auto save = [&](const Keys& changed) {
+        return store_->transact_now([&](store::Tx& tx) { return changed.save(tx, clock_.now()); });
+    };
+    auto one = open();
+    auto other = open();
+    ASSERT_TRUE(one->write("root", "one"));
+    ASSERT_TRUE(other->write("root", "other"));
+    ASSERT_TRUE(save(*one));
+    const auto late = save(*other);
+    ASSERT_FALSE(late);
+    EXPECT_EQ(late.error().code(), Errc::conflict);
+    EXPECT_EQ(open()->read("root")->text(), "one");
+
+    auto moves = open();
+    ASSERT_TRUE(moves->rename("root", "former-root-1"));
+    EXPECT_EQ(moves->read("root").error().code(), Errc::not_found);
+    ASSERT_TRUE(save(*moves));
+    EXPECT_THAT(open()->names(), ::testing::ElementsAre("former-root-1"));
+}
+
+}  // namespace
+}  // namespace muster::authority
