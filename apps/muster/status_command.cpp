@@ -74,6 +74,7 @@ void print_status(const Context& context, const json::object& status) {
     facts.add("ID scope", string_or(status, "idScope"));
     facts.add("Running", uptime(status, context.io.now));
     facts.add("Listening", listeners(status));
+    facts.add("Store", text_at(status, "store.description"));
     facts.add("Enrollments", fmt::format("{} individual, {}", text_at(status, "counts.enrollments"),
                                          counted(status, "counts.enrollmentGroups", "group")));
     facts.add("Registrations", registration_counts(status));

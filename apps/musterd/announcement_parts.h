@@ -2,16 +2,19 @@
 #pragma once
 
 #include "authority_parts.h"
+#include "base/log.h"
 #include "crl_parts.h"
 #include "hub_parts.h"
 #include "operating_parts.h"
 #include "provisioning/announcements.h"
+#include "shared_files.h"
 
 namespace muster::musterd {
 
 struct AnnouncementParts {
     AnnouncementParts(store::Store& store, provisioning::Groups& groups, AuthorityParts& authority, HubParts& hubs,
-                      CrlParts& crls, OperatingParts& operating, Random& random)
+                      CrlParts& crls, OperatingParts& operating, SharedFiles* shared, const std::string& host_name,
+                      Random& random)
         : announcements(hubs.thread.at(0).get_executor(), random) {
         using store::Topic;
         announcements.on(Topic::groups, "issuing CAs", [&] { return authority.authority.refresh(); });
@@ -26,6 +29,12 @@ struct AnnouncementParts {
             co_return Result<>();
         });
         announcements.on(Topic::shared_files, "access policies", [&] { return operating.policies.refresh(); });
+        if (shared != nullptr)
+            announcements.on(Topic::shared_files, "host name", [shared, host_name]() -> Task<Result<>> {
+                if (const auto same = co_await shared->check_host_name(host_name); !same)
+                    log::warn("the service's host name", {{"error", same.error().chain()}});
+                co_return Result<>();
+            });
         store.on_announcement(announcements.teller());
     }
 

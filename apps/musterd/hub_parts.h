@@ -1,21 +1,30 @@
 // The hubs that a musterd sends devices to, and the thread that talks to those that are not its own.
 #pragma once
 
-#include "data_directory.h"
 #include "links/outside.h"
 #include "net/reactor.h"
 #include "provisioning/deliveries.h"
+#include "service_files.h"
 #include "settings.h"
 
 namespace muster::musterd {
 
 struct HubParts {
     HubParts(store::Store& store, const provisioning::Groups& groups, const Settings& settings,
-             const DataDirectory& data, const Clock& clock, Random& random, metrics::Metrics& metrics)
-        : outside(clock, {settings.webhook_ca_pem, settings.webhook_timeout, data.webhook_key.clone()}),
+             const ServiceFiles& files, const Clock& clock, Random& random, metrics::Metrics& metrics)
+        : outside(clock, {settings.webhook_ca_pem, settings.webhook_timeout, files.webhook_key.clone()}),
           linked(store, clock, random, outside, settings.host_name),
-          deliveries(store, groups, linked, outside, clock, random, metrics, thread.at(0).get_executor()) {
+          deliveries(store, groups, linked, outside, clock, random, metrics, thread.at(0).get_executor(),
+                     limits_of(settings)) {
         linked.on_change([this] { deliveries.hubs_changed(); });
+    }
+
+    static provisioning::DeliveryLimits limits_of(const Settings& settings) {
+        provisioning::DeliveryLimits limits;
+        // An attempt may connect twice; between attempts there are pauses.
+        const auto asking = limits.webhook_attempts * (4 * settings.webhook_timeout + limits.first_wait);
+        limits.longest_call = std::max<std::chrono::milliseconds>(limits.longest_call, asking);
+        return limits;
     }
 
     // A slow hub or webhook costs the fronts nothing: TLS and the rest of it happen here.

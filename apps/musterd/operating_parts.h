@@ -4,22 +4,22 @@
 #include <atomic>
 
 #include "access/policy_book.h"
-#include "data_directory.h"
 #include "provisioning/events.h"
 #include "provisioning/housekeeping.h"
 #include "provisioning/refusals.h"
 #include "provisioning/throttle.h"
+#include "service_files.h"
 #include "settings.h"
 
 namespace muster::musterd {
 
 struct OperatingParts {
-    OperatingParts(store::Store& store, const Settings& settings, DataDirectory& data, const Clock& clock,
+    OperatingParts(store::Store& store, const Settings& settings, ServiceFiles& files, const Clock& clock,
                    Random& random)
         : events(store),
           refusals(store, clock),
           throttle(settings.throttle, random),
-          policies(std::move(data.policies), policy_file(data)),
+          policies(std::move(files.policies), files.save_policies, files.load_policies),
           housekeeping(store, clock, settings.journal,
                        [this] { return TimePoint(Micros(server_certificate_end.load())); }) {
         store.on_journal([this] { events.wake(); });

@@ -1,5 +1,6 @@
+#include "server_identity.h"
+
 #include "base/text.h"
-#include "data_directory.h"
 #include "pki/issue.h"
 
 namespace muster::musterd {
@@ -22,7 +23,7 @@ struct Pair {
 Result<> save(const Pair& pair, const std::filesystem::path& certificate, const std::filesystem::path& key) {
     MUSTER_TRY(const auto key_pem, pair.key.to_pem());
     MUSTER_CHECK(write_file_atomic(key, key_pem.text(), 0600));
-    return write_file_atomic(certificate, pair.certificate.pem(), 0644);
+    return write_file_atomic(certificate, pair.certificate.pem(), 0600);
 }
 
 Result<std::optional<Pair>> load(const std::filesystem::path& certificate, const std::filesystem::path& key) {
@@ -83,28 +84,36 @@ bool serves(const pki::Certificate& certificate, const std::string& host, const 
     return std::ranges::any_of(names, [&](const auto& name) { return equals_ignore_case(name, host); });
 }
 
+// The CA that is there, or else a new one.
+Result<Pair> server_ca(const DataDirectory& data, TimePoint now, Random& random) {
+    MUSTER_TRY(auto ca, load(data.file(server_ca_file), data.file(server_ca_key_file)));
+    if (ca) return std::move(*ca);
+    MUSTER_TRY(auto made, make_ca(now, random));
+    MUSTER_CHECK(save(made, data.file(server_ca_file), data.file(server_ca_key_file)));
+    return made;
+}
+
 }  // namespace
+
+Result<> make_server_ca(const DataDirectory& data, const Clock& clock, Random& random) {
+    MUSTER_CHECK(server_ca(data, clock.now(), random));
+    return {};
+}
 
 Result<ServerIdentity> own_server_identity(const DataDirectory& data, const std::string& host_name, const Clock& clock,
                                            Random& random) {
     const auto now = clock.now();
-    const auto ca_file = data.file("server-ca.cert.pem");
-    const auto ca_key_file = data.file("server-ca.key.pem");
-    MUSTER_TRY(auto ca, load(ca_file, ca_key_file));
-    if (!ca) {
-        MUSTER_TRY(ca, make_ca(now, random));
-        MUSTER_CHECK(save(*ca, ca_file, ca_key_file));
-    }
+    MUSTER_TRY(const auto ca, server_ca(data, now, random));
     const auto server_file = data.file("server.cert.pem");
     const auto server_key_file = data.file("server.key.pem");
     MUSTER_TRY(auto server, load(server_file, server_key_file));
-    if (!server || !serves(server->certificate, host_name, ca->certificate, now)) {
-        MUSTER_TRY(server, make_server(host_name, *ca, now, random));
+    if (!server || !serves(server->certificate, host_name, ca.certificate, now)) {
+        MUSTER_TRY(server, make_server(host_name, ca, now, random));
         MUSTER_CHECK(save(*server, server_file, server_key_file));
     }
     MUSTER_TRY(const auto key_pem, server->key.to_pem());
     // The CA stays out of the chain: a client that trusts it has it, another has no use for it.
-    return ServerIdentity{server->certificate.pem(), std::string(key_pem.text()), ca->certificate.pem()};
+    return ServerIdentity{server->certificate.pem(), std::string(key_pem.text()), ca.certificate.pem()};
 }
 
 }  // namespace muster::musterd

@@ -6,12 +6,14 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 
+#include "announcement_parts.h"
 #include "authority_parts.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "base/version.h"
 #include "crl_parts.h"
+#include "database.h"
 #include "endpoints/amqp.h"
 #include "endpoints/https.h"
 #include "endpoints/monitoring.h"
@@ -20,6 +22,8 @@
 #include "net/http_server.h"
 #include "net/stream_server.h"
 #include "operating_parts.h"
+#include "server_identity.h"
+#include "shared_files.h"
 #include "store/sqlite_driver.h"
 
 namespace muster::musterd {
@@ -78,6 +82,9 @@ struct Service::State {
 
     Settings settings;
     DataDirectory data;
+    ServiceFiles files;
+    std::string store_kind;
+    std::string store_description;
     SystemClock clock;
     SystemRandom random;
     metrics::Metrics metrics;
@@ -85,6 +92,7 @@ struct Service::State {
     std::unique_ptr<OperatingParts> operating;  // after the reactors: what is left on them at the end still counts down
     net::Reactors reactors;
     std::unique_ptr<store::Store> store;
+    std::unique_ptr<SharedFiles> shared_files;  // where several musterds share the store
     std::unique_ptr<provisioning::Groups> groups;
     std::unique_ptr<AuthorityParts> authority;
     std::unique_ptr<HubParts> hubs;
@@ -94,6 +102,7 @@ struct Service::State {
     std::unique_ptr<provisioning::CaCertificates> ca_certificates;
     std::unique_ptr<provisioning::TrustBundles> trust_bundles;
     std::unique_ptr<hub::Registry> registry;
+    std::unique_ptr<AnnouncementParts> announcements;
     std::unique_ptr<endpoints::Services> services;
     std::unique_ptr<net::HttpServer> server;
     std::unique_ptr<net::StreamServer> mqtt_server;
@@ -103,6 +112,8 @@ struct Service::State {
     bool stopped = false;
 
     Result<> open_store();
+    Result<> read_files();
+    Result<> load_rooms();
     void make_services(const ServerIdentity& identity);
     void note_certificate(const ServerIdentity& identity);
     void watch_rooms();
@@ -113,13 +124,31 @@ struct Service::State {
 };
 
 Result<> Service::State::open_store() {
-    MUSTER_TRY(auto driver, store::SqliteDriver::open(data.file("muster.db"), 2, settings.store_cache));
-    MUSTER_TRY(store, store::Store::open(std::move(driver)));
+    if (!settings.postgres) MUSTER_CHECK(check_not_shared(data));
+    MUSTER_TRY(auto database, open_database(settings, data));
+    store_kind = std::move(database.kind);
+    store_description = std::move(database.description);
+    MUSTER_TRY(store, store::Store::open(std::move(database.driver)));
+    return {};
+}
+
+Result<> Service::State::read_files() {
+    const Wanted wanted{settings.id_scope, settings.host_name, !settings.certificate.has_value()};
+    if (!store->is_shared()) {
+        MUSTER_TRY(files, own_service_files(data, wanted, clock, random));
+        return {};
+    }
+    shared_files = std::make_unique<SharedFiles>(*store, data, clock, random);
+    MUSTER_TRY(files, shared_files->join(wanted));
+    return {};
+}
+
+Result<> Service::State::load_rooms() {
     groups = std::make_unique<provisioning::Groups>(*store, settings.groups);
     authority =
         std::make_unique<AuthorityParts>(*store, *groups, clock, random, data.file("authority"), settings.authority);
     MUSTER_CHECK(authority->authority.load());
-    hubs = std::make_unique<HubParts>(*store, *groups, settings, data, clock, random, metrics);
+    hubs = std::make_unique<HubParts>(*store, *groups, settings, files, clock, random, metrics);
     MUSTER_CHECK(hubs->linked.load());
     authority->tell_hubs(*hubs, clock, random);
     crls = std::make_unique<CrlParts>(*store, *groups, clock, random, hubs->thread.at(0).get_executor());
@@ -129,7 +158,7 @@ Result<> Service::State::open_store() {
 void Service::State::make_services(const ServerIdentity& identity) {
     registrations = std::make_unique<provisioning::Registrations>(
         *store, *groups, clock, random, metrics,
-        provisioning::ServiceIdentity{data.id_scope, settings.host_name, data.operation_key.clone()});
+        provisioning::ServiceIdentity{files.id_scope, settings.host_name, files.operation_key.clone()});
     registrations->use_hubs(hubs->linked, [this](const std::string& queue) { hubs->deliveries.wake(queue); });
     registrations->use_authority(authority->authority);
     enrollments = std::make_unique<provisioning::Enrollments>(
@@ -137,7 +166,9 @@ void Service::State::make_services(const ServerIdentity& identity) {
     ca_certificates = std::make_unique<provisioning::CaCertificates>(*store, *groups, clock, random);
     trust_bundles = std::make_unique<provisioning::TrustBundles>(*store, clock, random);
     registry = std::make_unique<hub::Registry>(*store, clock, random);
-    operating = std::make_unique<OperatingParts>(*store, settings, data, clock, random);
+    operating = std::make_unique<OperatingParts>(*store, settings, files, clock, random);
+    announcements = std::make_unique<AnnouncementParts>(*store, *groups, *authority, *hubs, *crls, *operating,
+                                                        shared_files.get(), settings.host_name, random);
     note_certificate(identity);
     services = std::make_unique<endpoints::Services>(
         endpoints::Services{.registrations = *registrations,
@@ -153,9 +184,11 @@ void Service::State::make_services(const ServerIdentity& identity) {
                             .metrics = metrics,
                             .host_name = settings.host_name,
                             .names = names_of(identity.chain_pem, settings.host_name),
-                            .scope = data.id_scope,
+                            .scope = files.id_scope,
                             .started = clock.now(),
                             .ca_pem = identity.ca_pem,
+                            .store_kind = store_kind,
+                            .store_description = store_description,
                             .authority = &authority->services,
                             .group_crls = &crls->lists,
                             .linked_hubs = &hubs->linked,
@@ -220,14 +253,17 @@ void Service::State::watch_rooms() {
     metrics.observe(Kind::gauge, "muster_assignments_waiting", "Devices that wait for a hub that is not ours",
                     [this] { return hubs->waiting(); });
     metrics.observe(Kind::total, "muster_store_transactions_total", "Write transactions run", db(&Db::transactions));
-    metrics.observe(Kind::total, "muster_store_commits_total", "Commits; each is one fsync for all that waited",
-                    db(&Db::commits));
+    metrics.observe(Kind::total, "muster_store_commits_total",
+                    "Commits; with SQLite each is one fsync for all that waited", db(&Db::commits));
+    metrics.observe(Kind::total, "muster_store_retries_total",
+                    "Transactions run again, since others were in their way; with PostgreSQL alone", db(&Db::retries));
     metrics.observe(Kind::gauge, "muster_store_queue", "Write transactions waiting", db(&Db::queued));
     metrics.observe(Kind::total, "muster_store_commit_seconds_total", "Time spent in commits",
                     [this] { return static_cast<double>(store->statistics().commit_nanoseconds) / 1e9; });
-    metrics.observe(Kind::gauge, "muster_store_memory_bytes",
-                    "Memory of the database, nearly all of it cached pages: bounded by store_cache_bytes",
-                    [] { return static_cast<double>(store::SqliteDriver::memory_in_use()); });
+    if (!settings.postgres)
+        metrics.observe(Kind::gauge, "muster_store_memory_bytes",
+                        "Memory of the database, nearly all of it cached pages: bounded by store_cache_bytes",
+                        [] { return static_cast<double>(store::SqliteDriver::memory_in_use()); });
     metrics.observe(Kind::gauge, "muster_heap_bytes",
                     "Memory in use, that of the database with it; resident is more by what is free in between", [] {
                         const auto heap = ::mallinfo2();
@@ -254,21 +290,22 @@ Result<> Service::State::listen_for_monitoring() {
 }
 
 Result<> Service::State::write_endpoints() const {
-    const json::object endpoints{{"pid", ::getpid()},        {"hostName", settings.host_name},
-                                 {"idScope", data.id_scope}, {"https", services->https},
-                                 {"mqtts", services->mqtts}, {"amqps", services->amqps}};
+    const json::object endpoints{{"pid", ::getpid()},         {"hostName", settings.host_name},
+                                 {"idScope", files.id_scope}, {"https", services->https},
+                                 {"mqtts", services->mqtts},  {"amqps", services->amqps}};
     return write_file_atomic(data.file("endpoints.json"), pretty(endpoints) + "\n", 0600);
 }
 
 Service::Service(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 Result<std::unique_ptr<Service>> Service::start(Settings settings) {
-    SystemRandom random;
-    MUSTER_TRY(auto data, open_data_directory(settings.data_dir, settings.id_scope, random));
+    MUSTER_TRY(auto data, open_data_directory(settings.data_dir));
     auto state = std::make_unique<State>(std::move(settings), std::move(data));
+    MUSTER_CHECK(state->open_store());
+    MUSTER_CHECK(state->read_files());
     MUSTER_TRY(const auto identity, read_server_identity(state->settings, state->data, state->clock, state->random));
     MUSTER_TRY(state->tls, net::ServerTls::create(identity.chain_pem, identity.key_pem));
-    MUSTER_CHECK(state->open_store());
+    MUSTER_CHECK(state->load_rooms());
     state->make_services(identity);
     state->watch_rooms();
     MUSTER_CHECK(state->listen());
@@ -282,9 +319,10 @@ Result<std::unique_ptr<Service>> Service::start(Settings settings) {
                                   {"https", on_or_off(state->services->https)},
                                   {"mqtts", on_or_off(state->services->mqtts)},
                                   {"amqps", on_or_off(state->services->amqps)},
-                                  {"idScope", state->data.id_scope},
+                                  {"idScope", state->files.id_scope},
                                   {"hostName", state->settings.host_name},
-                                  {"dataDir", state->settings.data_dir.string()}});
+                                  {"dataDir", state->settings.data_dir.string()},
+                                  {"store", state->store_description}});
     return std::unique_ptr<Service>(new Service(std::move(state)));
 }
 
@@ -306,15 +344,16 @@ std::string Service::welcome() const {
         "  host name   {} (what devices are told as their hub)\n"
         "  id scope    {}\n"
         "  data        {}\n"
+        "  store       {}\n"
         "  keys        {}/access-policies.json\n"
         "  trust       {}\n"
         "Try:\n"
         "  muster status{}\n"
         "  muster connection-string --policy provisioningserviceowner{}\n",
-        version(), s.data.first_start ? ", first start: a new data directory was made" : "",
-        on_or_off(s.services->https), on_or_off(s.services->mqtts), on_or_off(s.services->amqps),
+        version(), s.files.news.empty() ? "" : ", " + s.files.news, on_or_off(s.services->https),
+        on_or_off(s.services->mqtts), on_or_off(s.services->amqps),
         s.monitoring_address.empty() ? "off" : "http://" + s.monitoring_address + "/metrics", s.settings.host_name,
-        s.data.id_scope, dir, dir,
+        s.files.id_scope, dir, s.store_description, dir,
         s.settings.certificate ? fmt::format("the issuer of {}", *s.settings.certificate)
                                : fmt::format("{}/server-ca.cert.pem (muster trust{})", dir, option),
         option, option);

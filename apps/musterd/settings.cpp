@@ -6,6 +6,8 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "database.h"
+#include "memory.h"
 #include "pki/certificate.h"
 
 namespace muster::musterd {
@@ -60,6 +62,45 @@ void read_log(const ConfigSection& root, Settings& settings) {
         settings.log_level = *log::parse_level(*level);
     if (const auto format = section->choice("format", {"text", "json"}))
         settings.log_format = *log::parse_format(*format);
+}
+
+// Read now to say at once what is wrong with it, and again for each connection: it may change while musterd runs.
+void read_password_file(const ConfigSection& section, store::PostgresSettings& postgres) {
+    const auto path = section.string("password_file");
+    if (!path) return;
+    if (const auto password = read_password(*path); !password)
+        section.problem("password_file", password.error().chain(), password.error().hint());
+    postgres.password = [file = std::filesystem::path(*path)] { return read_password(file); };
+}
+
+void read_store(const ConfigSection& root, Settings& settings) {
+    const auto section = root.table("store");
+    if (!section) return;
+    store::PostgresSettings postgres;
+    const auto connection = section->string("postgresql");
+    read_password_file(*section, postgres);
+    if (const auto n = section->integer("connections", 1, store::PostgresSettings::most_connections))
+        postgres.connections = static_cast<unsigned>(*n);
+    if (!connection) {
+        for (const auto* name : {"password_file", "connections"})
+            if (section->has(name))
+                section->problem(name, "says nothing without the key postgresql",
+                                 "write postgresql = \"host=... dbname=muster user=muster sslmode=verify-full\", or "
+                                 "leave the section out: records are in the data directory then");
+        return;
+    }
+    postgres.connection = *connection;
+    if (const auto sound = store::check(postgres); !sound)
+        section->problem("postgresql", sound.error().chain(),
+                         "write a connection string of libpq: \"host=db.example dbname=muster user=muster "
+                         "sslmode=verify-full\"");
+    if (!root.has("host_name"))
+        root.problem("host_name", "is missing, and [store] names a database that several musterds may share",
+                     "write the one name that devices know all of them by");
+    if (const auto limits = root.table("limits"); limits && limits->has("store_cache_bytes"))
+        limits->problem("store_cache_bytes", "is of no use where [store] names a PostgreSQL database",
+                        "leave it out: PostgreSQL has a cache of its own (shared_buffers)");
+    settings.postgres = std::move(postgres);
 }
 
 void read_limits(const ConfigSection& root, Settings& settings) {
@@ -183,6 +224,7 @@ void read_root(const ConfigSection& root, Settings& settings) {
     read_tls(root, settings);
     read_log(root, settings);
     read_limits(root, settings);
+    read_store(root, settings);
     read_throttle(root, settings);
     read_journal(root, settings);
     read_authority(root, settings);
@@ -213,6 +255,7 @@ Result<> apply_options(const Options& options, Settings& settings) {
 Result<Loaded> load_settings(const Options& options) {
     Loaded loaded;
     loaded.settings.host_name = machine_name();
+    loaded.settings.store_cache = usual_store_cache(usable_memory());
     const std::filesystem::path path = options.config.value_or(std::string(default_config));
     std::error_code ignored;
     if (options.config || std::filesystem::exists(path, ignored)) {

@@ -13,7 +13,7 @@
 #include "provisioning/groups.h"
 #include "provisioning/housekeeping.h"
 #include "provisioning/throttle.h"
-#include "store/sqlite_driver.h"
+#include "store/postgres_settings.h"
 
 namespace muster::musterd {
 
@@ -39,7 +39,8 @@ struct Settings {
     log::Format log_format = log::Format::human;
     unsigned threads = 0;  // reactors; 0: one per core
     net::HttpLimits limits;
-    std::size_t store_cache = store::SqliteDriver::usual_cache;  // bytes
+    std::size_t store_cache;                          // bytes; SQLite alone
+    std::optional<store::PostgresSettings> postgres;  // nothing: SQLite in the data directory
     provisioning::ThrottleSettings throttle;
     provisioning::JournalRetention journal;
     provisioning::GroupRules groups;

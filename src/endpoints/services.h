@@ -51,6 +51,8 @@ struct Services {
     std::string https;  // the addresses that are really bound; empty when off
     TimePoint started;
     std::string ca_pem;  // what a client must trust; empty when the certificate is the operator's own
+    std::string store_kind = {};         // sqlite, postgresql
+    std::string store_description = {};  // where the records are, for people
     std::string mqtts = {};
     std::string amqps = {};
     // Absent where a test has no use for them: their paths lead nowhere then.

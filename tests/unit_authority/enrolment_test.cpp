@@ -168,6 +168,7 @@ TEST_F(EnrolmentTest, IssuingIsInTheJournal) {
     ASSERT_TRUE(revoke(*made));
     std::vector<std::string> types;
     write([&](store::Tx& tx) -> Result<> {
+        types.clear();
         MUSTER_TRY(const auto entries, tx.journal().after(0, 100));
         for (const auto& entry : entries) types.push_back(entry.type);
         return {};
