@@ -24,7 +24,9 @@ constexpr auto between_rounds = std::chrono::hours(1);
 constexpr std::size_t erased_at_once = 1000;  // in one transaction: others wait for it
 constexpr std::size_t page = 250;
 constexpr std::string_view last_look_mark = "certificates.looked-at";
-constexpr std::array warnings{days(0), days(1), days(7), days(30)};
+// Of clocks of several musterds.
+constexpr auto clock_difference = std::chrono::minutes(10);
+constexpr std::array warned_before{days(0), days(1), days(7), days(30)};
 
 // The moments between which something is told.
 struct Look {
@@ -35,7 +37,7 @@ struct Look {
 // How long before its end the certificate is now, in steps; nothing when that was told before. `known_since`: what came
 // after the last look has been told nothing yet.
 std::optional<days> due_warning(TimePoint end, TimePoint known_since, const Look& look) {
-    for (const auto before : warnings) {
+    for (const auto before : warned_before) {
         if (end - before > look.now) continue;
         const bool is_news = end - before > look.last || known_since >= look.last;
         return is_news ? std::optional(before) : std::nullopt;
@@ -74,6 +76,24 @@ void warn_of(const Certified& of, const Bytes& der, const Look& look, std::vecto
 }
 
 using Warnings = std::vector<JournalEntry>;
+
+// Each musterd looks at the certificate that it serves with, and all of them at what is in the store: so each such
+// certificate has a mark of its own, by its end.
+std::string server_mark(TimePoint end) {
+    return fmt::format("{}/server/{}", last_look_mark, end.time_since_epoch().count());
+}
+
+Result<std::optional<TimePoint>> last_look(Tx& tx, std::string_view mark) {
+    MUSTER_TRY(const auto last, tx.marks().find(mark));
+    if (!last) return std::nullopt;
+    return TimePoint(Micros(*last));
+}
+
+void log_warnings(const Warnings& warnings) {
+    for (const auto& warning : warnings)
+        log::warn(warning.type == "certificate.expired" ? "a certificate has expired" : "a certificate nears its end",
+                  {{"id", warning.subject}, {"detail", warning.detail}});
+}
 
 Result<Warnings> warn_of_authorities(Tx& tx, const Look& look) {
     Warnings out;
@@ -141,7 +161,9 @@ Task<Result<std::int64_t>> Housekeeping::erase(std::int64_t before, bool changes
             MUSTER_TRY(const auto newest, tx.journal().newest());
             const auto bound = std::min(before, newest);
             MUSTER_TRY(const auto count, tx.journal().erase_before(bound, changes, erased_at_once));
-            if (!changes && count > 0) MUSTER_CHECK(tx.marks().put(erased_events_mark, bound));
+            MUSTER_TRY(const auto erased_before, tx.marks().find(erased_events_mark));
+            const auto mark = std::max(bound, erased_before.value_or(0));
+            if (!changes && count > 0) MUSTER_CHECK(tx.marks().put(erased_events_mark, mark));
             return count;
         }));
         erased += some;
@@ -176,13 +198,19 @@ Task<Result<>> Housekeeping::forget_old_entries() {
 }
 
 Task<Result<>> Housekeeping::tell_of_expiring_certificates() {
+    MUSTER_CO_CHECK(co_await tell_of_stored_certificates());
+    co_return co_await tell_of_server_certificate();
+}
+
+Task<Result<>> Housekeeping::tell_of_stored_certificates() {
     const auto now = clock_.now();
-    MUSTER_CO_TRY(const auto last, co_await store_.read([](Tx& tx) { return tx.marks().find(last_look_mark); }));
-    const Look look{TimePoint(Micros(last.value_or(0))), now};
+    MUSTER_CO_TRY(const auto last, co_await store_.read([](Tx& tx) { return last_look(tx, last_look_mark); }));
+    const Look look{last.value_or(TimePoint()), now};
+    // Another musterd looked a moment ago, by a clock that is ahead of ours.
+    if (look.last > now && look.last - now < clock_difference) co_return Result<>();
     MUSTER_CO_TRY(auto all, co_await store_.read([&](Tx& tx) { return warn_of_authorities(tx, look); }));
     MUSTER_CO_TRY(auto bundled, co_await store_.read([&](Tx& tx) { return warn_of_trust_bundles(tx, look); }));
     std::ranges::move(bundled, std::back_inserter(all));
-    if (auto own = warning_of({"server", "musterd", {}, {}}, {}, server_end_(), look)) all.push_back(std::move(*own));
     for (const bool groups : {true, false}) {
         std::string after;
         do {
@@ -192,13 +220,34 @@ Task<Result<>> Housekeeping::tell_of_expiring_certificates() {
             after = std::move(some.next);
         } while (!after.empty());
     }
-    for (const auto& warning : all)
-        log::warn(warning.type == "certificate.expired" ? "a certificate has expired" : "a certificate nears its end",
-                  {{"id", warning.subject}, {"detail", warning.detail}});
-    // The mark goes with what was told: after a crash neither is there, and the next look tells it.
-    co_return co_await store_.transact([&](Tx& tx) -> Result<> {
-        for (const auto& warning : all) MUSTER_CHECK(tx.journal().append(warning));
-        return tx.marks().put(last_look_mark, now.time_since_epoch().count());
+    MUSTER_CO_TRY(const auto told, co_await tell(all, last_look_mark, last, now));
+    if (told) log_warnings(all);
+    co_return Result<>();
+}
+
+Task<Result<>> Housekeeping::tell_of_server_certificate() {
+    const auto now = clock_.now();
+    const auto end = server_end_();
+    const auto mark = server_mark(end);
+    MUSTER_CO_TRY(const auto last, co_await store_.read([&](Tx& tx) { return last_look(tx, mark); }));
+    const auto warning = warning_of({"server", "musterd", {}, {}}, {}, end, {last.value_or(TimePoint()), now});
+    if (!warning) co_return Result<>();
+    const Warnings all{*warning};
+    MUSTER_CO_TRY(const auto told, co_await tell(all, mark, last, now));
+    if (told) log_warnings(all);
+    co_return Result<>();
+}
+
+// False when another musterd has looked meanwhile: it tells the same. The mark goes with what was told: after a crash
+// neither is there, and the next look tells it.
+Task<Result<bool>> Housekeeping::tell(const std::vector<JournalEntry>& warnings, std::string_view mark,
+                                      std::optional<TimePoint> last, TimePoint now) {
+    co_return co_await store_.transact([&](Tx& tx) -> Result<bool> {
+        MUSTER_TRY(const auto newest, last_look(tx, mark));
+        if (newest != last) return false;
+        for (const auto& warning : warnings) MUSTER_CHECK(tx.journal().append(warning));
+        MUSTER_CHECK(tx.marks().put(mark, now.time_since_epoch().count()));
+        return true;
     });
 }
 

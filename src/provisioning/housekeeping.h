@@ -29,11 +29,16 @@ public:
     Task<Result<>> forget_old_entries();
     // "certificate.expiring" 30 days, 7 days and 1 day before the end, and "certificate.expired": each once for each
     // certificate; the nearest alone for one that is new here. CA certificates, those of groups, of individual
-    // enrollments and of trust bundles, the authority's issuing CA, and the server's own.
+    // enrollments and of trust bundles, the authority's issuing CA, and the server's own. Of several musterds on one
+    // database one tells each; the server's own each tells of its own.
     Task<Result<>> tell_of_expiring_certificates();
 
 private:
     Task<Result<std::int64_t>> erase(std::int64_t before, bool changes);
+    Task<Result<>> tell_of_stored_certificates();
+    Task<Result<>> tell_of_server_certificate();
+    Task<Result<bool>> tell(const std::vector<store::JournalEntry>& warnings, std::string_view mark,
+                            std::optional<TimePoint> last, TimePoint now);
 
     store::Store& store_;
     const Clock& clock_;

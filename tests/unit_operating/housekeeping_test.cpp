@@ -1,5 +1,7 @@
 #include "provisioning/housekeeping.h"
 
+#include <boost/asio/experimental/awaitable_operators.hpp>
+
 #include "provisioning/events.h"
 #include "unit_provisioning/provisioning_fixture.h"
 
@@ -115,6 +117,37 @@ TEST_F(HousekeepingTest, CertificatesAreWarnedOfOnceAtEachStep) {
     EXPECT_EQ(look(server_end), Strings{"certificate.expired root (absent)"}) << "the step in between is over";
     clock_.set(server_end - days(1));
     EXPECT_EQ(look(server_end), Strings{"certificate.expiring musterd 1"});
+}
+
+TEST_F(HousekeepingTest, OfSeveralMusterdsOneTellsOfWhatIsStored) {
+    const auto ca = pki_.root();
+    const json::object body{{"properties", {{"certificate", ca.certificate.pem()}, {"isVerified", true}}}};
+    ASSERT_TRUE(run(certificates_.put("root", body, std::nullopt)));
+    const auto end = ca.certificate.not_after();
+    clock_.set(end - days(20));
+    const auto before = run(events_.read({}))->next;
+    // Both have read when the first one writes.
+    Housekeeping a(*store_, clock_, {}, [=] { return end + days(10); });
+    Housekeeping b(*store_, clock_, {}, [=] { return end - days(10); });
+    const auto both = [&]() -> Task<bool> {
+        using namespace boost::asio::experimental::awaitable_operators;
+        const auto [first, second] = co_await (a.tell_of_expiring_certificates() && b.tell_of_expiring_certificates());
+        co_return first&& second;
+    };
+    EXPECT_TRUE(run(both()));
+    EXPECT_EQ(subjects(before), (Strings{"root", "musterd", "musterd"})) << "each serves with a certificate of its own";
+    EXPECT_TRUE(run(both()));
+    EXPECT_EQ(subjects(before).size(), 3u);
+    // One whose clock is behind tells nothing twice.
+    clock_.set(end - days(1));
+    EXPECT_TRUE(run(a.tell_of_expiring_certificates()));
+    const auto told = subjects(before).size();
+    clock_.set(end - days(1) - std::chrono::minutes(2));
+    EXPECT_TRUE(run(b.tell_of_expiring_certificates()));
+    clock_.set(end - days(1) + std::chrono::minutes(1));
+    EXPECT_TRUE(run(a.tell_of_expiring_certificates()));
+    EXPECT_EQ(std::ranges::count(subjects(before), std::string("root")), 2);
+    EXPECT_GE(told, 4u);
 }
 
 TEST_F(HousekeepingTest, EnrollmentsOwnCertificatesAreLookedAt) {

@@ -22,6 +22,7 @@ public:
         std::optional<Error> down;          // every call ends like this
         std::optional<Error> refuses;       // to create
         std::function<Result<>()> answers;  // how a creation that was done ends; not under the lock
+        std::function<void()> removes;      // when it is asked to remove a device; not under the lock
         int creations = 0;
         int calls = 0;
     };
@@ -84,6 +85,7 @@ private:
         }
         Task<Result<bool>> remove_device(const std::string& id,
                                          const std::optional<hub::DeviceCredential>& only_with) override {
+            if (const auto told = all_.with(name_, [](Hub& hub) { return hub.removes; })) told();
             co_return all_.with(name_, [&](Hub& hub) -> Result<bool> {
                 MUSTER_CHECK(check(hub));
                 const auto found = hub.devices.find(id);

@@ -17,7 +17,7 @@ inline const Error down(Errc::unavailable, "cannot connect");
 
 class HubsTest : public ProvisioningFixture {
 protected:
-    HubsTest() {
+    explicit HubsTest(bool shared = false) : ProvisioningFixture(shared) {
         registrations_.use_hubs(linked_, [this](const std::string& queue) { deliveries_->wake(queue); });
         linked_.on_change([this] { deliveries_->hubs_changed(); });
         EXPECT_TRUE(linked_.load());

@@ -15,6 +15,8 @@ namespace muster::provisioning {
 
 class ProvisioningFixture : public test::ServiceFixture {
 protected:
+    explicit ProvisioningFixture(bool shared = false) : ServiceFixture(shared) {}
+
     static int number(const auto& result) { return result ? 0 : error_number(result.error()); }
     static std::string why(const auto& result) { return result ? "(no error)" : result.error().chain(); }
 

@@ -1,0 +1,180 @@
+// Two musterds on one database: what one has acknowledged holds at the other, and they share the outbox.
+#include <latch>
+
+#include "hubs_fixture.h"
+
+namespace muster::provisioning {
+namespace {
+
+// The other musterd, in memory.
+class SeveralMusterds : public HubsTest {
+protected:
+    SeveralMusterds() : HubsTest(true) {
+        linked_b_.on_change([this] { deliveries_b_.hubs_changed(); });
+        registrations_b_.use_hubs(linked_b_, [this](const std::string& queue) { deliveries_b_.wake(queue); });
+        EXPECT_TRUE(linked_b_.load());
+        EXPECT_TRUE(groups_b_.load());
+    }
+    ~SeveralMusterds() override {
+        deliveries_b_.stop();
+        thread_b_.stop();
+    }
+    // From then on it works on the outbox, too.
+    void start_b() {
+        deliveries_b_.start();
+        thread_b_.start();
+    }
+    Result<json::object> register_at_b(const std::string& id, pki::CertificateChain chain) {
+        return run(registrations_b_.register_device(request(id, std::move(chain)), {}));
+    }
+    DeviceRequest by_key(const std::string& id, const std::string& group_key) {
+        auto asked = request(id, {});
+        const auto device_key = derive_device_key(*base64_decode(group_key), id);
+        asked.authorization = wire::make_sas(fmt::format("0ne1/registrations/{}", id), *base64_decode(device_key),
+                                             "registration", clock_.now() + std::chrono::hours(1));
+        return asked;
+    }
+
+    Groups groups_b_{*store_};
+    net::Reactors thread_b_{1};
+    LinkedHubs linked_b_{*store_, clock_, random_, outside_, own};
+    Enrollments enrollments_b_{*store_, groups_b_, clock_, random_, ServiceFacts{own, &linked_b_}};
+    Registrations registrations_b_{*store_, groups_b_, clock_,
+                                   random_, metrics_,  ServiceIdentity{"0ne1", own, Secret(Bytes(32, 1))}};
+    Deliveries deliveries_b_{
+        *store_, groups_b_, linked_b_, outside_, clock_, random_, metrics_, thread_b_.at(0).get_executor(), limits()};
+};
+
+TEST_F(SeveralMusterds, AGroupThatOneAcknowledgedLetsDevicesInAtTheOther) {
+    ASSERT_TRUE(group({}));
+    EXPECT_FALSE(groups_b_.current()->has_anchors());
+    const auto accepted = register_at_b("dev1", chain("dev1"));
+    ASSERT_TRUE(accepted) << why(accepted);
+    EXPECT_EQ(text_at(final_state(accepted), "/status"), "assigned");
+    EXPECT_EQ(text_at(*run(registrations_b_.lookup(request("dev1", chain("dev1")))), "/status"), "assigned");
+}
+
+TEST_F(SeveralMusterds, AStrangersRefusalIsNoReading) {
+    ASSERT_TRUE(group({}));
+    ASSERT_TRUE(register_at_b("dev1", chain("dev1")));
+    const auto index = groups_b_.current();
+    const auto stranger = pki_.leaf(nullptr, "stranger");
+    EXPECT_EQ(number(register_at_b("stranger", {stranger.certificate})), code::unauthorized);
+    EXPECT_EQ(groups_b_.current(), index);
+}
+
+TEST_F(SeveralMusterds, AGroupThatOneDeletedKeepsDevicesOutAtTheOther) {
+    ASSERT_TRUE(group({}));
+    ASSERT_TRUE(run(groups_b_.refresh()));
+    ASSERT_TRUE(run(enrollments_.remove(EnrollmentKind::group, "plant", std::nullopt)));
+    EXPECT_EQ(number(register_at_b("dev1", chain("dev1"))), code::unauthorized);
+}
+
+TEST_F(SeveralMusterds, AKeyIsJudgedByTheNewestGroups) {
+    const auto made = put(EnrollmentKind::group, "keys", object(R"({"attestation":{"type":"symmetricKey"}})"));
+    ASSERT_TRUE(made) << why(made);
+    const auto asked = by_key("dev1", text_at(*made, "/attestation/symmetricKey/primaryKey"));
+    const auto accepted = run(registrations_.register_device(asked, {}));
+    ASSERT_TRUE(accepted) << why(accepted);
+    const auto polled = run(registrations_b_.operation_status(asked, text_at(*accepted, "/operationId")));
+    ASSERT_TRUE(polled) << why(polled);
+    EXPECT_EQ(text_at(*polled, "/status"), "assigned");
+}
+
+TEST_F(SeveralMusterds, AHubThatOneLinkedIsThereAtTheOther) {
+    link("b.example");
+    ASSERT_EQ(linked_b_.current()->all().size(), 1u);
+    auto body = at("b.example");
+    body["enrollmentGroupId"] = "plant";
+    body["attestation"] = {
+        {"type", "x509"},
+        {"x509", {{"signingCertificates", {{"primary", {{"certificate", root_.certificate.pem()}}}}}}}};
+    const auto made = run(enrollments_b_.put(EnrollmentKind::group, "plant", body, std::nullopt));
+    ASSERT_TRUE(made) << why(made);
+    EXPECT_EQ(run(linked_b_.list())->size(), 2u);
+    // Without the detour over the operator's call.
+    link("c.example");
+    ASSERT_TRUE(group(at("c.example")));
+    const auto accepted = register_at_b("dev1", chain("dev1"));
+    EXPECT_EQ(text_at(final_state(accepted), "/assignedHub"), "c.example");
+}
+
+TEST_F(SeveralMusterds, WhatAnotherWorksOnIsLeftToItUntilItsClaimEnds) {
+    link("b.example");
+    ASSERT_TRUE(group(at("b.example")));
+    const auto key = assignment_key("dev1");
+    const auto until = clock_.now() + std::chrono::seconds(150);
+    ASSERT_TRUE(store_->transact_now([&](store::Tx& tx) -> Result<> {
+        MUSTER_TRY(const auto claimed, tx.outbox_claims().claim(key, "another", clock_.now(), until));
+        return claimed ? Result<>() : fail(Errc::internal, "not claimed");
+    }));
+    const auto waiting = run(registrations_.register_device(request("dev1", chain("dev1")), {}));
+    ASSERT_TRUE(waiting) << why(waiting);
+    // Another device's goes on.
+    EXPECT_EQ(text_at(registered("dev2"), "/status"), "assigned");
+    EXPECT_FALSE(outside_.has("b.example", "dev1"));
+    EXPECT_EQ(record("/status"), "assigning");
+    clock_.set(until);
+    EXPECT_EQ(text_at(final_state(waiting), "/status"), "assigned");
+}
+
+TEST_F(SeveralMusterds, TwoDoEachEntryOnce) {
+    link("b.example");
+    ASSERT_TRUE(run(linked_b_.refresh()));
+    ASSERT_TRUE(group(at("b.example")));
+    outside_.with("b.example", [](auto& hub) { hub.down = down; });
+    std::vector<Result<json::object>> waiting;
+    constexpr int devices = 30;
+    for (int i = 0; i < devices; ++i) {
+        const auto id = fmt::format("dev{}", i);
+        waiting.push_back(run(registrations_.register_device(request(id, chain(id)), {})));
+    }
+    start_b();
+    outside_.with("b.example", [](auto& hub) { hub.down.reset(); });
+    for (int i = 0; i < devices; ++i)
+        EXPECT_EQ(text_at(final_state(waiting[static_cast<std::size_t>(i)], fmt::format("dev{}", i)), "/status"),
+                  "assigned");
+    EXPECT_EQ(outside_.with("b.example", [](auto& hub) { return hub.creations; }), devices);
+    EXPECT_EQ(left_in_outbox(), 0);
+    const auto claims = [&] {
+        return run(store_->transact([&](store::Tx& tx) { return tx.outbox_claims().erase_ended(TimePoint::max()); }));
+    };
+    EXPECT_TRUE(comes_true([&] { return claims() == 0; }));
+}
+
+// A's removal of the device from its former hub is under way when the device goes back there by way of B.
+TEST_F(SeveralMusterds, ADeviceIsNotRemovedWhereTheOtherCreatesItAnew) {
+    link("b.example");
+    link("c.example");
+    ASSERT_TRUE(group(at("b.example")));
+    ASSERT_EQ(text_at(registered(), "/assignedHub"), "b.example");
+    std::latch begun(1);
+    std::latch may_end(1);
+    outside_.with("b.example", [&](auto& hub) {
+        hub.removes = [&] {
+            begun.count_down();
+            may_end.wait();
+        };
+    });
+    ASSERT_TRUE(group(at("c.example")));
+    ASSERT_EQ(text_at(registered(), "/assignedHub"), "c.example");
+    begun.wait();
+    start_b();
+    ASSERT_TRUE(run(linked_b_.refresh()));
+    ASSERT_TRUE(group(at("b.example", policy({}, true, false))));
+    const auto back = register_at_b("dev1", chain("dev1"));
+    ASSERT_TRUE(back) << why(back);
+    // It has its turns meanwhile.
+    ASSERT_TRUE(group(at("c.example")));
+    const auto other = register_at_b("dev2", chain("dev2"));
+    EXPECT_EQ(text_at(final_state(other, "dev2"), "/status"), "assigned");
+    EXPECT_EQ(record("/status"), "assigning");
+    outside_.with("b.example", [](auto& hub) { hub.removes = {}; });
+    may_end.count_down();
+    EXPECT_EQ(text_at(final_state(back), "/assignedHub"), "b.example");
+    EXPECT_TRUE(comes_true([&] { return left_in_outbox() == 0; }));
+    EXPECT_TRUE(outside_.has("b.example", "dev1"));
+}
+
+}  // namespace
+}  // namespace muster::provisioning
