@@ -99,17 +99,12 @@ void add_audit_command(CLI::App& app, Context& context) {
     auto options = std::make_shared<AuditOptions>();
     verb.add_option("-s,--subject", options->subject, "only what was done to this id")->type_name("ID");
     verb.add_option("--by", options->actor, "only what was done with this access policy")->type_name("POLICY");
-    verb.add_option("-t,--type", options->types,
-                    "only these: enrollment, enrollmentGroup, certificate, device, module, registration, policy, "
-                    "hub, ..., or one of them alone (enrollment.deleted)")
-        ->delimiter(',')
-        ->type_name("TYPE,...");
-    verb.add_option("--since", options->since,
-                    "from this moment on (2026-11-24T06:00:00Z), or so long ago (15m, 3h, 2d)")
-        ->type_name("TIME");
-    auto* top = verb.add_option("--top", options->top, fmt::format("at most so many; default {}", shown_by_default))
-                    ->check(CLI::Range(std::size_t{1}, std::size_t{1'000'000'000}).description(""))
-                    ->type_name("N");
+    add_types(verb, options->types,
+              "only these: enrollment, enrollmentGroup, certificate, device, module, registration, policy, "
+              "hub, ..., or one of them alone (enrollment.deleted)");
+    add_since(verb, options->since);
+    auto* top = add_number(verb, "--top", options->top, std::size_t{1}, std::size_t{1'000'000'000},
+                           fmt::format("at most so many; default {}", shown_by_default));
     verb.add_flag("--all", options->all, "all there are")->excludes(top);
     verb.callback([&context, options] { context.finish(show(context, *options)); });
 }

@@ -47,10 +47,7 @@ void print_status(const Context& context, const json::object& status) {
 }
 
 Result<> print_answer(Context& context, const Call& call) {
-    MUSTER_TRY(auto client, context.connect());
-    MUSTER_TRY(const auto status, client.call_object(call));
-    context.json() ? print_json(context, status) : print_status(context, status);
-    return {};
+    return show_answer(context, call, print_status);
 }
 
 Result<> show(Context& context, bool chain) {

@@ -37,10 +37,7 @@ void print_certificate(const Context& context, const json::object& certificate) 
 }
 
 Result<> print_answer(Context& context, const Call& call) {
-    MUSTER_TRY(auto client, context.connect());
-    MUSTER_TRY(const auto certificate, client.call_object(call));
-    context.json() ? print_json(context, certificate) : print_certificate(context, certificate);
-    return {};
+    return show_answer(context, call, print_certificate);
 }
 
 // The API's PUT would replace an existing one; a command called "create" must not.
@@ -84,12 +81,9 @@ Result<> list(Context& context) {
 }
 
 Result<> remove(Context& context, const std::string& name, const std::string& etag) {
-    MUSTER_TRY(auto client, context.connect());
     auto call = call_of("delete", "DELETE", name);
     call.if_match = etag;
-    MUSTER_CHECK(client.call(call));
-    if (!context.json()) context.io.out(fmt::format("Deleted CA certificate '{}'.\n", name));
-    return {};
+    return send_deletion(context, call, fmt::format("Deleted CA certificate '{}'.", name));
 }
 
 Call proof_call(const char* verb, const char* action, const std::string& name) {
@@ -176,7 +170,7 @@ void add_ca_certificate_command(CLI::App& app, Context& context) {
     auto deleted = std::make_shared<std::string>();
     auto etag = std::make_shared<std::string>();
     add_name(delete_verb, *deleted);
-    delete_verb.add_option("-e,--etag", *etag, "delete it only if this is still its ETag")->type_name("ETAG");
+    add_etag(delete_verb, *etag, "delete");
     delete_verb.callback([&context, deleted, etag] { context.finish(remove(context, *deleted, *etag)); });
 }
 

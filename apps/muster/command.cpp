@@ -117,14 +117,18 @@ CLI::Option* add_file(CLI::App& verb, const char* names, std::string& value, con
     return verb.add_option(names, value, description)->type_name("FILE");
 }
 
+CLI::Option* add_etag(CLI::App& verb, std::string& etag, const char* doing) {
+    return verb.add_option("-e,--etag", etag, fmt::format("{} it only if this is still its ETag", doing))
+        ->type_name("ETAG");
+}
+
 void add_paging(CLI::App& verb, Listing& listing) {
     verb.add_option_function<std::size_t>(
             "--top", [&listing](const std::size_t& top) { listing.top = top; }, "at most so many; default: all")
         ->check(CLI::Range(std::size_t{1}, std::size_t{1'000'000'000}).description(""))
         ->type_name("N");
-    verb.add_option("--page", listing.page, "items asked for at a time; the service may give fewer")
-        ->check(CLI::Range(std::size_t{1}, largest_page).description(""))
-        ->type_name("N");
+    add_number(verb, "--page", listing.page, std::size_t{1}, largest_page,
+               "items asked for at a time; the service may give fewer");
 }
 
 void wrong_usage(const std::string& message) {

@@ -30,6 +30,16 @@ CLI::Option* add_device_id(CLI::App& verb, const char* name, std::string& value,
 CLI::Option* add_choice(CLI::App& verb, const char* names, std::string& value, const std::vector<std::string>& words,
                         const char* description);
 CLI::Option* add_file(CLI::App& verb, const char* names, std::string& value, const char* description);
+// A number of a range; its description says the unit and what holds without it.
+template <class T, class N>
+CLI::Option* add_number(CLI::App& verb, const char* names, T& value, N lowest, N highest,
+                        const std::string& description) {
+    return verb.add_option(names, value, description)
+        ->check(CLI::Range(lowest, highest).description(""))
+        ->type_name("N");
+}
+// --etag: "delete it only if this is still its ETag".
+CLI::Option* add_etag(CLI::App& verb, std::string& etag, const char* doing);
 // --top and --page of a listing.
 void add_paging(CLI::App& verb, Listing& listing);
 

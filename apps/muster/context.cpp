@@ -22,6 +22,21 @@ void Context::finish(const Result<>& result) {
     exit_code = exit_failed;
 }
 
+Result<> show_answer(Context& context, const Call& call,
+                     const std::function<void(const Context&, const json::object&)>& print) {
+    MUSTER_TRY(auto client, context.connect());
+    MUSTER_TRY(const auto answer, client.call_object(call));
+    context.json() ? print_json(context, answer) : print(context, answer);
+    return {};
+}
+
+Result<> send_deletion(Context& context, const Call& call, const std::string& done) {
+    MUSTER_TRY(auto client, context.connect());
+    MUSTER_CHECK(client.call(call));
+    if (!context.json()) context.io.out(done + '\n');
+    return {};
+}
+
 Result<> print_listing(Context& context, ServiceClient& client, const Listing& listing, const ListView& view) {
     JsonArrayPrinter array(context.io);
     Table table(view.columns, context.io.columns, context.io.out);
@@ -39,7 +54,7 @@ Result<> print_listing(Context& context, ServiceClient& client, const Listing& l
     return {};
 }
 
-void print_json(Context& context, const json::value& value) {
+void print_json(const Context& context, const json::value& value) {
     context.io.out(pretty(value) + '\n');
 }
 

@@ -34,6 +34,12 @@ struct Context {
     bool json() const { return format == OutputFormat::json; }
 };
 
+// Sends `call` and shows the object that it is answered with: as JSON, or with `print`.
+Result<> show_answer(Context& context, const Call& call,
+                     const std::function<void(const Context&, const json::object&)>& print);
+// Sends `call`, which deletes something, and says `done` to people.
+Result<> send_deletion(Context& context, const Call& call, const std::string& done);
+
 // How the items of a listing become rows.
 struct ListView {
     std::vector<Column> columns;
@@ -42,6 +48,6 @@ struct ListView {
 };
 
 Result<> print_listing(Context& context, ServiceClient& client, const Listing& listing, const ListView& view);
-void print_json(Context& context, const json::value& value);
+void print_json(const Context& context, const json::value& value);
 
 }  // namespace muster::cli

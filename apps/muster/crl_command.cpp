@@ -111,10 +111,8 @@ Result<> list(Context& context, const std::string& group) {
 }
 
 Result<> remove(Context& context, const std::string& group, const std::string& issuer) {
-    MUSTER_TRY(auto client, context.connect());
-    MUSTER_CHECK(client.call(call_of("delete a revocation list", "DELETE", group, issuer)));
-    if (!context.json()) context.io.out(fmt::format("Deleted the revocation list of {}.\n", issuer));
-    return {};
+    return send_deletion(context, call_of("delete a revocation list", "DELETE", group, issuer),
+                         fmt::format("Deleted the revocation list of {}.", issuer));
 }
 
 }  // namespace

@@ -83,10 +83,7 @@ Result<> list(Context& context, Listing listing) {
 }
 
 Result<> show(Context& context, const std::string& id) {
-    MUSTER_TRY(auto client, context.connect());
-    MUSTER_TRY(const auto device, client.call_object(call_of("show", "GET", id)));
-    context.json() ? print_json(context, device) : print_device(context, device);
-    return {};
+    return show_answer(context, call_of("show", "GET", id), print_device);
 }
 
 Result<std::string> thumbprint(const std::string& given, const std::string& certificate_path) {
@@ -116,19 +113,13 @@ Result<> create(Context& context, const DeviceOptions& options) {
     if (!options.status_reason.empty()) body["statusReason"] = options.status_reason;
     auto call = call_of("create", "PUT", options.id);
     call.body = std::move(body);
-    MUSTER_TRY(auto client, context.connect());
-    MUSTER_TRY(const auto device, client.call_object(call));
-    context.json() ? print_json(context, device) : print_device(context, device);
-    return {};
+    return show_answer(context, call, print_device);
 }
 
 Result<> remove(Context& context, const std::string& id, const std::string& etag) {
-    MUSTER_TRY(auto client, context.connect());
     auto call = call_of("delete", "DELETE", id);
     call.quoted_if_match = etag.empty() ? "*" : etag;
-    MUSTER_CHECK(client.call(call));
-    if (!context.json()) context.io.out(fmt::format("Deleted device '{}' with its modules and twin.\n", id));
-    return {};
+    return send_deletion(context, call, fmt::format("Deleted device '{}' with its modules and twin.", id));
 }
 
 std::string check_thumbprint(const std::string& text) {
@@ -204,7 +195,7 @@ void add_device_command(CLI::App& app, Context& context) {
     auto deleted = std::make_shared<std::string>();
     auto etag = std::make_shared<std::string>();
     add_device_id(delete_verb, "ID", *deleted, "device id");
-    delete_verb.add_option("-e,--etag", *etag, "delete it only if this is still its ETag")->type_name("ETAG");
+    add_etag(delete_verb, *etag, "delete");
     delete_verb.callback([&context, deleted, etag] { context.finish(remove(context, *deleted, *etag)); });
 }
 

@@ -119,12 +119,9 @@ Result<> update(Context& context, const Noun& noun, const EnrollmentOptions& opt
 }
 
 Result<> remove(Context& context, const Noun& noun, const std::string& id, const std::string& etag) {
-    MUSTER_TRY(auto client, context.connect());
     auto call = call_of(noun, "delete", "DELETE", id);
     call.if_match = etag;
-    MUSTER_CHECK(client.call(call));
-    if (!context.json()) context.io.out(fmt::format("Deleted {} '{}'.\n", noun.words, id));
-    return {};
+    return send_deletion(context, call, fmt::format("Deleted {} '{}'.", noun.words, id));
 }
 
 Result<> list(Context& context, const Noun& noun, Listing listing) {
@@ -193,7 +190,7 @@ void add_delete(CLI::App& parent, Context& context, const Noun& noun, const char
     auto id = std::make_shared<std::string>();
     auto etag = std::make_shared<std::string>();
     add_registration_id(verb, "ID", *id, noun.kind == EnrollmentKind::group ? "name of the group" : "registration id");
-    verb.add_option("-e,--etag", *etag, "delete it only if this is still its ETag")->type_name("ETAG");
+    add_etag(verb, *etag, "delete");
     verb.callback([&context, &noun, id, etag] { context.finish(remove(context, noun, *id, *etag)); });
 }
 

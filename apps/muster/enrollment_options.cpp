@@ -293,7 +293,7 @@ void add_enrollment_options(CLI::App& verb, EnrollmentKind kind, EnrollmentVerb 
                    "whether its devices may have an edge CA from the service's authority over EST; default false");
     }
     if (change == EnrollmentVerb::update) {
-        verb.add_option("-e,--etag", options.etag, "change it only if this is still its ETag")->type_name("ETAG");
+        add_etag(verb, options.etag, "change");
     }
 }
 

@@ -140,23 +140,16 @@ void add_events_command(CLI::App& app, Context& context) {
         "  muster events --after 4711 --output json       # what came after the event with that id\n");
     auto options = std::make_shared<EventOptions>();
     verb.add_flag("-f,--follow", options->follow, "go on as more happens, until interrupted; json comes line by line");
-    verb.add_option("-t,--type", options->types,
-                    "only these: registration, enrollment, enrollmentGroup, certificate, device, module, policy, ..., "
-                    "or one of them alone (registration.refused)")
-        ->delimiter(',')
-        ->type_name("TYPE,...");
-    auto* since = verb.add_option("--since", options->since,
-                                  "from this moment on (2026-11-24T06:00:00Z), or so long "
-                                  "ago (90s, 15m, 3h, 2d)")
-                      ->type_name("TIME");
+    add_types(verb, options->types,
+              "only these: registration, enrollment, enrollmentGroup, certificate, device, module, policy, ..., "
+              "or one of them alone (registration.refused)");
+    auto* since = add_since(verb, options->since);
     auto* after = verb.add_option("--after", options->after, "those after the event with this id")
                       ->check(CLI::Number.description(""))
                       ->type_name("ID");
-    auto* last = verb.add_option("-n,--last", options->last,
-                                 fmt::format("begin with so many of the last ones; default {}, with --follow 0",
-                                             shown_by_default))
-                     ->check(CLI::Range(std::size_t{0}, std::size_t{1000}).description(""))
-                     ->type_name("N");
+    auto* last =
+        add_number(verb, "-n,--last", options->last, std::size_t{0}, std::size_t{1000},
+                   fmt::format("begin with so many of the last ones; default {}, with --follow 0", shown_by_default));
     since->excludes(after)->excludes(last);
     after->excludes(last);
     verb.callback([&context, options] { context.finish(show(context, *options)); });

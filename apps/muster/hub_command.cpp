@@ -207,19 +207,13 @@ Result<> list(Context& context) {
 }
 
 Result<> show(Context& context, const std::string& name) {
-    MUSTER_TRY(auto client, context.connect());
-    MUSTER_TRY(const auto hub, client.call_object(call_of("show", "GET", name)));
-    context.json() ? print_json(context, hub) : print_hub(context, hub);
-    return {};
+    return show_answer(context, call_of("show", "GET", name), print_hub);
 }
 
 Result<> unlink(Context& context, const std::string& name, const std::string& etag) {
-    MUSTER_TRY(auto client, context.connect());
     auto call = call_of("unlink", "DELETE", name);
     call.if_match = etag;
-    MUSTER_CHECK(client.call(call));
-    if (!context.json()) context.io.out(fmt::format("Unlinked hub '{}'. Its devices stay there.\n", name));
-    return {};
+    return send_deletion(context, call, fmt::format("Unlinked hub '{}'. Its devices stay there.", name));
 }
 
 Result<> default_policy(Context& context, const std::string& policy) {
@@ -252,10 +246,8 @@ void add_link_options(CLI::App& verb, LinkOptions& options) {
     add_file(verb, "--hub-ca", options.ca_file,
              "CA that the hub's certificate may chain to besides the operating system's (PEM)");
     verb.add_option("--location", options.location, "where it stands, for people")->type_name("TEXT");
-    verb.add_option("--allocation-weight", options.weight,
-                    "its share of the devices among others: 1 to 1000; default 1")
-        ->check(CLI::Range(1, 1000).description(""))
-        ->type_name("N");
+    add_number(verb, "--allocation-weight", options.weight, 1, 1000,
+               "its share of the devices among others: 1 to 1000; default 1");
     add_choice(verb, "--apply-allocation-policy", options.allocates, {"true", "false"},
                "whether it takes part where an enrollment names no hubs; default true");
     verb.add_option("--latency", options.latencies,
@@ -297,7 +289,7 @@ void add_hub_command(CLI::App& app, Context& context) {
     add_name(update_verb, updated->name);
     add_source(update_verb, *updated, false);
     add_link_options(update_verb, *updated);
-    update_verb.add_option("-e,--etag", updated->etag, "change it only if this is still its ETag")->type_name("ETAG");
+    add_etag(update_verb, updated->etag, "change");
     update_verb.callback([&context, updated] {
         if (!updated->changes_something()) wrong_usage("nothing to change was given");
         context.finish(update(context, *updated));
@@ -315,7 +307,7 @@ void add_hub_command(CLI::App& app, Context& context) {
                                          "  muster hub unlink plant-2.example\n");
     auto gone = std::make_shared<LinkOptions>();
     add_name(unlink_verb, gone->name);
-    unlink_verb.add_option("-e,--etag", gone->etag, "unlink it only if this is still its ETag")->type_name("ETAG");
+    add_etag(unlink_verb, gone->etag, "unlink");
     unlink_verb.callback([&context, gone] { context.finish(unlink(context, gone->name, gone->etag)); });
 
     auto& policy_verb = add_service_verb(

@@ -1,5 +1,7 @@
 #include "muster/journal_view.h"
 
+#include <CLI/CLI.hpp>
+
 #include "base/text.h"
 
 namespace muster::cli {
@@ -50,6 +52,16 @@ Result<std::string> utc_of_moment(const std::string& text, TimePoint now) {
     if (const auto day = parse_utc(text + "T00:00:00Z")) return format_utc_seconds(*day);
     return fail(Error(Errc::invalid_argument, fmt::format("'{}' is no moment", printable(text)))
                     .with_hint("Write 2026-11-24T06:00:00Z, 2026-11-24, or how long ago: 90s, 15m, 3h, 2d."));
+}
+
+CLI::Option* add_types(CLI::App& verb, std::vector<std::string>& types, const char* description) {
+    return verb.add_option("-t,--type", types, description)->delimiter(',')->type_name("TYPE,...");
+}
+
+CLI::Option* add_since(CLI::App& verb, std::string& since) {
+    return verb
+        .add_option("--since", since, "from this moment on (2026-11-24T06:00:00Z), or so long ago (90s, 15m, 3h, 2d)")
+        ->type_name("TIME");
 }
 
 }  // namespace muster::cli

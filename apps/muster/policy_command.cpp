@@ -102,10 +102,7 @@ Result<> update(Context& context, const std::string& name, const std::vector<std
 }
 
 Result<> remove(Context& context, const std::string& name) {
-    MUSTER_TRY(auto client, context.connect());
-    MUSTER_CHECK(client.call(call_of("delete", "DELETE", name)));
-    if (!context.json()) context.io.out(fmt::format("Deleted access policy '{}'.\n", name));
-    return {};
+    return send_deletion(context, call_of("delete", "DELETE", name), fmt::format("Deleted access policy '{}'.", name));
 }
 
 Result<> regenerate(Context& context, const std::string& name, const std::string& key) {

@@ -18,19 +18,13 @@ Call call_of(const char* verb, const char* method, const std::string& id) {
 }
 
 Result<> show(Context& context, const std::string& id) {
-    MUSTER_TRY(auto client, context.connect());
-    MUSTER_TRY(const auto registration, client.call_object(call_of("show", "GET", id)));
-    context.json() ? print_json(context, registration) : print_registration(context, registration);
-    return {};
+    return show_answer(context, call_of("show", "GET", id), print_registration);
 }
 
 Result<> remove(Context& context, const std::string& id, const std::string& etag) {
-    MUSTER_TRY(auto client, context.connect());
     auto call = call_of("delete", "DELETE", id);
     call.if_match = etag;
-    MUSTER_CHECK(client.call(call));
-    if (!context.json()) context.io.out(fmt::format("Deleted registration '{}'.\n", id));
-    return {};
+    return send_deletion(context, call, fmt::format("Deleted registration '{}'.", id));
 }
 
 Result<> list(Context& context, const std::string& group, Listing listing) {
@@ -68,7 +62,7 @@ void add_registration_command(CLI::App& app, Context& context) {
     auto deleted = std::make_shared<std::string>();
     auto etag = std::make_shared<std::string>();
     add_registration_id(delete_verb, "ID", *deleted, "registration id");
-    delete_verb.add_option("-e,--etag", *etag, "delete it only if this is still its ETag")->type_name("ETAG");
+    add_etag(delete_verb, *etag, "delete");
     delete_verb.callback([&context, deleted, etag] { context.finish(remove(context, *deleted, *etag)); });
 
     add_registration_test_verb(noun, context);

@@ -124,12 +124,9 @@ Result<> list(Context& context, Listing listing) {
 }
 
 Result<> remove(Context& context, const std::string& id, const std::string& etag) {
-    MUSTER_TRY(auto client, context.connect());
     auto call = call_of("delete", "DELETE", id);
     call.if_match = etag;
-    MUSTER_CHECK(client.call(call));
-    if (!context.json()) context.io.out(fmt::format("Deleted trust bundle '{}'.\n", id));
-    return {};
+    return send_deletion(context, call, fmt::format("Deleted trust bundle '{}'.", id));
 }
 
 void add_paths(CLI::App& verb, WriteOptions& options) {
@@ -154,7 +151,7 @@ void add_writing(CLI::App& noun, Context& context) {
                          "  muster trust-bundle update gateways --path old-root.pem --path new-root.pem\n");
     auto updated = std::make_shared<WriteOptions>();
     add_paths(update_verb, *updated);
-    update_verb.add_option("-e,--etag", updated->etag, "change it only if this is still its ETag")->type_name("ETAG");
+    add_etag(update_verb, updated->etag, "change");
     update_verb.callback([&context, updated] {
         auto call = call_of("update", "PUT", updated->id);
         call.if_match = updated->etag;
@@ -187,7 +184,7 @@ void add_trust_bundle_command(CLI::App& app, Context& context) {
     auto deleted = std::make_shared<std::string>();
     auto etag = std::make_shared<std::string>();
     add_registration_id(delete_verb, "ID", *deleted, "name of the trust bundle");
-    delete_verb.add_option("-e,--etag", *etag, "delete it only if this is still its ETag")->type_name("ETAG");
+    add_etag(delete_verb, *etag, "delete");
     delete_verb.callback([&context, deleted, etag] { context.finish(remove(context, *deleted, *etag)); });
 }
 

@@ -48,10 +48,7 @@ Result<> show(Context& context, const std::string& device, const std::string& mo
         call.path += fmt::format("/modules/{}", percent_encode(module));
         call.not_found_hint = fmt::format("`muster module list {}` shows the modules there are.", device);
     }
-    MUSTER_TRY(auto client, context.connect());
-    MUSTER_TRY(const auto twin, client.call_object(call));
-    context.json() ? print_json(context, twin) : print_twin(context, twin);
-    return {};
+    return show_answer(context, call, print_twin);
 }
 
 }  // namespace

@@ -19,11 +19,6 @@ struct ExportOptions {
     bool with_keys = false;
 };
 
-Result<BulkFormat> format_of(const ExportOptions& options) {
-    if (options.format.empty()) return format_of_name(options.file);
-    return options.format == "csv" ? BulkFormat::csv : BulkFormat::json_lines;
-}
-
 // What the service added, and adds anew.
 void leave_out_of_export(json::object& enrollment) {
     for (const auto* name : {"etag", "createdDateTimeUtc", "lastUpdatedDateTimeUtc", "registrationState"})
@@ -73,7 +68,7 @@ bool has_keys_left_out(const json::object& enrollment) {
 }
 
 Result<> export_enrollments(Context& context, const ExportOptions& options) {
-    MUSTER_TRY(const auto format, format_of(options));
+    MUSTER_TRY(const auto format, format_of(options.format, options.file));
     MUSTER_TRY(auto client, context.connect());
     const json::object about{{"target", client.target().base_url},
                              {"what", options.groups ? "enrollmentGroups" : "enrollments"},
@@ -141,7 +136,7 @@ void add_export_command(CLI::App& app, Context& context) {
                                   "A run that was ended in the middle is taken up by the next.\n");
     auto options = std::make_shared<ExportOptions>();
     add_file(verb, "FILE", options->file, "the file to write")->required();
-    add_choice(verb, "--format", options->format, {"jsonl", "csv"}, "what to write; default: by the file's name");
+    add_format(verb, options->format, "what to write; default: by the file's name");
     verb.add_flag("--groups", options->groups, "enrollment groups; default: individual enrollments");
     verb.add_flag("--keys", options->with_keys, "with symmetric keys");
     verb.callback([&context, options] { context.finish(export_enrollments(context, *options)); });

@@ -20,11 +20,6 @@ struct ImportOptions {
     bool dry_run = false;
 };
 
-Result<BulkFormat> format_of(const ImportOptions& options) {
-    if (options.format.empty()) return format_of_name(options.file);
-    return options.format == "csv" ? BulkFormat::csv : BulkFormat::json_lines;
-}
-
 // The first failures, as they come; the report has them all.
 class FailurePrinter {
 public:
@@ -62,7 +57,7 @@ void print_sum(Context& context, const ImportCounts& counts, const std::string& 
 }
 
 Result<> check_only(Context& context, const ImportOptions& options) {
-    MUSTER_TRY(const auto format, format_of(options));
+    MUSTER_TRY(const auto format, format_of(options.format, options.file));
     MUSTER_TRY(auto reader, BulkReader::open(options.file, format));
     ProgressBar bar(context.io, "checked");
     FailurePrinter failures(context, options.file);
@@ -91,7 +86,7 @@ Result<> check_only(Context& context, const ImportOptions& options) {
 
 Result<> import(Context& context, const ImportOptions& options) {
     if (options.dry_run) return check_only(context, options);
-    MUSTER_TRY(const auto format, format_of(options));
+    MUSTER_TRY(const auto format, format_of(options.format, options.file));
     MUSTER_TRY(auto reader, BulkReader::open(options.file, format));
     MUSTER_TRY(const auto client, context.connect());
     MUSTER_TRY(const auto identity, ImportIdentity::of(options.file, client.target().base_url, options.replace));
@@ -149,14 +144,13 @@ void add_import_command(CLI::App& app, Context& context) {
         "that was ended in the middle is taken up by the next. What failed is in FILE.failed, line by line.\n");
     auto options = std::make_shared<ImportOptions>();
     add_file(verb, "FILE", options->file, "the file to read")->required();
-    add_choice(verb, "--format", options->format, {"jsonl", "csv"}, "what the file holds; default: by its name");
+    add_format(verb, options->format, "what the file holds; default: by its name");
     verb.add_flag("--replace", options->replace, "replace what is there already");
     verb.add_flag("--restart", options->anew, "from the first line, even if a run before was ended in the middle");
     verb.add_flag("--dry-run", options->dry_run, "read the file and say which lines are wrong, without a service");
     add_file(verb, "--report", options->report, "where failures go; default: FILE.failed");
-    verb.add_option("--concurrency", options->concurrency, "calls at a time; default 8")
-        ->check(CLI::Range(std::size_t{1}, std::size_t{64}).description(""))
-        ->type_name("N");
+    add_number(verb, "--concurrency", options->concurrency, std::size_t{1}, std::size_t{64},
+               "calls at a time; default 8");
     verb.callback([&context, options] { context.finish(import(context, *options)); });
 }
 

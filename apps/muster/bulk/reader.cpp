@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "base/text.h"
+#include "muster/command.h"
 
 namespace muster::cli {
 namespace {
@@ -20,7 +21,12 @@ void name_record(BulkRecord& record) {
 
 }  // namespace
 
-Result<BulkFormat> format_of_name(const std::string& name) {
+CLI::Option* add_format(CLI::App& verb, std::string& value, const char* description) {
+    return add_choice(verb, "--format", value, {"jsonl", "csv"}, description);
+}
+
+Result<BulkFormat> format_of(const std::string& option, const std::string& name) {
+    if (!option.empty()) return option == "csv" ? BulkFormat::csv : BulkFormat::json_lines;
     const auto lower = to_lower(name);
     if (lower.ends_with(".csv")) return BulkFormat::csv;
     for (const std::string_view end : {".jsonl", ".ndjson", ".json"})

@@ -12,11 +12,19 @@
 #include "muster/bulk/csv_enrollment.h"
 #include "wire/csv.h"
 
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
+
 namespace muster::cli {
 
 enum class BulkFormat { json_lines, csv };
-// By the name's end: .csv, or else .jsonl, .ndjson, .json. Errc::invalid_argument for any other.
-Result<BulkFormat> format_of_name(const std::string& name);
+// --format.
+CLI::Option* add_format(CLI::App& verb, std::string& value, const char* description);
+// As --format says; without it by the name's end: .csv, or else .jsonl, .ndjson, .json. Errc::invalid_argument for any
+// other.
+Result<BulkFormat> format_of(const std::string& option, const std::string& name);
 
 // One record of the file: an enrollment, or why it is none.
 struct BulkRecord {

@@ -45,12 +45,10 @@ void add_make_options(CLI::App& verb, MakeOptions& options, int days) {
     verb.add_option("--key", options.key, "kind of key; default ec:p256")
         ->check(check_key, "", "")
         ->type_name("ec:p256|ec:p384|rsa:2048|rsa:3072|rsa:4096");
-    verb.add_option("--days", options.days,
-                    fmt::format("days of validity, cut to those of the issuer; default {}. It begins five minutes ago, "
-                                "for clocks that are slow",
-                                days))
-        ->check(CLI::Range(1, most_days).description(""))
-        ->type_name("N");
+    add_number(verb, "--days", options.days, 1, most_days,
+               fmt::format("days of validity, cut to those of the issuer; default {}. It begins five minutes ago, "
+                           "for clocks that are slow",
+                           days));
     verb.add_flag("--force", options.force, "replace the files that are there; old keys and certificates are lost");
     add_json_option(verb, options.json);
 }

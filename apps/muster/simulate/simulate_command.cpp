@@ -115,10 +115,8 @@ Result<int> run(Options& options, const Io& io) {
 }
 
 void add_fleet_options(CLI::App& verb, Options& options) {
-    verb.add_option("-n,--devices", options.load.devices, "how many devices; default 1")
-        ->check(CLI::Range(1, 100'000'000));
-    verb.add_option("-c,--concurrency", options.load.concurrency, "how many of them at a time; default 16")
-        ->check(CLI::Range(1, 20'000));
+    add_number(verb, "-n,--devices", options.load.devices, 1, 100'000'000, "how many devices; default 1");
+    add_number(verb, "-c,--concurrency", options.load.concurrency, 1, 20'000, "how many of them at a time; default 16");
     verb.add_option("--prefix", options.prefix, "names are PREFIX and a number; default sim-");
     verb.add_option("--first", options.load.first, "number of the first device; default 1");
     verb.add_flag("--scatter", options.scatter, "numbers in no order, as serial numbers are");
@@ -141,13 +139,12 @@ void add_target_options(CLI::App& verb, Options& options) {
 void add_course_options(CLI::App& verb, Options& options) {
     add_choice(verb, "-t,--transport", options.transport, {"https", "mqtt", "mqtt-ws", "amqp", "amqp-ws"},
                "the protocol: https (the default), mqtt, mqtt-ws, amqp, amqp-ws");
-    verb.add_option("--poll-after", options.poll_after, "milliseconds before a poll, instead of what Retry-After says")
-        ->check(CLI::Range(0, 3'600'000));
+    add_number(verb, "--poll-after", options.poll_after, 0, 3'600'000,
+               "milliseconds before a poll, instead of what Retry-After says");
     verb.add_flag("--reconnect", options.load.reconnect_to_poll, "poll over a connection of its own");
     verb.add_flag("--handshake-only", options.load.handshake_only,
                   "one GET / and no registration, for any HTTPS server");
-    verb.add_option("--patience", options.patience, "seconds until a device gives up; default 60")
-        ->check(CLI::Range(1, 3600));
+    add_number(verb, "--patience", options.patience, 1, 3600, "seconds until a device gives up; default 60");
     add_choice(verb, "-o,--output", options.output, {"table", "json"}, "table (the default) for people, or json");
 }
 
