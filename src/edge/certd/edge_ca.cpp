@@ -60,7 +60,9 @@ Task<Result<pki::CertificateChain>> EdgeCa::make_next(CurrentPtr now, std::strin
     Pairs pairs(now->files, keys_);
     auto preference = co_await key_preference(now, certificate, old.front());
     MUSTER_CO_TRY(const auto key, co_await pairs.make_key(std::move(key_id), std::move(preference)));
-    MUSTER_CO_TRY(auto request, pki::Csr::create(key, pki::subject_of(old.front()), edge_ca_extensions()));
+    MUSTER_CO_TRY(auto request, co_await threads_.run([&] {
+        return pki::Csr::create(key, pki::subject_of(old.front()), edge_ca_extensions());
+    }));
     MUSTER_CO_TRY(auto chain, co_await issue_(now, certificate, std::move(request)));
     MUSTER_CO_CHECK(co_await pairs.put_certificate(std::move(certificate), chain));
     co_return chain;

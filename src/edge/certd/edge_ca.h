@@ -17,8 +17,8 @@ public:
     // As certd issues for a request of that certificate.
     using Issue = std::function<Task<Result<pki::CertificateChain>>(CurrentPtr now, std::string id, pki::Csr request)>;
 
-    EdgeCa(keyd::Client keys, EstIssuer& est, Issue issue)
-        : keys_(std::move(keys)), est_(est), issue_(std::move(issue)) {}
+    EdgeCa(keyd::Client keys, KeyThreads& threads, EstIssuer& est, Issue issue)
+        : keys_(std::move(keys)), threads_(threads), est_(est), issue_(std::move(issue)) {}
 
     // The pair; nothing when the settings leave it as it is (a file, no auto_renew).
     static std::optional<renewal::PairIds> renewed_by(const Settings& settings);
@@ -31,6 +31,7 @@ private:
     Task<std::string> key_preference(CurrentPtr now, std::string certificate, const pki::Certificate& old);
 
     keyd::Client keys_;
+    KeyThreads& threads_;
     EstIssuer& est_;
     Issue issue_;
 };

@@ -60,8 +60,12 @@ struct EstIssuer::Landing {
     }
 };
 
-EstIssuer::EstIssuer(keyd::Client keys, const Clock& clock, EstClient::Pace pace)
-    : keys_(std::move(keys)), clock_(clock), pace_(pace), one_bootstrap_({1, 16, std::chrono::seconds(45)}) {}
+EstIssuer::EstIssuer(keyd::Client keys, KeyThreads& threads, const Clock& clock, EstClient::Pace pace)
+    : keys_(std::move(keys)),
+      threads_(threads),
+      clock_(clock),
+      pace_(pace),
+      one_bootstrap_({1, 16, std::chrono::seconds(45)}) {}
 
 Result<std::unique_ptr<EstClient>> EstIssuer::client_for(const Current& now, const std::string& url,
                                                          EstCredential credential) const {
@@ -118,7 +122,7 @@ Task<Result<pki::CertificateChain>> EstIssuer::enroll_with(EstClient& client, co
 Task<Result<pki::CertificateChain>> EstIssuer::enroll(CurrentPtr now, std::string url, Access access,
                                                       const pki::Csr& request) {
     MUSTER_CO_TRY(const auto client, client_for(*now, url, std::move(access.credential)));
-    auto chain = co_await enroll_with(*client, access, request);
+    auto chain = co_await threads_.follow(enroll_with(*client, access, request));
     if (chain) co_return std::move(chain);
     if (client->wish() > std::chrono::seconds(0)) wishes_[access.asker] = client->wish();
     co_return fail(chain.error().wrap(fmt::format("EST at {}, signed in with {}", url, access.what)));
@@ -161,7 +165,8 @@ Task<Result<pki::CertificateChain>> EstIssuer::bootstrap(CurrentPtr now, EstTarg
 
     Pairs pairs(now->files, keys_);
     MUSTER_CO_TRY(const auto key, co_await pairs.make_key(ids.key, std::string(identity_key_preference)));
-    MUSTER_CO_TRY(const auto own_request, pki::Csr::create(key, subject, identity_extensions()));
+    MUSTER_CO_TRY(const auto own_request,
+                  co_await threads_.run([&] { return pki::Csr::create(key, subject, identity_extensions()); }));
     Access access{fmt::format("the bootstrap certificate \"{}\"", target.auth.bootstrap->certificate),
                   EstClient::Operation::enroll, std::move(*credential), std::move(asker)};
     auto chain = co_await enroll(now, url, std::move(access), own_request);
@@ -336,7 +341,9 @@ Task<Result<pki::CertificateChain>> EstIssuer::renew_identity(CurrentPtr now, re
     wishes_.erase(ids.certificate);
     Pairs pairs(now->files, keys_);
     MUSTER_CO_TRY(const auto key, co_await pairs.make_key(std::move(key_id), std::string(identity_key_preference)));
-    MUSTER_CO_TRY(const auto request, pki::Csr::create(key, pki::subject_of(old.front()), identity_extensions()));
+    MUSTER_CO_TRY(const auto request, co_await threads_.run([&] {
+        return pki::Csr::create(key, pki::subject_of(old.front()), identity_extensions());
+    }));
     MUSTER_CO_TRY(auto chain, co_await enroll_again(now, std::move(ids), request));
     MUSTER_CO_CHECK(co_await pairs.put_certificate(std::move(certificate), chain));
     co_return chain;
@@ -348,7 +355,7 @@ Task<Result<>> EstIssuer::prove_identity(CurrentPtr now, renewal::PairIds ids, C
     MUSTER_CO_TRY(const auto key, co_await pairs.use_key(std::move(key_id)));
     EstCredential credential{{}, {}, std::move(chain), pki::share(key.get())};
     MUSTER_CO_TRY(const auto client, client_for(*now, target.url, std::move(credential)));
-    MUSTER_CO_CHECK(co_await client->ca_certificates());
+    MUSTER_CO_CHECK(co_await threads_.follow(client->ca_certificates()));
     co_return Result<>{};
 }
 

@@ -14,6 +14,7 @@
 
 #include "edge/certd/current.h"
 #include "edge/certd/est_client.h"
+#include "edge/certd/key_threads.h"
 #include "edge/certd/pairs.h"
 #include "edge/renewal/renew.h"
 #include "edge/service/admission.h"
@@ -29,7 +30,7 @@ struct Turn {
 // For use from one loop, which it blocks for keyd's answers. `clock` outlives it.
 class EstIssuer {
 public:
-    EstIssuer(keyd::Client keys, const Clock& clock, EstClient::Pace pace = {});
+    EstIssuer(keyd::Client keys, KeyThreads& threads, const Clock& clock, EstClient::Pace pace = {});
 
     // The chain, leaf first; not stored. Errors name the certificate, the server and the step. Errc::throttled: the
     // server has not decided yet, and is not asked again before it wants to be. Who asks for what is being issued, with
@@ -64,7 +65,7 @@ private:
     Task<Result<Chain>> issue_first(CurrentPtr now, std::string id, const pki::Csr& request);
     Task<Result<Chain>> issue_unhurried(CurrentPtr now, std::string id, const pki::Csr& request);
     Task<Result<Chain>> enroll(CurrentPtr now, std::string url, Access access, const pki::Csr& request);
-    Task<Result<Chain>> enroll_with(EstClient& client, const Access& access, const pki::Csr& request);
+    static Task<Result<Chain>> enroll_with(EstClient& client, const Access& access, const pki::Csr& request);
     Task<Result<Chain>> issue_as_configured(CurrentPtr now, EstTarget target, std::string id, const pki::Csr& request);
     Task<std::optional<EstCredential>> device_identity(CurrentPtr now, std::string url, std::string id);
     Task<std::optional<EstCredential>> predecessor(CurrentPtr now, std::string id, const pki::Csr& request);
@@ -80,6 +81,7 @@ private:
                                                   EstCredential credential) const;
 
     keyd::Client keys_;
+    KeyThreads& threads_;
     const Clock& clock_;
     EstClient::Pace pace_;
     Admission one_bootstrap_;  // at a time

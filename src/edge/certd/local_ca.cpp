@@ -22,8 +22,9 @@ std::unexpected<Error> no_local_ca() {
 
 }  // namespace
 
-LocalCa::LocalCa(keyd::Client keys, EstIssuer& est, const Clock& clock, Random& random)
+LocalCa::LocalCa(keyd::Client keys, KeyThreads& threads, EstIssuer& est, const Clock& clock, Random& random)
     : keys_(std::move(keys)),
+      threads_(threads),
       est_(est),
       clock_(clock),
       random_(random),
@@ -36,7 +37,9 @@ Task<Result<pki::CertificateChain>> LocalCa::sign_own(CurrentPtr now, std::strin
         co_return fail(Errc::conflict,
                        "the device's own authority cannot be issued by itself; use \"self_signed\" or \"est\"");
     const IssueOptions options{own.subject, own.expiry_days, clock_.now()};
-    MUSTER_CO_TRY(auto certificate, issue_from_request(request, options, {std::nullopt, key}, random_));
+    MUSTER_CO_TRY(auto certificate, co_await threads_.run([&] {
+        return issue_from_request(request, options, {std::nullopt, key}, random_);
+    }));
     co_return Chain{std::move(certificate)};
 }
 
@@ -47,7 +50,8 @@ Task<Result<pki::CertificateChain>> LocalCa::make(CurrentPtr now, renewal::PairI
     Pairs pairs(now->files, keys_);
     MUSTER_CO_TRY(const auto key, co_await pairs.make_key(std::move(key_id), std::string(key_preference)));
     const auto subject = own->subject.value_or(pki::Subject{{"CN", ids.certificate}});
-    MUSTER_CO_TRY(auto request, pki::Csr::create(key, subject, authority_extensions()));
+    MUSTER_CO_TRY(auto request,
+                  co_await threads_.run([&] { return pki::Csr::create(key, subject, authority_extensions()); }));
     MUSTER_CO_TRY(auto chain, co_await sign_own(now, certificate, *own, std::move(request), key));
     MUSTER_CO_CHECK(check_authority(ids.certificate, chain));
     MUSTER_CO_CHECK(co_await pairs.put_certificate(std::move(certificate), chain));
@@ -83,7 +87,9 @@ Task<Result<pki::CertificateChain>> LocalCa::issue(CurrentPtr now, std::string i
     MUSTER_CO_TRY(const auto key, co_await pairs.use_key(ids.key));
     const auto* issuance = now->settings.issuance_of(id);
     const IssueOptions options{issuance->subject, issuance->expiry_days, clock_.now()};
-    MUSTER_CO_TRY(auto certificate, issue_from_request(request, options, {chain->front(), key}, random_));
+    MUSTER_CO_TRY(auto certificate, co_await threads_.run([&] {
+        return issue_from_request(request, options, {chain->front(), key}, random_);
+    }));
     chain->insert(chain->begin(), std::move(certificate));
     co_return std::move(*chain);
 }

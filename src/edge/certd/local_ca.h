@@ -10,7 +10,7 @@ namespace muster::edge::certd {
 // For use from one loop, which it blocks for keyd's answers. Everything given outlives it.
 class LocalCa {
 public:
-    LocalCa(keyd::Client keys, EstIssuer& est, const Clock& clock, Random& random);
+    LocalCa(keyd::Client keys, KeyThreads& threads, EstIssuer& est, const Clock& clock, Random& random);
 
     // The chain, leaf first; not stored.
     Task<Result<pki::CertificateChain>> issue(CurrentPtr now, std::string id, pki::Csr request);
@@ -27,6 +27,7 @@ private:
                                  const pki::PrivateKey& key);
 
     keyd::Client keys_;
+    KeyThreads& threads_;
     EstIssuer& est_;
     const Clock& clock_;
     Random& random_;

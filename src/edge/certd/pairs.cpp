@@ -17,7 +17,7 @@ Task<Result<std::optional<pki::CertificateChain>>> Pairs::certificate(std::strin
 Task<Result<std::optional<pki::PublicKey>>> Pairs::key(std::string id) {
     MUSTER_CO_TRY(const auto handle, co_await keys_.find_pair(std::move(id)));
     if (!handle) co_return std::optional<pki::PublicKey>();
-    const auto key = keyd::remote_key(keys_, *handle);
+    const auto key = co_await keyd::load_remote_key(keys_, *handle);
     // It may have been moved meanwhile.
     if (!key && says_not_found(key.error())) co_return std::optional<pki::PublicKey>();
     if (!key) co_return fail(key.error());
@@ -38,13 +38,13 @@ Task<Result<>> Pairs::move_key(std::string from, std::string to) {
 }
 
 Task<Result<pki::PrivateKey>> Pairs::make_key(std::string id, std::string preferred_algorithms) {
-    MUSTER_CO_TRY(const auto handle, co_await keys_.create_pair(std::move(id), std::move(preferred_algorithms)));
-    co_return keyd::remote_key(keys_, handle);
+    MUSTER_CO_TRY(auto handle, co_await keys_.create_pair(std::move(id), std::move(preferred_algorithms)));
+    co_return co_await keyd::load_remote_key(keys_, std::move(handle));
 }
 
 Task<Result<pki::PrivateKey>> Pairs::use_key(std::string id) {
-    MUSTER_CO_TRY(const auto handle, co_await keys_.load_pair(std::move(id)));
-    co_return keyd::remote_key(keys_, handle);
+    MUSTER_CO_TRY(auto handle, co_await keys_.load_pair(std::move(id)));
+    co_return co_await keyd::load_remote_key(keys_, std::move(handle));
 }
 
 }  // namespace muster::edge::certd

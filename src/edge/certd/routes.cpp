@@ -34,9 +34,9 @@ Certificates::Certificates(Settings settings, keyd::Client keys, const Clock& cl
     : keys_(std::move(keys)),
       clock_(clock),
       random_(random),
-      est_(keys_, clock),
-      local_ca_(keys_, est_, clock, random),
-      edge_ca_(keys_, est_,
+      est_(keys_, threads_, clock),
+      local_ca_(keys_, threads_, est_, clock, random),
+      edge_ca_(keys_, threads_, est_,
                [this](CurrentPtr now, std::string id, pki::Csr request) {
                    return issue(std::move(now), std::move(id), std::move(request));
                }),
@@ -111,7 +111,7 @@ Task<Result<pki::CertificateChain>> Certificates::issue_by_settings(CurrentPtr n
                        "cert_issuance.\"{}\" in certd's settings",
                        printable(id), printable(id));
     switch (issuance->method) {
-        case Method::self_signed: co_return sign_by_itself(*issuance, id, csr);
+        case Method::self_signed: co_return co_await threads_.run([&] { return sign_by_itself(*issuance, id, csr); });
         case Method::local_ca: co_return co_await local_ca_.issue(std::move(now), std::move(id), std::move(csr));
         case Method::est: break;
     }
@@ -135,7 +135,8 @@ Task<Result<std::string>> Certificates::create(Call call) {
     auto csr = pki::Csr::from_pem(call.text("csr"));
     if (!csr) co_return fail(csr.error().wrap(Errc::invalid_argument, "parameter \"csr\" has an invalid value"));
     MUSTER_CO_TRY(const auto* issuer, optional_object(call.body, "issuer"));
-    auto issued = issuer != nullptr ? sign_by_issuer(*now, *issuer, *csr) : co_await issue(now, id, std::move(*csr));
+    auto issued = issuer != nullptr ? co_await threads_.run([&] { return sign_by_issuer(*now, *issuer, *csr); })
+                                    : co_await issue(now, id, std::move(*csr));
     MUSTER_CO_TRY(const auto chain, std::move(issued));
     auto pem = pki::to_pem(chain);
     MUSTER_CO_CHECK(now->files.put(id, pem));

@@ -37,6 +37,7 @@ private:
     CurrentPtr current() const;
     Task<Result<Chain>> issue(CurrentPtr now, std::string id, pki::Csr csr);
     Task<Result<Chain>> issue_by_settings(CurrentPtr now, std::string id, pki::Csr csr);
+    // These block, for as long as keyd takes for a signature.
     Result<Chain> sign_by_itself(const Issuance& issuance, const std::string& id, const pki::Csr& csr) const;
     Result<Chain> sign_by_issuer(const Current& now, const json::object& issuer, const pki::Csr& csr) const;
     Result<pki::PrivateKey> key_of_request(const std::string& id, const pki::Csr& csr) const;
@@ -46,6 +47,7 @@ private:
     Random& random_;
     mutable std::mutex mutex_;  // guards current_ alone
     CurrentPtr current_;
+    KeyThreads threads_;
     EstIssuer est_;
     LocalCa local_ca_;
     EdgeCa edge_ca_;

@@ -36,7 +36,7 @@ public:
     Task<Result<std::optional<pki::PublicKey>>> key(std::string id) override {
         MUSTER_CO_TRY(const auto handle, co_await neighbours_.keys.find_pair(std::move(id)));
         if (!handle) co_return std::optional<pki::PublicKey>();
-        const auto key = keyd::remote_key(neighbours_.keys, *handle);
+        const auto key = co_await keyd::load_remote_key(neighbours_.keys, *handle);
         // It may have been moved meanwhile.
         if (!key && says_not_found(key.error())) co_return std::optional<pki::PublicKey>();
         if (!key) co_return fail(key.error());
@@ -70,7 +70,7 @@ Task<Result<std::string>> key_for(Neighbours neighbours, std::string certificate
 Task<Result<pki::CertificateChain>> request(Neighbours neighbours, std::string certificate, std::string key_id,
                                             pki::Subject subject) {
     MUSTER_CO_TRY(const auto handle, co_await key_for(neighbours, certificate, std::move(key_id)));
-    MUSTER_CO_TRY(const auto key, keyd::remote_key(neighbours.keys, handle));
+    MUSTER_CO_TRY(const auto key, co_await keyd::load_remote_key(neighbours.keys, handle));
     MUSTER_CO_TRY(const auto csr, pki::Csr::create(key, subject));
     MUSTER_CO_TRY(const auto pem, co_await neighbours.certificates.create(std::move(certificate), csr.pem()));
     co_return pki::parse_chain(pem);

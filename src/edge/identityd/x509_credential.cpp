@@ -49,7 +49,7 @@ Result<> check_pair(const pki::Certificate& leaf, const pki::PrivateKey& key, co
 
 Task<Result<CredentialPtr>> credential_with(Neighbours neighbours, pki::CertificateChain chain, std::string key_id) {
     auto handle = co_await neighbours.keys.load_pair(key_id);
-    auto key = handle ? keyd::remote_key(neighbours.keys, *handle) : fail(handle.error());
+    auto key = handle ? co_await keyd::load_remote_key(neighbours.keys, *handle) : fail(handle.error());
     if (!key) co_return fail(key.error().wrap(Errc::unavailable, fmt::format("no identity key \"{}\"", key_id)));
     co_return std::make_shared<const X509Credential>(std::move(chain), *key);
 }
@@ -69,7 +69,7 @@ Task<Result<CredentialPtr>> load_credential_of(Neighbours neighbours, X509Settin
         co_return fail(
             chain.error().wrap(Errc::conflict, fmt::format("the certificate \"{}\"", settings.certificate_id)));
     auto handle = co_await neighbours.keys.load_pair(settings.key_id);
-    auto key = handle ? keyd::remote_key(neighbours.keys, *handle) : fail(handle.error());
+    auto key = handle ? co_await keyd::load_remote_key(neighbours.keys, *handle) : fail(handle.error());
     if (!key)
         co_return fail(key.error().wrap(Errc::unavailable, fmt::format("no identity key \"{}\"", settings.key_id)));
     MUSTER_CO_CHECK(check_pair(chain->front(), *key, settings));

@@ -90,9 +90,9 @@ Task<Result<Bytes>> Client::sign_hmac(std::string handle, Bytes message) const {
     co_return decoded(co_await call("POST", "/sign", std::move(body)), "signature");
 }
 
-Result<std::string> Client::parameter_blocking(const std::string& handle, std::string_view name) const {
-    json::object body{{"keyHandle", handle}};
-    return net::run_blocking(member("POST", fmt::format("/parameters/{}", name), std::move(body), "value"));
+Task<Result<std::string>> Client::parameter(std::string handle, std::string name) const {
+    json::object body{{"keyHandle", std::move(handle)}};
+    co_return co_await member("POST", "/parameters/" + name, std::move(body), "value");
 }
 
 Result<Bytes> Client::sign_ecdsa_blocking(const std::string& handle, ByteView digest) const {

@@ -31,9 +31,9 @@ public:
     Task<Result<std::string>> derive(std::string base_handle, std::string derivation_data) const;
     Task<Result<Secret>> export_derived(std::string handle) const;
     Task<Result<Bytes>> sign_hmac(std::string handle, Bytes message) const;
+    Task<Result<std::string>> parameter(std::string handle, std::string name) const;
 
     // These block: for use inside a cryptographic operation, which cannot suspend.
-    Result<std::string> parameter_blocking(const std::string& handle, std::string_view name) const;
     Result<Bytes> sign_ecdsa_blocking(const std::string& handle, ByteView digest) const;
     // `algorithm` is "RSA-PKCS1" or "RSA-NO-PADDING".
     Result<Bytes> rsa_private_blocking(const std::string& handle, std::string_view algorithm, ByteView input) const;

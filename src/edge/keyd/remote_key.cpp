@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "base/log.h"
+#include "net/reactor.h"
 
 namespace muster::edge::keyd {
 namespace {
@@ -102,16 +103,14 @@ std::unexpected<Error> unusable(std::string_view what) {
     return fail(Errc::internal, "keyd gave {} that cannot be used", what);
 }
 
-Result<Bytes> bytes_parameter(const Client& client, const std::string& handle, std::string_view name) {
-    MUSTER_TRY(const auto value, client.parameter_blocking(handle, name));
+Task<Result<Bytes>> bytes_parameter(Client client, std::string handle, std::string name) {
+    MUSTER_CO_TRY(const auto value, co_await client.parameter(std::move(handle), name));
     auto bytes = base64_decode(value);
-    if (!bytes || bytes->empty()) return unusable(name);
-    return std::move(*bytes);
+    if (!bytes || bytes->empty()) co_return unusable(name);
+    co_return std::move(*bytes);
 }
 
-Result<EcKey> public_ec_key(const Client& client, const std::string& handle) {
-    MUSTER_TRY(const auto oid, bytes_parameter(client, handle, "ec-curve-oid"));
-    MUSTER_TRY(const auto point, bytes_parameter(client, handle, "ec-point"));
+Result<EcKey> public_ec_key(ByteView oid, ByteView point) {
     const auto* at = oid.data();
     auto* object = d2i_ASN1_OBJECT(nullptr, &at, static_cast<long>(oid.size()));
     const int curve = object != nullptr ? OBJ_obj2nid(object) : NID_undef;
@@ -123,8 +122,8 @@ Result<EcKey> public_ec_key(const Client& client, const std::string& handle) {
     return key;
 }
 
-Result<pki::PrivateKey> remote_ec(const Client& client, const std::string& handle) {
-    MUSTER_TRY(auto key, public_ec_key(client, handle));
+Result<pki::PrivateKey> remote_ec_of(const Client& client, const std::string& handle, ByteView oid, ByteView point) {
+    MUSTER_TRY(auto key, public_ec_key(oid, point));
     auto remote = std::make_unique<Remote>(client, handle);
     if (EC_KEY_set_method(key.get(), ec_method()) != 1 || EC_KEY_set_ex_data(key.get(), ec_slot(), remote.get()) != 1)
         return unusable("an EC key");
@@ -135,9 +134,14 @@ Result<pki::PrivateKey> remote_ec(const Client& client, const std::string& handl
     return pki::PrivateKey(std::move(pkey));
 }
 
-Result<pki::PrivateKey> remote_rsa(const Client& client, const std::string& handle) {
-    MUSTER_TRY(const auto modulus, bytes_parameter(client, handle, "rsa-modulus"));
-    MUSTER_TRY(const auto exponent, bytes_parameter(client, handle, "rsa-exponent"));
+Task<Result<pki::PrivateKey>> remote_ec(Client client, std::string handle) {
+    MUSTER_CO_TRY(const auto oid, co_await bytes_parameter(client, handle, "ec-curve-oid"));
+    MUSTER_CO_TRY(const auto point, co_await bytes_parameter(client, handle, "ec-point"));
+    co_return remote_ec_of(client, handle, oid, point);
+}
+
+Result<pki::PrivateKey> remote_rsa_of(const Client& client, const std::string& handle, ByteView modulus,
+                                      ByteView exponent) {
     Number n(BN_bin2bn(modulus.data(), static_cast<int>(modulus.size()), nullptr));
     Number e(BN_bin2bn(exponent.data(), static_cast<int>(exponent.size()), nullptr));
     RsaKey key(RSA_new());
@@ -154,13 +158,27 @@ Result<pki::PrivateKey> remote_rsa(const Client& client, const std::string& hand
     return pki::PrivateKey(std::move(pkey));
 }
 
+Task<Result<pki::PrivateKey>> remote_rsa(Client client, std::string handle) {
+    MUSTER_CO_TRY(const auto modulus, co_await bytes_parameter(client, handle, "rsa-modulus"));
+    MUSTER_CO_TRY(const auto exponent, co_await bytes_parameter(client, handle, "rsa-exponent"));
+    co_return remote_rsa_of(client, handle, modulus, exponent);
+}
+
 }  // namespace
 
+Task<Result<pki::PrivateKey>> load_remote_key(Client client, std::string handle) {
+    MUSTER_CO_TRY(const auto algorithm, co_await client.parameter(handle, "algorithm"));
+    if (algorithm == "ECDSA") co_return co_await remote_ec(client, handle);
+    if (algorithm == "RSA") co_return co_await remote_rsa(client, handle);
+    co_return unusable("the algorithm " + algorithm);
+}
+
 Result<pki::PrivateKey> remote_key(const Client& client, const std::string& handle) {
-    MUSTER_TRY(const auto algorithm, client.parameter_blocking(handle, "algorithm"));
-    if (algorithm == "ECDSA") return remote_ec(client, handle);
-    if (algorithm == "RSA") return remote_rsa(client, handle);
-    return unusable("the algorithm " + algorithm);
+    // Asio wants results that can be made of nothing.
+    const auto load = [](Client keys, std::string of) -> Task<std::optional<Result<pki::PrivateKey>>> {
+        co_return co_await load_remote_key(std::move(keys), std::move(of));
+    };
+    return *net::run_blocking(load(client, handle));
 }
 
 }  // namespace muster::edge::keyd

@@ -12,7 +12,9 @@
 
 namespace muster::edge::keyd {
 
-// Asks keyd for the public half and blocks meanwhile, as every later private operation does.
+// Asks keyd for the public half. Every later private operation blocks until keyd has answered.
+Task<Result<pki::PrivateKey>> load_remote_key(Client client, std::string handle);
+// The same, and blocks meanwhile, too.
 Result<pki::PrivateKey> remote_key(const Client& client, const std::string& handle);
 
 }  // namespace muster::edge::keyd

@@ -20,9 +20,16 @@ CK_FUNCTION_LIST functions;
 std::mutex mutex;
 std::map<CK_SESSION_HANDLE, std::string> labels;  // of the sessions' tokens
 
+// SoftHSM tells a token's time through gmtime(), which threads share.
+CK_RV token_info(CK_SLOT_ID slot, CK_TOKEN_INFO* info) {
+    static std::mutex describing;
+    const std::lock_guard lock(describing);
+    return soft_hsm->C_GetTokenInfo(slot, info);
+}
+
 std::string label_of(CK_SLOT_ID slot) {
     CK_TOKEN_INFO info{};
-    if (soft_hsm->C_GetTokenInfo(slot, &info) != CKR_OK) return {};
+    if (token_info(slot, &info) != CKR_OK) return {};
     const std::string label(reinterpret_cast<const char*>(info.label), sizeof info.label);
     return label.substr(0, label.find_last_not_of(' ') + 1);
 }
@@ -77,6 +84,7 @@ extern "C" __attribute__((visibility("default"))) CK_RV C_GetFunctionList(CK_FUN
         library == nullptr ? nullptr : reinterpret_cast<CK_C_GetFunctionList>(::dlsym(library, "C_GetFunctionList"));
     if (get == nullptr || get(&soft_hsm) != CKR_OK) return CKR_GENERAL_ERROR;
     functions = *soft_hsm;
+    functions.C_GetTokenInfo = token_info;
     functions.C_Login = log_in;
     functions.C_Sign = sign;
     functions.C_OpenSession = open_session;
