@@ -2,7 +2,6 @@
 // sender is a driver, by a tag of its own, so that it does not hear itself.
 #pragma once
 
-#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,8 +11,6 @@
 namespace muster::store {
 
 inline constexpr std::string_view announcement_channel = "muster";
-inline constexpr std::array all_topics{Topic::groups, Topic::hubs, Topic::revocations, Topic::shared_files,
-                                       Topic::journal};
 
 std::string announcement(std::string_view sender, Topic topic);
 // Nothing for what `self` has sent, and for a topic of a later version.

@@ -97,7 +97,7 @@ Result<PostgresHandle> start(const std::vector<Parameter>& parameters, const Sec
     return handle;
 }
 
-Result<> finish(PGconn* connection, std::chrono::milliseconds time, const StopSignal& closing) {
+Result<> finish(PGconn* connection, std::chrono::milliseconds time, const StopSignal& interrupted) {
     const auto until = std::chrono::steady_clock::now() + time;
     auto wanted = PGRES_POLLING_WRITING;
     while (wanted != PGRES_POLLING_OK) {
@@ -106,7 +106,7 @@ Result<> finish(PGconn* connection, std::chrono::milliseconds time, const StopSi
             std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()).count();
         const short events = wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT;
         std::array<pollfd, 2> waits{pollfd{.fd = PQsocket(connection), .events = events, .revents = 0},
-                                    pollfd{.fd = closing.fd(), .events = POLLIN, .revents = 0}};
+                                    pollfd{.fd = interrupted.fd(), .events = POLLIN, .revents = 0}};
         ::poll(waits.data(), waits.size(), static_cast<int>(std::max<std::int64_t>(0, left)));
         if (waits[1].revents != 0) return fail(Errc::unavailable, "musterd is closing");
         if (left <= 0)
@@ -134,7 +134,7 @@ Result<> check_server(PGconn* connection) {
 }
 
 Result<PostgresHandle> connect_to(const std::vector<Parameter>& parameters, const PostgresSettings& settings,
-                                  const StopSignal& closing) {
+                                  const StopSignal& interrupted) {
     Secret password;
     if (settings.password) {
         MUSTER_TRY(password, settings.password());
@@ -145,7 +145,7 @@ Result<PostgresHandle> connect_to(const std::vector<Parameter>& parameters, cons
         handle.get(),
         [](void*, const char* message) { log::debug("the database says", {{"notice", on_one_line(message)}}); },
         nullptr);
-    MUSTER_CHECK(finish(handle.get(), settings.connect_deadline, closing));
+    MUSTER_CHECK(finish(handle.get(), settings.connect_deadline, interrupted));
     MUSTER_CHECK(check_server(handle.get()));
     if (PQsetnonblocking(handle.get(), 1) != 0) return fail(postgres_refusal(handle.get()));
     return handle;
@@ -161,13 +161,13 @@ Result<> check(const PostgresSettings& settings) {
     return {};
 }
 
-Result<PostgresHandle> connect_postgres(const PostgresSettings& settings, const StopSignal& closing) {
+Result<PostgresHandle> connect_postgres(const PostgresSettings& settings, const StopSignal& interrupted) {
     MUSTER_TRY(auto given, parse(settings.connection));
     add_ours(given);
     Result<PostgresHandle> connected = fail(Errc::internal, "no host to connect to");
     for (const auto& parameters : one_for_each_host(given)) {
-        connected = connect_to(parameters, settings, closing);
-        if (connected || closing.raised()) break;
+        connected = connect_to(parameters, settings, interrupted);
+        if (connected || interrupted.raised()) break;
     }
     return connected;
 }

@@ -26,9 +26,8 @@ Result<> check_types(const PGresult* result, std::string_view sql) {
 }  // namespace
 
 Result<std::unique_ptr<PostgresConnection>> PostgresConnection::open(const PostgresSettings& settings, Use use,
-                                                                     const StopSignal& closing,
                                                                      const StopSignal& interrupted) {
-    MUSTER_TRY(auto handle, connect_postgres(settings, closing));
+    MUSTER_TRY(auto handle, connect_postgres(settings, interrupted));
     std::unique_ptr<PostgresConnection> connection(new PostgresConnection(std::move(handle), settings, interrupted));
     MUSTER_CHECK(connection->set_up(settings, use));
     return connection;

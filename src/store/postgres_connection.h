@@ -16,10 +16,10 @@ namespace muster::store {
 class PostgresConnection final : public Session {
 public:
     enum class Use { writing, reading };
-    // `closing` ends the connecting, `interrupted` every statement later; it must outlive the connection. Errors: those
-    // of PostgresDriver::open.
+    // `interrupted` ends the connecting and every statement later; it must outlive the connection. Errors: those of
+    // PostgresDriver::open.
     static Result<std::unique_ptr<PostgresConnection>> open(const PostgresSettings& settings, Use use,
-                                                            const StopSignal& closing, const StopSignal& interrupted);
+                                                            const StopSignal& interrupted);
 
     Result<> query(std::string_view sql, std::initializer_list<Value> parameters,
                    const std::function<void(const Row&)>& each) override;

@@ -158,7 +158,7 @@ Result<std::unique_ptr<PostgresDriver>> PostgresDriver::open(PostgresSettings se
     MUSTER_CHECK(check(settings));
     auto state = std::make_unique<State>(std::move(settings));
     MUSTER_TRY(const auto tried, PostgresConnection::open(state->context.settings, PostgresConnection::Use::writing,
-                                                          state->context.closing, state->context.interrupted));
+                                                          state->context.interrupted));
     state->start();
     return std::unique_ptr<PostgresDriver>(new PostgresDriver(std::move(state)));
 }
@@ -196,8 +196,8 @@ Result<> PostgresDriver::write_now(Work work) {
 Result<> PostgresDriver::write_alone(Work work) {
     auto settings = state_->context.settings;
     settings.statement_deadline = schema_deadline;
-    MUSTER_TRY(const auto connection, PostgresConnection::open(settings, PostgresConnection::Use::reading,
-                                                               state_->context.closing, state_->context.interrupted));
+    MUSTER_TRY(const auto connection,
+               PostgresConnection::open(settings, PostgresConnection::Use::reading, state_->context.interrupted));
     Work alone = [&](Session& session) -> Result<> {
         MUSTER_CHECK(session.query("SELECT pg_advisory_xact_lock($1)", {schema_lock}, [](const Row&) {}));
         return work(session);

@@ -59,6 +59,7 @@ std::string connection_hint(PGconn* connection, std::string_view message) {
     if (says(message, "Peer authentication failed") || says(message, "Ident authentication failed"))
         return "the user of the operating system must have the name of the database's user, or connect over TCP with a "
                "password";
+    if (says(message, "shutting down") || says(message, "starting up")) return "wait until it has started";
     if (says(message, "SSL") || says(message, "certificate"))
         return "check sslmode and sslrootcert of the connection, and ssl of the server";
     return fmt::format(
@@ -96,8 +97,7 @@ PostgresFailure postgres_failure(PGconn* connection, const PGresult* result, std
     if (PQstatus(connection) == CONNECTION_BAD) meaning = Meaning::lost;
     Error error(code_of(state), fmt::format("cannot {} the database {}: {}{}", doing, database_name(connection),
                                             message, state.empty() ? "" : fmt::format(" (PostgreSQL {})", state)));
-    if (auto hint = hint_of(state); !hint.empty()) error = std::move(error).with_hint(std::move(hint));
-    return {.meaning = meaning, .error = std::move(error)};
+    return {.meaning = meaning, .error = std::move(error).with_hint(hint_of(state))};
 }
 
 Error postgres_refusal(PGconn* connection) {

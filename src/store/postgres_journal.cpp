@@ -36,30 +36,28 @@ INSERT INTO journal_sequence (last) VALUES (0);
 )sql"),
 };
 
-// The last id given; whoever reads it so is the only one to give any until the end of the transaction. What was brought
-// here from elsewhere counts, too.
+// The last id given; whoever reads it so is the only one to give any until the end of the transaction.
 Result<std::int64_t> lock_last(Session& session) {
     std::int64_t last = -1;
-    MUSTER_CHECK(session.query(
-        "SELECT GREATEST(last, (SELECT COALESCE(MAX(id), 0) FROM journal)) FROM journal_sequence FOR UPDATE", {},
-        [&](const Row& row) { last = row.integer(0); }));
+    MUSTER_CHECK(session.query("SELECT last FROM journal_sequence FOR UPDATE", {},
+                               [&](const Row& row) { last = row.integer(0); }));
     if (last < 0) return fail(Errc::internal, "the database does not remember the last id of the journal");
     return last;
 }
 
+// In the order in which the entries were written. Ids of a journal that was brought here from elsewhere count, too.
+constexpr std::string_view move_pending =
+    "WITH moved AS (DELETE FROM journal_pending WHERE id IN (SELECT id FROM journal_pending ORDER BY id LIMIT $1) "
+    "RETURNING id, time, type, subject, actor, peer, tracking_id, detail) "
+    "INSERT INTO journal (id, time, type, subject, actor, peer, tracking_id, detail) "
+    "SELECT GREATEST($2, (SELECT MAX(id) FROM journal)) + row_number() OVER (ORDER BY id), "
+    "time, type, subject, actor, peer, tracking_id, detail FROM moved";
+
 Result<std::int64_t> move_committed(Session& session) {
     MUSTER_TRY(const auto last, lock_last(session));
-    MUSTER_TRY(
-        const auto moved,
-        session.execute("WITH moved AS (DELETE FROM journal_pending WHERE id IN "
-                        "(SELECT id FROM journal_pending ORDER BY id LIMIT $1) "
-                        "RETURNING id, time, type, subject, actor, peer, tracking_id, detail) "
-                        "INSERT INTO journal (id, time, type, subject, actor, peer, tracking_id, detail) "
-                        "SELECT $2 + row_number() OVER (ORDER BY id), time, type, subject, actor, peer, tracking_id, "
-                        "detail FROM moved",
-                        {moved_at_once, last}));
+    MUSTER_TRY(const auto moved, session.execute(move_pending, {moved_at_once, last}));
     if (moved == 0) return 0;
-    MUSTER_CHECK(session.execute("UPDATE journal_sequence SET last = $1", {last + moved}));
+    MUSTER_CHECK(session.execute("UPDATE journal_sequence SET last = (SELECT MAX(id) FROM journal)", {}));
     MUSTER_CHECK(session.announce(Topic::journal));
     return moved;
 }

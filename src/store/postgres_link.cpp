@@ -40,8 +40,8 @@ PostgresConnection* PostgresLink::get() {
     new_ = false;
     if (connection_ && !connection_->lost()) return connection_.get();
     connection_.reset();
-    for (auto pause = shortest_pause; !context_.closing.raised(); pause = std::min(2 * pause, longest_pause)) {
-        auto opened = PostgresConnection::open(context_.settings, use_, context_.closing, context_.interrupted);
+    for (auto pause = shortest_pause;; pause = std::min(2 * pause, longest_pause)) {
+        auto opened = PostgresConnection::open(context_.settings, use_, context_.interrupted);
         if (opened) {
             context_.note_success();
             connection_ = std::move(*opened);
@@ -49,9 +49,8 @@ PostgresConnection* PostgresLink::get() {
             return connection_.get();
         }
         context_.note_failure(opened.error());
-        context_.closing.sleep(scattered(pause));
+        if (!context_.closing.sleep(scattered(pause))) return nullptr;
     }
-    return nullptr;
 }
 
 }  // namespace muster::store

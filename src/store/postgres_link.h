@@ -20,7 +20,7 @@ struct PostgresContext {
 
     const PostgresSettings settings;
     const std::string tag;   // what this driver calls itself to others
-    StopSignal closing;      // nothing is begun any more: no connection, no pause
+    StopSignal closing;      // nothing is tried again
     StopSignal interrupted;  // what is under way ends, too
 
 private:

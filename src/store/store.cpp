@@ -1,6 +1,5 @@
 #include "store/store.h"
 
-#include <algorithm>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/executor_work_guard.hpp>
@@ -16,16 +15,11 @@ struct Store::Listeners {
     std::mutex mutex;
     std::function<void(Topic)> announcement;
     std::function<void()> journal;
-    std::vector<Topic> unheard;  // announced before anybody listened
 
     void tell(Topic topic) {
         const std::lock_guard lock(mutex);
         if (topic == Topic::journal && journal) journal();
-        if (announcement) {
-            announcement(topic);
-        } else if (std::ranges::find(unheard, topic) == unheard.end()) {
-            unheard.push_back(topic);
-        }
+        if (announcement) announcement(topic);
     }
 };
 
@@ -45,7 +39,8 @@ Result<std::unique_ptr<Store>> Store::open(std::unique_ptr<Driver> driver) {
 void Store::on_announcement(std::function<void(Topic)> told) {
     const std::lock_guard lock(listeners_->mutex);
     listeners_->announcement = std::move(told);
-    for (const auto topic : std::exchange(listeners_->unheard, {})) listeners_->announcement(topic);
+    if (!is_shared()) return;
+    for (const auto topic : all_topics) listeners_->announcement(topic);
 }
 
 void Store::on_journal(std::function<void()> told) {

@@ -2,6 +2,8 @@
 // the others are told to read it anew.
 #pragma once
 
+#include <array>
+
 namespace muster::store {
 
 enum class Topic {
@@ -11,5 +13,8 @@ enum class Topic {
     shared_files,  // store/shared_files.h
     journal,       // entries that can be read now
 };
+
+inline constexpr std::array all_topics{Topic::groups, Topic::hubs, Topic::revocations, Topic::shared_files,
+                                       Topic::journal};
 
 }  // namespace muster::store

@@ -11,6 +11,7 @@
 #include <array>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -64,6 +65,7 @@ public:
     }
 
     bool start() {
+        std::fflush(nullptr);
         process_ = ::fork();
         if (process_ == 0) serve();
         for (int i = 0; i < 400; ++i) {
@@ -104,6 +106,7 @@ private:
     }
 
     bool initialize() const {
+        std::fflush(nullptr);
         const auto child = ::fork();
         if (child == 0)
             become({"initdb", "-D", (directory_ / "data").string(), "-U", "postgres", "-A", "trust", "-E", "UTF8",

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <limits>
 #include <thread>
 
 #include "net/reactor.h"
@@ -247,6 +249,57 @@ TEST_P(StoreTest, HubsAreKeptByNameWithoutCase) {
     ASSERT_TRUE(found && *found) << found.error().chain();
     EXPECT_EQ((*found)->weight, 5);
     EXPECT_TRUE((*found)->allocates);
+}
+
+// Pages go on from a key: both databases must agree on what comes after it, whatever their locale.
+TEST_P(StoreTest, KeysAreOrderedByTheirBytes) {
+    auto store = open_store();
+    const std::vector<std::string> ids = {"a", "B",      "-x", "_x",     "~x", "x-1", "x_1", "x1", "x.1", "xa",
+                                          "X", "\u00e9", "z",  "\u4e2d", ".",  "x",   "x:1", "A",  "0"};
+    ASSERT_TRUE(store->transact_now([&](Tx& tx) -> Result<> {
+        for (const auto& id : ids) {
+            IdentityRecord record;
+            record.device_id = id;
+            MUSTER_CHECK(tx.identities().insert(record));
+        }
+        return {};
+    }));
+    auto expected = ids;
+    std::ranges::sort(expected);
+    std::vector<std::string> seen;
+    for (std::string after; seen.size() < ids.size();) {
+        const auto page =
+            net::run_blocking(store->read([&](Tx& tx) { return tx.identities().list_devices({after, 3}); }));
+        ASSERT_TRUE(page && !page->empty());
+        for (const auto& record : *page) seen.push_back(record.device_id);
+        after = seen.back();
+    }
+    EXPECT_EQ(seen, expected);
+}
+
+TEST_P(StoreTest, WhatIsEmptyIsNotNothing) {
+    auto store = open_store();
+    auto driver = database_.open();
+    ASSERT_TRUE(driver->write_now([](Session& session) -> Result<> {
+        MUSTER_CHECK(session.script("CREATE TABLE t (id INTEGER PRIMARY KEY, b BYTEA, s TEXT)"));
+        MUSTER_CHECK(session.execute("INSERT INTO t (id, b, s) VALUES ($1, $2, $3)", {1, Bytes(), std::string_view()}));
+        MUSTER_CHECK(session.execute("INSERT INTO t (id, b, s) VALUES ($1, $2, $3)", {2, nullptr, nullptr}));
+        MUSTER_CHECK(session.execute("INSERT INTO t (id, b, s) VALUES ($1, $2, $3)",
+                                     {3, Bytes({0, 255, 0}), "\\x00 'quoted' \"\u00e9\" \n\t\x01"}));
+        MUSTER_CHECK(session.execute("INSERT INTO t (id, b, s) VALUES ($1, $2, $3)",
+                                     {std::numeric_limits<std::int64_t>::min(), nullptr, "least"}));
+        return {};
+    }));
+    std::string seen;
+    ASSERT_TRUE(driver->write_now([&](Session& session) {
+        return session.query("SELECT id, b, s FROM t ORDER BY id", {}, [&](const Row& row) {
+            seen += fmt::format("{} {} {} {} {}|", row.integer(0), row.is_null(1), row.byte_vector(1).size(),
+                                row.is_null(2), row.string(2));
+        });
+    }));
+    EXPECT_EQ(seen,
+              "-9223372036854775808 true 0 false least|1 false 0 false |2 true 0 true |3 false 3 false \\x00 'quoted' "
+              "\"\u00e9\" \n\t\x01|");
 }
 
 }  // namespace
