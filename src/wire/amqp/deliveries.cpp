@@ -107,7 +107,7 @@ Result<> Deliveries::send(LinkId id, const Message& message, bool settled) {
     auto* delivery = pn_delivery(entry->link, pn_dtag(reinterpret_cast<const char*>(&number), sizeof number));
     pn_link_send(entry->link, bytes.data(), bytes.size());
     pn_link_advance(entry->link);
-    const auto wanted = pn_link_remote_snd_settle_mode(entry->link);
+    const auto wanted = settling_of_peer(entry->link);
     if (wanted == PN_SND_SETTLED || (settled && wanted != PN_SND_UNSETTLED)) pn_delivery_settle(delivery);
     return {};
 }

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <proton/connection.h>
-#include <proton/link.h>
 #include <proton/session.h>
 #include <proton/terminus.h>
 
@@ -19,6 +18,15 @@ std::string address_of(pn_terminus_t* terminus) {
 }
 
 }  // namespace
+
+pn_snd_settle_mode_t settling_of_peer(pn_link_t* link) {
+    // Proton hands on whatever number came.
+    switch (static_cast<int>(pn_link_remote_snd_settle_mode(link))) {
+        case PN_SND_UNSETTLED: return PN_SND_UNSETTLED;
+        case PN_SND_SETTLED: return PN_SND_SETTLED;
+        default: return PN_SND_MIXED;
+    }
+}
 
 LinkEntry* Links::find(LinkId id) {
     const auto entry = std::ranges::find(entries_, id, &LinkEntry::id);
@@ -58,7 +66,7 @@ void Links::accept(const LinkEntry& entry) {
     auto* link = entry.link;
     pn_terminus_copy(pn_link_source(link), pn_link_remote_source(link));
     pn_terminus_copy(pn_link_target(link), pn_link_remote_target(link));
-    pn_link_set_snd_settle_mode(link, pn_link_remote_snd_settle_mode(link));
+    pn_link_set_snd_settle_mode(link, settling_of_peer(link));
     const bool incoming = pn_link_is_receiver(link);
     if (incoming) pn_link_set_max_message_size(link, settings_.message_bytes);
     pn_link_open(link);

@@ -1,6 +1,8 @@
 // The links of one connection: which there are, how they come and go, and how many there may be.
 #pragma once
 
+#include <proton/link.h>
+
 #include <deque>
 #include <optional>
 #include <string>
@@ -20,6 +22,9 @@ struct LinkEntry {
     pn_link_t* link;
     bool gone;  // refused, or broken by us: it is only waited for the peer's word
 };
+
+// How the peer of a link wants messages sent on it (section 2.8.2); a number that means nothing is no wish.
+pn_snd_settle_mode_t settling_of_peer(pn_link_t* link);
 
 class Links {
 public:
