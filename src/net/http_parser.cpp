@@ -44,14 +44,21 @@ public:
             const auto rest = bytes.substr(used);
             if (rest.empty() && !in_header) break;
             ErrorCode error;
+            const auto body_before = body_.size();
             const auto taken = this->put(boost::asio::const_buffer(rest.data(), rest.size()), error);
             used += taken;
-            if (in_header) header_size_ += taken;
-            bound_header(in_header ? header_size_ : 0, error == http::error::need_more ? rest.size() - taken : 0);
+            // Of chunk lines and trailers what came since the last byte of the body.
+            if (!in_header && body_.size() != body_before) {
+                lines_size_ = 0;
+            } else {
+                lines_size_ += taken;
+            }
+            bound_lines(error == http::error::need_more ? rest.size() - taken : 0);
             if (error == http::error::need_more) break;
             if (error) fail_with(error);
             if (failed_ || !in_header || !this->is_header_done()) continue;
             header_complete_ = true;
+            lines_size_ = 0;
             if (!this->is_done()) return {ParseState::header_done, used};
         }
         if (failed_) return {ParseState::failed, used};
@@ -119,8 +126,8 @@ protected:
 private:
     // Beast bounds the start line and the fields each by itself, chunk lines and trailers not at all. `waiting` is what
     // it could not use yet: the caller keeps that.
-    void bound_header(std::size_t taken, std::size_t waiting) {
-        if (taken + waiting > header_limit_) fail(431, "a header or chunk line is too long");
+    void bound_lines(std::size_t waiting) {
+        if (lines_size_ + waiting > header_limit_) fail(431, "a header or chunk line is too long");
     }
 
     std::size_t append(std::string_view bytes, ErrorCode& error) {
@@ -134,7 +141,7 @@ private:
 
     std::size_t header_limit_;
     std::size_t body_limit_;
-    std::size_t header_size_ = 0;
+    std::size_t lines_size_ = 0;  // of the header, or of what is no body behind it
     bool header_complete_ = false;
     bool skipped_line_ = false;
 };
