@@ -91,6 +91,15 @@ ok "an unknown id is wrong usage" exits 2 check --dont-run hostnam
 ok "the system's fields are there" eval 'check -o json | jq -e ".additional_info | .os.id and .system_info.total_ram and .now"'
 ok "options of the container are told to have no effect" says "has no effect" check --diagnostics-image-name x
 
+echo "== what an earlier version has written"
+generated=$root/etc/aziot/certd/config.d/00-super.toml
+cp "$generated" certd.toml
+sed '/auto_renew/,$d' certd.toml >"$generated"
+ok "is told" is configs-up-to-date warning
+ok "with what mends it" says "00-super.toml is not what this version makes of" check
+cp certd.toml "$generated"
+ok "no more once it is mended" is configs-up-to-date ok
+
 echo "== what is wrong is found"
 ntp=1124
 ok "a clock that is wrong" is host-local-time warning

@@ -3,6 +3,7 @@
 
 #include "base/version.h"
 #include "edge/check/device.h"
+#include "edge/config/apply.h"
 #include "edge/config/values.h"
 #include "edge/tpmd/settings.h"
 
@@ -63,8 +64,24 @@ Outcome up_to_date(Device& device, const std::vector<std::string_view>& services
     return Outcome::ok();
 }
 
+// What an upgrade brings may have to be written into the services' files: the renewal of the edge CA, for one.
+Outcome as_this_version_writes_them(Device& device) {
+    const auto source = device.paths.super_config();
+    const auto differing = files_of_another_version(device.paths, source);
+    if (!differing) return Outcome::warning(differing.error().chain(), "iotedge config apply --check");
+    auto all = Outcome::ok();
+    for (const auto& file : *differing)
+        all.add(
+            Outcome::warning(fmt::format("{} is not what this version makes of {}: it was written by another one, or "
+                                         "changed since",
+                                         file.string(), source.string()),
+                             "iotedge config apply"));
+    return all;
+}
+
 Outcome configs_up_to_date(Device& device) {
-    return up_to_date(device, {"keyd", "certd", "identityd", "tpmd"});
+    auto outcome = up_to_date(device, {"keyd", "certd", "identityd", "tpmd"});
+    return outcome.kind == Outcome::Kind::ok ? as_this_version_writes_them(device) : outcome;
 }
 
 Outcome edged_up_to_date(Device& device) {

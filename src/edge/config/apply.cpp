@@ -154,6 +154,16 @@ Result<Config> load(const Paths& paths, const std::string& source) {
             .with_hint(fmt::format("cp {} {}", paths.under("/etc/aziot/config.toml.edge.template").string(), source)));
 }
 
+ServiceFiles files_for(const Paths& paths, const Users& users, const SuperConfig& config,
+                       std::map<std::string, std::string> additional) {
+    const auto uid = [&](std::string_view user) { return users.find(user)->second.uid; };
+    return generate({config,
+                     {uid("aziotcs"), uid("aziotid"), uid("iotedge")},
+                     os_hostname(),
+                     std::move(additional),
+                     paths.secrets_directory()});
+}
+
 struct Examined {
     Findings findings;
     Users users;
@@ -182,12 +192,7 @@ Result<Examined> examine(const Paths& paths, const ApplyOptions& options, const 
                      std::move(tpmd), os_hostname(), world.clock.now(), world.resolve,    world.keyd_environment};
     auto additional = check(input, out.findings);
     if (!out.findings.problems.empty()) return out;
-    const auto uid = [&](std::string_view user) { return out.users.find(user)->second.uid; };
-    out.files = generate({out.config,
-                          {uid("aziotcs"), uid("aziotid"), uid("iotedge")},
-                          input.os_hostname,
-                          std::move(additional),
-                          paths.secrets_directory()});
+    out.files = files_for(paths, out.users, out.config, std::move(additional));
     return out;
 }
 
@@ -212,6 +217,26 @@ Result<ApplyOutcome> apply(const Paths& paths, const ApplyOptions& options, cons
     outcome.written = true;
     for (const auto& key : keys) outcome.key_files.push_back(key.file);
     return outcome;
+}
+
+Result<std::vector<std::filesystem::path>> files_of_another_version(const Paths& paths,
+                                                                    const std::filesystem::path& file) {
+    MUSTER_TRY(auto source, load(paths, file.string()));
+    const auto config = understand(source);
+    Findings findings{source.problems(), {}};
+    const auto users = find_users(paths, file.string(), findings);
+    if (!findings.problems.empty())
+        return fail(Errc::invalid_argument, "{} would be refused: {}", file.string(), findings.problems.front().text());
+    const auto files = files_for(paths, users, config, {});
+    const std::pair<std::string_view, const std::string&> now[] = {
+        {"keyd", files.keyd}, {"certd", files.certd}, {"identityd", files.identityd}, {"tpmd", files.tpmd}};
+    std::vector<std::filesystem::path> differing;
+    for (const auto& [service, content] : now) {
+        const auto path = paths.generated_config(service);
+        MUSTER_TRY(const auto applied, read_file(path));
+        if (applied != content) differing.push_back(path);
+    }
+    return differing;
 }
 
 Result<Recovery> recover_interrupted_apply(const Paths& paths) {

@@ -36,6 +36,12 @@ struct ApplyOutcome {
 // The error is about what stands outside the file: not root, not readable, not TOML, disk full.
 Result<ApplyOutcome> apply(const Paths& paths, const ApplyOptions& options, const ApplyWorld& world);
 
+// Those of the service files that an apply by this version would write in another way: they are of another version, or
+// were changed since. edged's, which a further file goes into, is not looked at. An error when the super-config cannot
+// be read, or would be refused. For root.
+Result<std::vector<std::filesystem::path>> files_of_another_version(const Paths& paths,
+                                                                    const std::filesystem::path& file);
+
 // Finishes or undoes an interrupted apply; the services' first step at every start. An apply that is running is left
 // alone.
 Result<Recovery> recover_interrupted_apply(const Paths& paths);
