@@ -29,34 +29,36 @@ constexpr auto first_retry = std::chrono::minutes(1);
 constexpr std::size_t longest_problem = 500;
 
 // Of the group and the CA that the list was given for. Another CA's list would leave nothing of what this one revoked.
-Result<pki::Certificate> check_issuer(Tx& tx, const GroupCrlRecord& record, const pki::RevocationList& list,
-                                      TimePoint now) {
-    MUSTER_TRY(const auto group, tx.enrollment_groups().find(record.group_id));
+Result<ListIssuer> check_issuer(Tx& tx, const GroupCrlRecord& head, const pki::RevocationList& list, TimePoint now) {
+    MUSTER_TRY(const auto group, tx.enrollment_groups().find(head.group_id));
     if (!group) return fail(Errc::not_found, "its group is gone");
     pki::CertificateChain issuers;
-    if (!record.source->issuers.empty()) {
-        MUSTER_TRY(issuers, pki::parse_chain(record.source->issuers));
+    if (!head.source->issuers.empty()) {
+        MUSTER_TRY(issuers, pki::parse_chain(head.source->issuers));
     }
     MUSTER_TRY(auto issuer, find_list_issuer(tx, *group, list, issuers, now));
-    MUSTER_TRY(const auto expected, pki::Certificate::from_der(record.certificate));
-    if (is_same_issuer(issuer, expected)) return issuer;
-    return fail(Error(Errc::conflict, fmt::format("it is a list of '{}' by now, and was one of '{}'",
-                                                  printable(issuer.subject()), printable(expected.subject())))
-                    .with_hint("set it again: the list of the former CA then stays as it is"));
+    MUSTER_TRY(const auto expected, pki::Certificate::from_der(head.certificate));
+    if (is_same_issuer(issuer.certificate, expected)) return issuer;
+    return fail(
+        Error(Errc::conflict, fmt::format("it is a list of '{}' by now, and was one of '{}'",
+                                          printable(issuer.certificate.subject()), printable(expected.subject())))
+            .with_hint("set it again: the list of the former CA then stays as it is"));
 }
 
-// Puts another list in the record's place, when it may take it.
-Result<> take_in(Tx& tx, GroupCrlRecord& record, const pki::RevocationList& list, TimePoint now) {
-    MUSTER_CHECK(check_list_begins(list, now));
-    MUSTER_TRY(const auto issuer, check_issuer(tx, record, list, now));
-    auto next = record;
-    next.certificate = issuer.der();
-    next.issuer = issuer.sha256_thumbprint();
-    MUSTER_CHECK(make_room_for_list(tx, next, list));
-    next.list = list.der();
+// What the record becomes with another list.
+GroupCrlRecord with_list(const GroupCrlRecord& head, const ListIssuer& issuer, const pki::RevocationList& list,
+                         TimePoint now) {
+    auto next = head;
+    next.certificate = issuer.certificate.der();
+    next.issuer = issuer.certificate.sha256_thumbprint();
     next.updated = now;
-    record = std::move(next);
-    return {};
+    put_list(next, list);
+    return next;
+}
+
+// The list's fault, and not the store's: it is noted, and what is here is used on.
+bool is_judgement(const Error& error) {
+    return error.code() == Errc::conflict || error.code() == Errc::invalid_argument || error.code() == Errc::not_found;
 }
 
 store::JournalEntry event(std::string type, const GroupCrlRecord& record, TimePoint now, json::object detail) {
@@ -129,7 +131,7 @@ Task<std::optional<GroupCrlRecord>> CrlRefresh::take() {
     }
     for (const auto& key : *found) {
         if (is_put_off(key) || !busy_.insert(key).second) continue;
-        auto record = co_await store_.read([&](Tx& tx) { return tx.group_crls().find(key.group_id, key.issuer); });
+        auto record = co_await store_.read([&](Tx& tx) { return tx.group_crls().find_head(key.group_id, key.issuer); });
         if (record && *record && (*record)->source) co_return std::move(*record);
         busy_.erase(key);
     }
@@ -155,40 +157,66 @@ bool CrlRefresh::is_put_off(const store::CrlKey& key) {
     return false;
 }
 
-Task<bool> CrlRefresh::refresh(const GroupCrlRecord& record) {
-    const auto fetched = co_await fetcher_.fetch(record.source->url, record.source->certificates);
-    const auto changed = co_await store_.transact([&](Tx& tx) { return settle(tx, record, fetched); });
-    if (!changed)
+Task<bool> CrlRefresh::refresh(const GroupCrlRecord& head) {
+    Fetched fetched{.list = co_await fetcher_.fetch(head.source->url, head.source->certificates), .issuer = {}};
+    // Most often it is the same: large ones are not verified for nothing.
+    const bool is_new = fetched.list && list_hash(*fetched.list) != head.list_hash;
+    Result<Settled> settled = Settled{};
+    if (auto judged = is_new ? co_await judge(head, fetched) : Result<>(); !judged) {
+        settled = std::unexpected(std::move(judged).error());
+    } else {
+        settled = co_await store_.transact([&](Tx& tx) { return settle(tx, head, fetched); });
+    }
+    if (!settled) {
         log::error("a revocation list was fetched and cannot be stored",
-                   {{"enrollmentGroupId", record.group_id}, {"error", changed.error().chain()}});
-    if (changed && *changed) {
-        if (auto shown = co_await groups_.refresh(); !shown)
-            log::error("a new revocation list is not in force yet", {{"error", shown.error().chain()}});
+                   {{"enrollmentGroupId", head.group_id}, {"error", settled.error().chain()}});
+        co_return false;
     }
-    co_return changed.has_value();
+    tell(head, fetched, *settled);
+    if (!settled->changed) co_return true;
+    if (auto shown = co_await groups_.refresh(); !shown)
+        log::error("a new revocation list is not in force yet", {{"error", shown.error().chain()}});
+    co_return true;
 }
 
-// Whether the list in force is another one now.
-Result<bool> CrlRefresh::settle(Tx& tx, const GroupCrlRecord& asked, const Result<pki::RevocationList>& fetched) {
-    MUSTER_TRY(auto record, tx.group_crls().find(asked.group_id, asked.issuer));
-    // Deleted, or given anew meanwhile.
-    const bool is_current = record && record->source && record->source->url == asked.source->url &&
-                            record->updated == asked.updated && record->list == asked.list;
-    if (!is_current) return false;
-    if (!fetched) {
-        MUSTER_CHECK(note_failure(tx, std::move(*record), fetched.error()));
-        return false;
+// By a reader: its signature is verified. An error is the store's.
+Task<Result<>> CrlRefresh::judge(const GroupCrlRecord& head, Fetched& fetched) {
+    const auto now = clock_.now();
+    auto issuer = co_await store_.read([&](Tx& tx) -> Result<ListIssuer> {
+        MUSTER_CHECK(check_list_begins(*fetched.list, now));
+        return check_issuer(tx, head, *fetched.list, now);
+    });
+    if (!issuer && !is_judgement(issuer.error())) co_return std::unexpected(std::move(issuer).error());
+    if (issuer) {
+        fetched.issuer = std::move(*issuer);
+    } else {
+        fetched.list = std::unexpected(std::move(issuer).error());
     }
-    // Most often it is the same: large ones are not read and verified for nothing.
-    if (record->list == fetched->der()) return accept(tx, std::move(*record), *fetched, false);
-    if (auto taken = take_in(tx, *record, *fetched, clock_.now()); !taken) {
-        MUSTER_CHECK(note_failure(tx, std::move(*record), taken.error()));
-        return false;
-    }
-    return accept(tx, std::move(*record), *fetched, true);
+    co_return Result<>();
 }
 
-Result<bool> CrlRefresh::accept(Tx& tx, GroupCrlRecord record, const pki::RevocationList& list, bool changed) {
+Result<CrlRefresh::Settled> CrlRefresh::settle(Tx& tx, const GroupCrlRecord& asked, const Fetched& fetched) {
+    MUSTER_TRY(auto head, tx.group_crls().find_head(asked.group_id, asked.issuer));
+    // Deleted, given anew, or fetched by another musterd meanwhile.
+    const bool is_current = head && head->source && head->source->url == asked.source->url &&
+                            head->source->due == asked.source->due && head->updated == asked.updated &&
+                            head->list_hash == asked.list_hash;
+    if (!is_current) return Settled{};
+    if (!fetched.list) return note_failure(tx, std::move(*head), fetched.list.error());
+    if (!fetched.issuer) return accept(tx, std::move(*head), *fetched.list, false);
+    MUSTER_TRY(const auto group, tx.enrollment_groups().find(head->group_id));
+    if (!group) return Settled{};
+    MUSTER_CHECK(check_list_issuer(tx, *group, *fetched.issuer));
+    auto next = with_list(*head, *fetched.issuer, *fetched.list, clock_.now());
+    if (auto room = make_room_for_list(tx, next, *fetched.list); !room) {
+        if (is_judgement(room.error())) return note_failure(tx, std::move(*head), room.error());
+        return std::unexpected(std::move(room).error());
+    }
+    return accept(tx, std::move(next), *fetched.list, true);
+}
+
+Result<CrlRefresh::Settled> CrlRefresh::accept(Tx& tx, GroupCrlRecord record, const pki::RevocationList& list,
+                                               bool changed) {
     const auto now = clock_.now();
     const bool failed_before = record.source->failures > 0;
     const bool ended = has_ended(list, now);
@@ -200,37 +228,45 @@ Result<bool> CrlRefresh::accept(Tx& tx, GroupCrlRecord record, const pki::Revoca
     }
     MUSTER_CHECK(changed ? tx.group_crls().put(record) : tx.group_crls().note(record));
     if (ended) {
-        MUSTER_CHECK(note_failure(
-            tx, std::move(record),
-            Error(Errc::unavailable, fmt::format("it ended at {}", format_utc_seconds(*list.next_update())))));
-        return changed;
+        MUSTER_TRY(auto settled,
+                   note_failure(tx, std::move(record),
+                                Error(Errc::unavailable,
+                                      fmt::format("it ended at {}", format_utc_seconds(*list.next_update())))));
+        settled.changed = changed;
+        return settled;
     }
-    if (!changed && !failed_before) return false;
-    log::info("revocation list fetched", {{"enrollmentGroupId", record.group_id},
-                                          {"url", printable(record.source->url)},
-                                          {"issuer", printable(list.issuer())},
-                                          {"entries", list.size()}});
+    if (!changed && !failed_before) return Settled{};
     MUSTER_CHECK(tx.journal().append(event(
         "revocationList.fetched", record, now,
         {{"issuer", list.issuer()}, {"thisUpdateUtc", format_utc(list.this_update())}, {"entries", list.size()}})));
-    return changed;
+    return Settled{.changed = changed, .news = true};
 }
 
-Result<> CrlRefresh::note_failure(Tx& tx, GroupCrlRecord record, const Error& error) {
+Result<CrlRefresh::Settled> CrlRefresh::note_failure(Tx& tx, GroupCrlRecord record, const Error& error) {
     const auto now = clock_.now();
     auto& source = *record.source;
     const auto longest = std::chrono::duration_cast<milliseconds>(source.interval);
     const auto wait = backoff(source.failures++, std::min<milliseconds>(first_retry, longest), longest, random_);
     source.due = now + wait;
     source.problem = printable(error.chain(), longest_problem);
-    log::warn("a revocation list cannot be fetched", {{"enrollmentGroupId", record.group_id},
-                                                      {"url", printable(source.url)},
-                                                      {"failures", source.failures},
-                                                      {"error", source.problem}});
     if (source.failures == 1)
         MUSTER_CHECK(
             tx.journal().append(event("revocationList.fetchFailed", record, now, {{"problem", source.problem}})));
-    return tx.group_crls().note(record);
+    MUSTER_CHECK(tx.group_crls().note(record));
+    return Settled{.failures = source.failures, .problem = source.problem};
+}
+
+void CrlRefresh::tell(const GroupCrlRecord& head, const Fetched& fetched, const Settled& settled) {
+    if (settled.news)
+        log::info("revocation list fetched", {{"enrollmentGroupId", head.group_id},
+                                              {"url", printable(head.source->url)},
+                                              {"issuer", printable(fetched.list->issuer())},
+                                              {"entries", fetched.list->size()}});
+    if (settled.failures > 0)
+        log::warn("a revocation list cannot be fetched", {{"enrollmentGroupId", head.group_id},
+                                                          {"url", printable(head.source->url)},
+                                                          {"failures", settled.failures},
+                                                          {"error", settled.problem}});
 }
 
 }  // namespace muster::provisioning

@@ -18,6 +18,7 @@
 #include "base/random.h"
 #include "base/task.h"
 #include "provisioning/crl_fetcher.h"
+#include "provisioning/crl_rules.h"
 #include "provisioning/groups.h"
 #include "store/store.h"
 
@@ -45,12 +46,25 @@ private:
     Task<> lane();
     Task<std::chrono::milliseconds> until_next();
     Task<std::optional<store::GroupCrlRecord>> take();
-    // False when the outcome cannot be stored.
-    Task<bool> refresh(const store::GroupCrlRecord& record);
+    // What was fetched; with its issuer when it is another list than before and may be taken.
+    struct Fetched {
+        Result<pki::RevocationList> list;
+        std::optional<ListIssuer> issuer;
+    };
+    struct Settled {
+        bool changed = false;       // the list in force is another one now
+        bool news = false;          // for the log
+        std::int64_t failures = 0;  // after this one; 0 when it was none
+        std::string problem = {};
+    };
+    // Of records without their lists. False when the outcome cannot be stored.
+    Task<bool> refresh(const store::GroupCrlRecord& head);
+    Task<Result<>> judge(const store::GroupCrlRecord& head, Fetched& fetched);
     bool is_put_off(const store::CrlKey& key);
-    Result<bool> settle(store::Tx& tx, const store::GroupCrlRecord& asked, const Result<pki::RevocationList>& fetched);
-    Result<bool> accept(store::Tx& tx, store::GroupCrlRecord record, const pki::RevocationList& list, bool changed);
-    Result<> note_failure(store::Tx& tx, store::GroupCrlRecord record, const Error& error);
+    Result<Settled> settle(store::Tx& tx, const store::GroupCrlRecord& asked, const Fetched& fetched);
+    Result<Settled> accept(store::Tx& tx, store::GroupCrlRecord record, const pki::RevocationList& list, bool changed);
+    Result<Settled> note_failure(store::Tx& tx, store::GroupCrlRecord record, const Error& error);
+    static void tell(const store::GroupCrlRecord& head, const Fetched& fetched, const Settled& settled);
 
     store::Store& store_;
     Groups& groups_;

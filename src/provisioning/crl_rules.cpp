@@ -31,6 +31,21 @@ Result<pki::CertificateChain> anchors_of(Tx& tx, const store::EnrollmentRecord& 
     return anchors;
 }
 
+std::string mark_of(const pki::CertificateChain& anchors) {
+    std::string prints;
+    for (const auto& anchor : anchors) prints += anchor.sha256_thumbprint();
+    return prints;
+}
+
+// When a list that is stored begins; a record of before this was noted has to be read.
+Result<TimePoint> begin_of(Tx& tx, const GroupCrlRecord& head) {
+    if (!head.list_hash.empty()) return head.list_begins;
+    MUSTER_TRY(const auto record, tx.group_crls().find(head.group_id, head.issuer));
+    if (!record) return TimePoint();
+    MUSTER_TRY(const auto list, pki::RevocationList::from_der(record->list));
+    return list.this_update();
+}
+
 }  // namespace
 
 bool is_same_issuer(const pki::Certificate& a, const pki::Certificate& b) {
@@ -61,11 +76,11 @@ bool has_ended(const pki::RevocationList& list, TimePoint now) {
     return list.next_update().value_or(TimePoint::max()) < now;
 }
 
-Result<pki::Certificate> find_list_issuer(Tx& tx, const store::EnrollmentRecord& group, const pki::RevocationList& list,
-                                          const pki::CertificateChain& issuers, TimePoint now) {
+Result<ListIssuer> find_list_issuer(Tx& tx, const store::EnrollmentRecord& group, const pki::RevocationList& list,
+                                    const pki::CertificateChain& issuers, TimePoint now) {
     MUSTER_TRY(const auto anchors, anchors_of(tx, group));
     for (const auto& anchor : anchors)
-        if (list.check_signed_by(anchor)) return anchor;
+        if (list.check_signed_by(anchor)) return ListIssuer{anchor, mark_of(anchors)};
     if (issuers.empty())
         return fail(bad_body(fmt::format("the revocation list of '{}' is not signed by a CA of this group",
                                          printable(list.issuer())))
@@ -82,7 +97,23 @@ Result<pki::Certificate> find_list_issuer(Tx& tx, const store::EnrollmentRecord&
     const auto path = pki::validate_client_path(issuers, find, {.now = now, .purpose = pki::Purpose::any});
     if (!path.ok())
         return fail(bad_body(fmt::format("\"issuers\" do not lead to a CA of this group: {}", path.explanation)));
-    return issuers.front();
+    return ListIssuer{issuers.front(), mark_of(anchors)};
+}
+
+Result<> check_list_issuer(Tx& tx, const store::EnrollmentRecord& group, const ListIssuer& issuer) {
+    MUSTER_TRY(const auto anchors, anchors_of(tx, group));
+    if (mark_of(anchors) == issuer.anchors) return {};
+    return fail(Errc::unavailable, "the CAs of the enrollment group '{}' are changing; try again", group.id);
+}
+
+std::string list_hash(const pki::RevocationList& list) {
+    return hex_encode(pki::sha256(list.der()));
+}
+
+void put_list(GroupCrlRecord& record, const pki::RevocationList& list) {
+    record.list = list.der();
+    record.list_hash = list_hash(list);
+    record.list_begins = list.this_update();
 }
 
 Result<> make_room_for_list(Tx& tx, const GroupCrlRecord& record, const pki::RevocationList& list) {
@@ -92,12 +123,11 @@ Result<> make_room_for_list(Tx& tx, const GroupCrlRecord& record, const pki::Rev
     for (const auto& other : present) {
         MUSTER_TRY(const auto other_issuer, pki::Certificate::from_der(other.certificate));
         if (!is_same_issuer(other_issuer, issuer)) continue;
-        MUSTER_TRY(const auto before, pki::RevocationList::from_der(other.list));
-        if (before.this_update() > list.this_update())
-            return fail(
-                Error(Errc::conflict, fmt::format("the group has a newer revocation list of '{}', of {}",
-                                                  printable(list.issuer()), format_utc_seconds(before.this_update())))
-                    .with_number(code::conflict));
+        MUSTER_TRY(const auto begins, begin_of(tx, other));
+        if (begins > list.this_update())
+            return fail(Error(Errc::conflict, fmt::format("the group has a newer revocation list of '{}', of {}",
+                                                          printable(list.issuer()), format_utc_seconds(begins)))
+                            .with_number(code::conflict));
         replaced.push_back(other.issuer);
     }
     // Under the thumbprint of a certificate that was issued anew, too.

@@ -15,13 +15,27 @@ std::string issuer_mark(const pki::Certificate& issuer);
 Result<> check_list_begins(const pki::RevocationList& list, TimePoint now);
 bool has_ended(const pki::RevocationList& list, TimePoint now);
 
-// The certificate whose key signed the list, and which is the group's to trust: a CA of the group, or the first of
-// `issuers` when these lead up to one. 400004 says why there is none.
-Result<pki::Certificate> find_list_issuer(store::Tx& tx, const store::EnrollmentRecord& group,
-                                          const pki::RevocationList& list, const pki::CertificateChain& issuers,
-                                          TimePoint now);
+struct ListIssuer {
+    pki::Certificate certificate;
+    std::string anchors;  // a mark of the CAs that the group had then
+};
 
-// Makes room for a list: an older one of that CA goes. 409 when the group has a newer one, 400004 when it has too many.
+// The certificate whose key signed the list, and which is the group's to trust: a CA of the group, or the first of
+// `issuers` when these lead up to one. 400004 says why there is none. Its signature is verified, and a list may be
+// large: for a reader, before the transaction that stores it.
+Result<ListIssuer> find_list_issuer(store::Tx& tx, const store::EnrollmentRecord& group,
+                                    const pki::RevocationList& list, const pki::CertificateChain& issuers,
+                                    TimePoint now);
+// In that transaction: that the group's CAs are still those. Errc::unavailable when they are others.
+Result<> check_list_issuer(store::Tx& tx, const store::EnrollmentRecord& group, const ListIssuer& issuer);
+
+// How GroupCrlRecord::list_hash is made.
+std::string list_hash(const pki::RevocationList& list);
+// The list with its hash and its beginning, in the record.
+void put_list(store::GroupCrlRecord& record, const pki::RevocationList& list);
+
+// Makes room for the record's list: an older one of that CA goes. 409 when the group has a newer one, 400004 when it
+// has too many.
 Result<> make_room_for_list(store::Tx& tx, const store::GroupCrlRecord& record, const pki::RevocationList& list);
 
 }  // namespace muster::provisioning

@@ -79,11 +79,13 @@ Result<std::optional<CrlSource>> read_source(const json::object& body) {
 // Another list of the group that came from the same address, of another CA: it stays as it is.
 Result<> release_address(Tx& tx, const GroupCrlRecord& made) {
     if (!made.source) return {};
-    MUSTER_TRY(auto present, tx.group_crls().list_group(made.group_id));
-    for (auto& other : present) {
-        if (other.issuer == made.issuer || !other.source || other.source->url != made.source->url) continue;
-        other.source.reset();
-        MUSTER_CHECK(tx.group_crls().put(other));
+    MUSTER_TRY(const auto present, tx.group_crls().list_group(made.group_id));
+    for (const auto& head : present) {
+        if (head.issuer == made.issuer || !head.source || head.source->url != made.source->url) continue;
+        MUSTER_TRY(auto other, tx.group_crls().find(head.group_id, head.issuer));
+        if (!other) continue;
+        other->source.reset();
+        MUSTER_CHECK(tx.group_crls().put(*other));
     }
     return {};
 }
@@ -162,17 +164,25 @@ Task<Result<GroupCrls::Given>> GroupCrls::read_body(json::object body) {
 Task<Result<json::object>> GroupCrls::put(std::string group_id, json::object body, store::Origin by) {
     MUSTER_CO_TRY(const auto given, co_await read_body(std::move(body)));
     const auto now = clock_.now();
+    MUSTER_CO_TRY(const auto issuer, co_await store_.read([&](Tx& tx) -> Result<ListIssuer> {
+        MUSTER_TRY(const auto group, tx.enrollment_groups().find(group_id));
+        if (!group) return fail(no_such_group(group_id));
+        return find_list_issuer(tx, *group, given.list, given.issuers, now);
+    }));
+    GroupCrlRecord wanted{.group_id = {},
+                          .issuer = issuer.certificate.sha256_thumbprint(),
+                          .list = {},
+                          .certificate = issuer.certificate.der(),
+                          .must_be_current = given.must_be_current,
+                          .updated = now,
+                          .source = given.source};
+    put_list(wanted, given.list);
     MUSTER_CO_TRY(const auto record, co_await store_.transact([&](Tx& tx) -> Result<GroupCrlRecord> {
         MUSTER_TRY(const auto group, tx.enrollment_groups().find(group_id));
         if (!group) return fail(no_such_group(group_id));
-        MUSTER_TRY(const auto issuer, find_list_issuer(tx, *group, given.list, given.issuers, now));
-        GroupCrlRecord made{.group_id = group->id,
-                            .issuer = issuer.sha256_thumbprint(),
-                            .list = given.list.der(),
-                            .certificate = issuer.der(),
-                            .must_be_current = given.must_be_current,
-                            .updated = now,
-                            .source = given.source};
+        MUSTER_CHECK(check_list_issuer(tx, *group, issuer));
+        auto made = wanted;
+        made.group_id = group->id;
         MUSTER_CHECK(make_room_for_list(tx, made, given.list));
         MUSTER_CHECK(release_address(tx, made));
         MUSTER_CHECK(tx.group_crls().put(made));
@@ -194,9 +204,11 @@ Task<Result<json::array>> GroupCrls::list(std::string group_id) {
         if (!group) return fail(no_such_group(group_id));
         MUSTER_TRY(const auto records, tx.group_crls().list_group(group_id));
         json::array out;
-        for (const auto& record : records) {
-            MUSTER_TRY(const auto list, pki::RevocationList::from_der(record.list));
-            out.push_back(to_json(record, list, clock_.now()));
+        for (const auto& head : records) {
+            MUSTER_TRY(const auto record, tx.group_crls().find(head.group_id, head.issuer));
+            if (!record) continue;
+            MUSTER_TRY(const auto list, pki::RevocationList::from_der(record->list));
+            out.push_back(to_json(*record, list, clock_.now()));
         }
         return out;
     });

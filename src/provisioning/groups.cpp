@@ -74,18 +74,23 @@ Result<> add_authorities(Tx& tx, Read& read) {
 }
 
 // Lists can be large: one that has not changed is not read again.
-Result<pki::RevocationList> list_of(const store::GroupCrlRecord& record, const GroupIndex& before) {
+Result<pki::RevocationList> list_of(Tx& tx, const store::GroupCrlRecord& head, const GroupIndex& before) {
     for (const auto& known : before.revocation_lists())
-        if (known.list.der() == record.list) return known.list;
-    return pki::RevocationList::from_der(record.list);
+        if (!head.list_hash.empty() && known.hash == head.list_hash) return known.list;
+    MUSTER_TRY(const auto record, tx.group_crls().find(head.group_id, head.issuer));
+    if (!record) return fail(Errc::internal, "a revocation list of the group '{}' is gone", head.group_id);
+    for (const auto& known : before.revocation_lists())
+        if (known.list.der() == record->list) return known.list;
+    return pki::RevocationList::from_der(record->list);
 }
 
 Result<> add_revocation_lists(Tx& tx, const GroupIndex& before, Read& read) {
     MUSTER_TRY(const auto records, tx.group_crls().list());
     for (const auto& record : records) {
         MUSTER_TRY(auto issuer, pki::Certificate::from_der(record.certificate));
-        MUSTER_TRY(auto list, list_of(record, before));
-        read.revocation_lists.push_back({record.group_id, std::move(issuer), std::move(list), record.must_be_current});
+        MUSTER_TRY(auto list, list_of(tx, record, before));
+        read.revocation_lists.push_back(
+            {record.group_id, std::move(issuer), std::move(list), record.must_be_current, record.list_hash});
     }
     return {};
 }

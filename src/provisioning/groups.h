@@ -44,6 +44,7 @@ struct GroupCrl {
     pki::Certificate issuer;
     pki::RevocationList list;
     bool must_be_current = false;
+    std::string hash = {};  // GroupCrlRecord::list_hash
     // When it was last said that it has ended, in microseconds since 1970: once an hour is enough.
     std::shared_ptr<std::atomic<std::int64_t>> told = std::make_shared<std::atomic<std::int64_t>>(0);
 };

@@ -68,11 +68,13 @@ struct CrlKey {
 struct GroupCrlRecord {
     std::string group_id;
     std::string issuer;  // SHA-256 of the issuer's certificate, upper-case hex
-    Bytes list;          // DER
+    Bytes list;          // DER; left out where it is said so
     Bytes certificate;   // the issuer's, DER
     bool must_be_current = false;
     TimePoint updated{};
     std::optional<CrlSource> source;  // nothing: it was uploaded
+    std::string list_hash = {};       // SHA-256, hex; empty in records of before there was one
+    TimePoint list_begins{};          // thisUpdate; as list_hash
 };
 
 }  // namespace muster::store

@@ -150,18 +150,20 @@ Result<bool> OneTimePasswordTable::erase(std::string_view registration_id) {
 
 namespace {
 
-#define MUSTER_CRL_COLUMNS                                                                             \
-    "group_id, issuer, list, certificate, must_be_current, updated, source_url, source_certificates, " \
-    "source_issuers, source_interval, source_due, source_fetched, source_failures, source_problem "
+#define MUSTER_CRL_HEAD                                                                                     \
+    "group_id, issuer, list_hash, certificate, must_be_current, updated, source_url, source_certificates, " \
+    "source_issuers, source_interval, source_due, source_fetched, source_failures, source_problem, list_begins"
 
-GroupCrlRecord read_crl(const Row& row) {
+GroupCrlRecord read_crl_head(const Row& row) {
     GroupCrlRecord record{.group_id = row.string(0),
                           .issuer = row.string(1),
-                          .list = row.byte_vector(2),
+                          .list = {},
                           .certificate = row.byte_vector(3),
                           .must_be_current = row.boolean(4),
                           .updated = row.time(5),
-                          .source = {}};
+                          .source = {},
+                          .list_hash = row.string(2),
+                          .list_begins = row.time(14)};
     if (auto url = row.string(6); !url.empty())
         record.source = CrlSource{.url = std::move(url),
                                   .certificates = row.string(7),
@@ -174,32 +176,43 @@ GroupCrlRecord read_crl(const Row& row) {
     return record;
 }
 
-constexpr std::string_view crls_of_group =
-    "SELECT " MUSTER_CRL_COLUMNS "FROM group_crl WHERE group_key = $1 ORDER BY issuer";
-constexpr std::string_view all_crls = "SELECT " MUSTER_CRL_COLUMNS "FROM group_crl ORDER BY group_key, issuer";
-constexpr std::string_view one_crl = "SELECT " MUSTER_CRL_COLUMNS "FROM group_crl WHERE group_key = $1 AND issuer = $2";
+GroupCrlRecord read_crl(const Row& row) {
+    auto record = read_crl_head(row);
+    record.list = row.byte_vector(15);
+    return record;
+}
 
-#undef MUSTER_CRL_COLUMNS
+constexpr std::string_view crl_heads_of_group =
+    "SELECT " MUSTER_CRL_HEAD " FROM group_crl WHERE group_key = $1 ORDER BY issuer";
+constexpr std::string_view all_crl_heads = "SELECT " MUSTER_CRL_HEAD " FROM group_crl ORDER BY group_key, issuer";
+constexpr std::string_view one_crl_head =
+    "SELECT " MUSTER_CRL_HEAD " FROM group_crl WHERE group_key = $1 AND issuer = $2";
+constexpr std::string_view one_crl =
+    "SELECT " MUSTER_CRL_HEAD ", list FROM group_crl WHERE group_key = $1 AND issuer = $2";
+
+#undef MUSTER_CRL_HEAD
 
 }  // namespace
 
 Result<> GroupCrlTable::put(const GroupCrlRecord& record) {
+    if (record.list.empty()) return fail(Errc::internal, "a revocation list is to be stored without the list");
     const auto source = record.source.value_or(CrlSource{});
     MUSTER_CHECK(session_.execute(
         "INSERT INTO group_crl (group_key, group_id, issuer, list, certificate, must_be_current, updated, source_url, "
         "source_certificates, source_issuers, source_interval, source_due, source_fetched, source_failures, "
-        "source_problem) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) "
+        "source_problem, list_hash, list_begins) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) "
         "ON CONFLICT (group_key, issuer) DO UPDATE SET "
         "group_id = excluded.group_id, list = excluded.list, certificate = excluded.certificate, "
         "must_be_current = excluded.must_be_current, updated = excluded.updated, source_url = excluded.source_url, "
         "source_certificates = excluded.source_certificates, source_issuers = excluded.source_issuers, "
         "source_interval = excluded.source_interval, source_due = excluded.source_due, "
         "source_fetched = excluded.source_fetched, source_failures = excluded.source_failures, "
-        "source_problem = excluded.source_problem",
+        "source_problem = excluded.source_problem, list_hash = excluded.list_hash, list_begins = excluded.list_begins",
         {to_lower(record.group_id), record.group_id, record.issuer, record.list, record.certificate,
          record.must_be_current, record.updated, source.url, source.certificates, source.issuers,
          static_cast<std::int64_t>(source.interval.count()), source.due, source.fetched, source.failures,
-         source.problem}));
+         source.problem, record.list_hash, record.list_begins}));
     return note_groups_change(session_);
 }
 
@@ -226,20 +239,27 @@ Result<> GroupCrlTable::erase_group(std::string_view group_id) {
 
 Result<std::vector<GroupCrlRecord>> GroupCrlTable::list_group(std::string_view group_id) {
     std::vector<GroupCrlRecord> records;
-    MUSTER_CHECK(
-        session_.query(crls_of_group, {to_lower(group_id)}, [&](const Row& row) { records.push_back(read_crl(row)); }));
+    MUSTER_CHECK(session_.query(crl_heads_of_group, {to_lower(group_id)},
+                                [&](const Row& row) { records.push_back(read_crl_head(row)); }));
     return records;
 }
 
 Result<std::vector<GroupCrlRecord>> GroupCrlTable::list() {
     std::vector<GroupCrlRecord> records;
-    MUSTER_CHECK(session_.query(all_crls, {}, [&](const Row& row) { records.push_back(read_crl(row)); }));
+    MUSTER_CHECK(session_.query(all_crl_heads, {}, [&](const Row& row) { records.push_back(read_crl_head(row)); }));
     return records;
 }
 
 Result<std::optional<GroupCrlRecord>> GroupCrlTable::find(std::string_view group_id, std::string_view issuer) {
     std::optional<GroupCrlRecord> found;
     MUSTER_CHECK(session_.query(one_crl, {to_lower(group_id), issuer}, [&](const Row& row) { found = read_crl(row); }));
+    return found;
+}
+
+Result<std::optional<GroupCrlRecord>> GroupCrlTable::find_head(std::string_view group_id, std::string_view issuer) {
+    std::optional<GroupCrlRecord> found;
+    MUSTER_CHECK(session_.query(one_crl_head, {to_lower(group_id), issuer},
+                                [&](const Row& row) { found = read_crl_head(row); }));
     return found;
 }
 

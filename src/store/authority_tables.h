@@ -62,12 +62,15 @@ private:
 class GroupCrlTable {
 public:
     explicit GroupCrlTable(Session& session) : session_(session) {}
+    // With its list.
     Result<> put(const GroupCrlRecord& record);
     Result<bool> erase(std::string_view group_id, std::string_view issuer);
     Result<> erase_group(std::string_view group_id);
+    Result<std::optional<GroupCrlRecord>> find(std::string_view group_id, std::string_view issuer);
+    // These leave the lists out: they can be large, and who looks at all of them most often wants none.
+    Result<std::optional<GroupCrlRecord>> find_head(std::string_view group_id, std::string_view issuer);
     Result<std::vector<GroupCrlRecord>> list_group(std::string_view group_id);
     Result<std::vector<GroupCrlRecord>> list();
-    Result<std::optional<GroupCrlRecord>> find(std::string_view group_id, std::string_view issuer);
     // How fetching went, and when it goes on; the list stays as it is.
     Result<> note(const GroupCrlRecord& record);
     // Lists that are to be fetched by then, the longest due first. One whose time is more than two intervals away was

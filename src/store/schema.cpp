@@ -269,6 +269,11 @@ CREATE TABLE outbox_claim (
     until BIGINT NOT NULL
 );
 )sql"),
+    // 12: what revocation lists are told apart by without reading them: they can be large. Empty for those of before.
+    std::string_view(R"sql(
+ALTER TABLE group_crl ADD COLUMN list_hash TEXT NOT NULL DEFAULT '';
+ALTER TABLE group_crl ADD COLUMN list_begins BIGINT NOT NULL DEFAULT 0;
+)sql"),
 };
 
 // A list of steps, and the table that remembers how many of them were taken.

@@ -107,6 +107,30 @@ TEST_F(GroupCrlTest, NeverGoesBackAndHoldsForItsGroupAlone) {
     EXPECT_EQ(fault({good_.certificate, intermediate_.certificate}), "") << "the nearer group has no list";
 }
 
+TEST_F(GroupCrlTest, OneThatWasStoredBeforeItsHashWasIsJudgedAsAnyOther) {
+    ASSERT_TRUE(put({{"crl", list(root_, {intermediate_.certificate})}}));
+    write([&](store::Tx& tx) -> Result<> {
+        MUSTER_TRY(const auto heads, tx.group_crls().list_group("plant"));
+        MUSTER_TRY(auto record, tx.group_crls().find("plant", heads.at(0).issuer));
+        record->list_hash.clear();
+        record->list_begins = {};
+        return tx.group_crls().put(*record);
+    });
+    const auto before = groups_.current()->revocation_lists().at(0).list;
+    ASSERT_TRUE(run(groups_.refresh()));
+    EXPECT_EQ(&groups_.current()->revocation_lists().at(0).list.der(), &before.der()) << "it is not parsed again";
+    EXPECT_EQ(code(put({{"crl", list(root_, {}, std::chrono::hours(2))}})), Errc::conflict);
+    EXPECT_TRUE(put({{"crl", list(root_, {}, std::chrono::minutes(5))}}));
+    EXPECT_EQ(fault({good_.certificate, intermediate_.certificate}), "");
+}
+
+TEST_F(GroupCrlTest, AListThatHasNotChangedIsNotParsedAgain) {
+    ASSERT_TRUE(put({{"crl", list(root_, {intermediate_.certificate})}}));
+    const auto before = groups_.current()->revocation_lists().at(0).list;
+    put_group("another", &intermediate_.certificate);
+    EXPECT_EQ(&groups_.current()->revocation_lists().at(0).list.der(), &before.der());
+}
+
 TEST_F(GroupCrlTest, BrokenAndFutureListsAreRefused) {
     EXPECT_THAT(why(put({{"crl", "garbage!"}})), HasSubstr("\"crl\": not a revocation list"));
     EXPECT_THAT(why(put({})), HasSubstr("crl"));
