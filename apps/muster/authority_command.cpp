@@ -153,6 +153,9 @@ Result<> print_certificate(Context& context, const Call& call) {
     if (const auto reason = string_or(certificate, "reason"); !reason.empty())
         facts.add("Revoked", fmt::format("{} ({})", long_time(certificate, "revokedUtc", context.io.now), reason));
     facts.add("SHA-256", string_or(certificate, "sha256Thumbprint"));
+    if (const auto* edge_cas = find_member(certificate, "edgeCas"); edge_cas != nullptr && edge_cas->is_array())
+        for (const auto& edge_ca : edge_cas->as_array())
+            facts.add("Revoked with it", fmt::format("the edge CA {}", string_or(edge_ca.as_object(), "serialNumber")));
     facts.print(context.io);
     context.io.out(string_or(certificate, "certificate"));
     return {};

@@ -1,5 +1,7 @@
 #include "authority/certificates.h"
 
+#include <set>
+
 #include "base/log.h"
 #include "base/text.h"
 
@@ -46,6 +48,34 @@ bool fits(const IssuedCertificateRecord& record, const CertificateFilter& filter
     return (filter.group_id.empty() || equals_ignore_case(record.group_id, filter.group_id)) &&
            (filter.registration_id.empty() || equals_ignore_case(record.registration_id, filter.registration_id)) &&
            (!filter.revoked_only || record.revoked);
+}
+
+bool is_edge_ca(const IssuedCertificateRecord& record) {
+    return record.origin == edge_ca_origin;
+}
+
+bool is_in_force(const IssuedCertificateRecord& record, TimePoint now) {
+    return !record.revoked && record.not_after >= now;
+}
+
+// The edge CAs of a device that is left without a certificate of its own: they would renew themselves without end.
+// None while it has another one.
+Result<std::vector<IssuedCertificateRecord>> edge_cas_left_by(Tx& tx, const IssuedCertificateRecord& revoked,
+                                                              TimePoint now) {
+    std::vector<IssuedCertificateRecord> edge_cas;
+    if (is_edge_ca(revoked)) return edge_cas;
+    for (std::string after;;) {
+        MUSTER_TRY(auto page,
+                   tx.issued_certificates().list({.registration_id = revoked.registration_id}, after, list_page));
+        const bool is_last = page.size() < list_page;
+        if (!is_last) after = page.back().serial;
+        for (auto& record : page) {
+            if (!is_in_force(record, now)) continue;
+            if (!is_edge_ca(record)) return std::vector<IssuedCertificateRecord>();
+            edge_cas.push_back(std::move(record));
+        }
+        if (is_last) return edge_cas;
+    }
 }
 
 Error no_such(std::string_view serial) {
@@ -102,28 +132,53 @@ Task<Result<CertificatePage>> Certificates::list(CertificateFilter filter, std::
     });
 }
 
+Result<> Certificates::revoke_one(Tx& tx, IssuedCertificateRecord& record, TimePoint now, std::string_view reason,
+                                  const store::Origin& by, std::vector<Afterwards>& afterwards) const {
+    record.revoked = now;
+    record.reason = reason;
+    MUSTER_CHECK(tx.issued_certificates().revoke(record.serial, now, reason));
+    MUSTER_CHECK(tx.journal().change(by, now, "certificate.revoked", record.registration_id,
+                                     {{"serialNumber", record.serial}, {"reason", reason}}));
+    if (!also_) return {};
+    MUSTER_TRY(auto after, also_(tx, record));
+    afterwards.push_back(std::move(after));
+    return {};
+}
+
 Task<Result<json::object>> Certificates::revoke(std::string serial, pki::RevocationReason reason, store::Origin by) {
     serial = read_serial(serial);
-    Afterwards afterwards;
-    MUSTER_CO_TRY(const auto record, co_await store_.transact([&](Tx& tx) -> Result<IssuedCertificateRecord> {
+    struct Revoked {
+        IssuedCertificateRecord record;
+        std::vector<IssuedCertificateRecord> edge_cas;
+        std::vector<Afterwards> afterwards;
+    };
+    MUSTER_CO_TRY(auto revoked, co_await store_.transact([&](Tx& tx) -> Result<Revoked> {
         MUSTER_TRY(auto found, tx.issued_certificates().find(serial));
         if (!found) return fail(no_such(serial));
         if (found->revoked)
             return fail(Errc::conflict, "the certificate {} of '{}' was revoked at {} ({})", serial,
                         found->registration_id, format_utc_seconds(*found->revoked), found->reason);
-        found->revoked = clock_.now();
-        found->reason = pki::to_string(reason);
-        MUSTER_CHECK(tx.issued_certificates().revoke(serial, *found->revoked, found->reason));
-        MUSTER_CHECK(tx.journal().change(by, *found->revoked, "certificate.revoked", found->registration_id,
-                                         {{"serialNumber", serial}, {"reason", found->reason}}));
-        if (also_) {
-            MUSTER_TRY(afterwards, also_(tx, *found));
-        }
-        return std::move(*found);
+        const auto now = clock_.now();
+        Revoked out{.record = std::move(*found), .edge_cas = {}, .afterwards = {}};
+        MUSTER_CHECK(revoke_one(tx, out.record, now, pki::to_string(reason), by, out.afterwards));
+        MUSTER_TRY(out.edge_cas, edge_cas_left_by(tx, out.record, now));
+        for (auto& edge_ca : out.edge_cas)
+            MUSTER_CHECK(revoke_one(tx, edge_ca, now, pki::to_string(reason), by, out.afterwards));
+        return out;
     }));
-    if (afterwards) afterwards();
-    if (const auto ca = authority_.find(record.authority.substr(0, 16)); ca != nullptr) co_await renew(ca);
-    co_return to_json(record, clock_.now());
+    for (const auto& afterwards : revoked.afterwards)
+        if (afterwards) afterwards();
+    auto answer = to_json(revoked.record, clock_.now());
+    std::set<std::string> authorities{revoked.record.authority};
+    json::array edge_cas;
+    for (const auto& edge_ca : revoked.edge_cas) {
+        authorities.insert(edge_ca.authority);
+        edge_cas.push_back(to_json(edge_ca, clock_.now()));
+    }
+    for (const auto& authority : authorities)
+        if (const auto ca = authority_.find(authority.substr(0, 16)); ca != nullptr) co_await renew(ca);
+    if (!edge_cas.empty()) answer["edgeCas"] = std::move(edge_cas);
+    co_return answer;
 }
 
 // The revocation stands by now: a list that cannot be made at the moment is made when it is next asked for.

@@ -46,7 +46,8 @@ public:
     Task<Result<json::object>> get(std::string serial);
     // By serial; with several members of the filter set, only what fits all.
     Task<Result<CertificatePage>> list(CertificateFilter filter, std::string continuation, std::size_t limit);
-    // Durable, and in the revocation list, when it is answered. Errc::conflict when it is revoked already.
+    // Durable, and in the revocation list, when it is answered. Errc::conflict when it is revoked already. With the
+    // last certificate of a device that is in force its edge CAs go, too: "edgeCas" in the answer.
     Task<Result<json::object>> revoke(std::string serial, pki::RevocationReason reason, store::Origin by);
 
     // The list of the CA with that id (IssuingCa::id, "issuing"); Errc::not_found without such a CA. Made anew when
@@ -62,6 +63,8 @@ private:
         bool renewing = false;
         std::uint64_t number = 0;  // of the last list
     };
+    Result<> revoke_one(store::Tx& tx, store::IssuedCertificateRecord& record, TimePoint now, std::string_view reason,
+                        const store::Origin& by, std::vector<Afterwards>& afterwards) const;
     Task<Result<std::shared_ptr<const PublishedList>>> publish(std::shared_ptr<const IssuingCa> ca);
     Task<void> renew(std::shared_ptr<const IssuingCa> ca);
     std::uint64_t next_number(const std::string& id, TimePoint now);

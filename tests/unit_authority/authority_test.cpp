@@ -251,6 +251,21 @@ TEST_F(AuthorityTest, PublishesWhatItRevoked) {
     EXPECT_EQ(code(run(certificates_.revocation_list("0123456789abcdef"))), Errc::not_found);
 }
 
+TEST_F(AuthorityTest, WhatAnotherMusterdRevokedIsInTheNextList) {
+    switch_on();
+    put_group("plant");
+    const auto made = enrol_by_password("dev-1", new_key(), "dev-1", password("dev-1", "plant"));
+    ASSERT_TRUE(made);
+    Certificates another(*store_, authority_, clock_);
+    EXPECT_EQ(published().size(), 0u);
+    ASSERT_TRUE(run(another.revoke(made->serial_hex(), pki::RevocationReason::superseded, {})));
+    EXPECT_EQ(published().size(), 0u) << "nobody has told it yet";
+    certificates_.lists_are_outdated();
+    EXPECT_EQ(published().size(), 1u);
+    const auto list = run(certificates_.revocation_list("issuing"));
+    EXPECT_EQ(*run(certificates_.revocation_list("issuing")), *list) << "not made anew every time";
+}
+
 TEST_F(AuthorityTest, TheRevocationListIsMadeAnewInTimeAndNotEveryTime) {
     switch_on();
     const auto first = run(certificates_.revocation_list("issuing"));

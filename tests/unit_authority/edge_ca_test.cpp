@@ -143,6 +143,33 @@ TEST_F(EdgeCaTest, APasswordServesOneBesideTheDevicesCertificate) {
     EXPECT_TRUE(edge_ca_by_password(new_key(), next)) << "a new password, a new edge CA";
 }
 
+TEST_F(EdgeCaTest, GoesWithTheLastCertificateOfItsDevice) {
+    const auto key = new_key();
+    const auto first = enrol_by_password("dev-1", key, "dev-1", password("dev-1", "plant"));
+    ASSERT_TRUE(first) << why(first);
+    const auto next = enrol("dev-1", new_key(), {*first});
+    ASSERT_TRUE(next) << why(next);
+    const auto made = edge_ca("edge CA", new_key(), {*next});
+    ASSERT_TRUE(made) << why(made);
+    const auto others = edge_ca("edge CA", new_key(), {pki_.leaf(&factory_, "dev-2").certificate});
+    ASSERT_TRUE(others) << why(others);
+    auto revoked = revoke(*first);
+    ASSERT_TRUE(revoked) << why(revoked);
+    EXPECT_FALSE(revoked->contains("edgeCas")) << "the device has another";
+    EXPECT_TRUE(edge_ca("edge CA", new_key(), {*made}, true));
+
+    revoked = revoke(*next);
+    ASSERT_TRUE(revoked) << why(revoked);
+    EXPECT_EQ(revoked->at("edgeCas").as_array().size(), 2U) << "the one that was followed, too";
+    EXPECT_EQ(code(edge_ca("edge CA", new_key(), {*made}, true)), Errc::unauthorized);
+    const auto list = published();
+    EXPECT_EQ(list.find(made->serial_hex())->reason, pki::RevocationReason::key_compromise);
+    EXPECT_FALSE(list.find(others->serial_hex()));
+    EXPECT_EQ(code(revoke(*made)), Errc::conflict);
+    const auto told = run(store_->read([](store::Tx& tx) { return tx.journal().changes_before(1'000'000, 3); }));
+    for (const auto& entry : *told) EXPECT_EQ(entry.type, "certificate.revoked");
+}
+
 TEST_F(EdgeCaTest, HasNotTheNameOfACaAboveIt) {
     const auto device = pki_.leaf(&factory_, "dev-1");
     const auto name = std::string(authority_.issuing()->certificate().common_name());

@@ -161,6 +161,23 @@ TEST_F(EnrolmentTest, ADeviceThatAsksWithoutEndIsStopped) {
     EXPECT_TRUE(enrol("dev-1", key, {bootstrap.certificate}));
 }
 
+TEST_F(EnrolmentTest, ItsGroupMayTakeNoMoreForNow) {
+    const auto bootstrap = pki_.leaf(&factory_, "dev-1");
+    std::vector<std::string> counted;
+    const auto ask_group = [&](bool takes_more) {
+        provisioning::EnrolmentRequest request{.csr = csr("dev-1", new_key()), .chain = {bootstrap.certificate}};
+        request.admit_group = [&, takes_more](const std::string& group) -> Result<> {
+            counted.push_back(group);
+            return takes_more ? Result<>() : fail(Errc::throttled, "the limit is reached");
+        };
+        return ask(std::move(request));
+    };
+    EXPECT_TRUE(ask_group(true));
+    EXPECT_EQ(code(ask_group(false)), Errc::throttled);
+    EXPECT_THAT(counted, ::testing::ElementsAre("plant", "plant")) << "once for each";
+    EXPECT_EQ(run(certificates_.list({}, "", 10))->items.size(), 1u);
+}
+
 TEST_F(EnrolmentTest, IssuingIsInTheJournal) {
     const auto bootstrap = pki_.leaf(&factory_, "dev-1");
     const auto made = enrol("dev-1", new_key(), {bootstrap.certificate});

@@ -3,8 +3,6 @@
 
 #include "authority/authority.h"
 #include "authority_fixture.h"
-#include "support/run_twice_driver.h"
-#include "support/shared_driver.h"
 
 namespace muster::authority {
 namespace {
@@ -13,11 +11,7 @@ using ::testing::HasSubstr;
 
 class SharedAuthority : public test::ServiceFixture {
 protected:
-    SharedAuthority() {
-        auto sqlite = *store::SqliteDriver::open(directory_ / "shared.db");
-        store_ = *store::Store::open(
-            std::make_unique<test::SharedDriver>(std::make_unique<test::RunTwiceDriver>(std::move(sqlite))));
-    }
+    SharedAuthority() : ServiceFixture(true) {}
 
     static std::string why(const auto& result) { return result ? "(no error)" : result.error().chain(); }
     Result<json::object> create(Authority& authority, bool replace = false, bool new_root = false) {
