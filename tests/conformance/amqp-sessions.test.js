@@ -361,6 +361,6 @@ describe('a WebSocket', { concurrency: true }, () => {
 describe('the listener', () => {
   it('is in the status', async () => {
     const status = await muster.service('GET', '/muster/status?api-version=2021-10-01');
-    assert.equal(status.json.listeners.amqps, '127.0.0.1:5671');
+    assert.match(status.json.listeners.amqps, /^127\.0\.0\.\d+:5671$/);
   });
 });

@@ -7,6 +7,7 @@ const path = require('node:path');
 
 const dataDir = process.env.MUSTER_DATA;
 const workDir = process.env.MUSTER_WORK;
+const nodes = Boolean(process.env.MUSTER_NODES); // the service is two musterd on one database
 fs.mkdirSync(workDir, { recursive: true });
 
 const endpoints = JSON.parse(fs.readFileSync(path.join(dataDir, 'endpoints.json'), 'utf8'));
@@ -79,5 +80,5 @@ function service(method, target, options = {}) {
 
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-module.exports = { ca, connectionString, dataDir, host, idScope, policy, request, sas, service, signature, sleep,
+module.exports = { ca, connectionString, dataDir, host, idScope, nodes, policy, request, sas, service, signature, sleep,
   workDir };

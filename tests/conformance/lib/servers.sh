@@ -19,7 +19,7 @@ start_musterd() { # data directory, config
   local pid=$!
   services+=("$pid")
   for _ in $(seq 800); do
-    if [ -s "$1/endpoints.json" ]; then return; fi
+    if [ -s "$1/endpoints.json" ]; then return 0; fi
     if ! kill -0 "$pid" 2>/dev/null; then break; fi
     sleep 0.05
   done
@@ -38,9 +38,9 @@ start_service() { # data directory
     return
   fi
   local node number
-  for number in 2 3; do
+  for number in 12 13; do
     node=$1
-    [ "$number" = 2 ] || node=$1.other
+    [ "$number" = 12 ] || node=$1.other
     musterd_config "$node.toml" "127.0.0.$number"
     printf '[store]\npostgresql = "%s"\npassword_file = "%s"\n' \
       "host=127.0.0.1 port=$database_port dbname=$(database_of "$name") user=muster sslmode=disable" "$work/password" >>"$node.toml"
@@ -55,7 +55,7 @@ balance() { # configuration file
   local port
   printf 'defaults\n  mode tcp\n  timeout connect 5s\n  timeout client 1h\n  timeout server 1h\n' >"$1"
   for port in 443 8883 5671; do
-    printf 'listen p%s\n  bind 127.0.0.1:%s\n  balance roundrobin\n  server a 127.0.0.2:%s\n  server b 127.0.0.3:%s\n' \
+    printf 'listen p%s\n  bind 127.0.0.1:%s\n  balance roundrobin\n  server a 127.0.0.12:%s\n  server b 127.0.0.13:%s\n' \
       "$port" "$port" "$port" "$port" >>"$1"
   done
   haproxy -db -q -f "$1" </dev/null &
