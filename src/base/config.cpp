@@ -39,6 +39,9 @@ std::unexpected<Error> parse_failure(const toml::parse_error& error, std::string
     const auto what = error.description();
     if (hint.empty() && what.find("redefine") != std::string_view::npos)
         hint = "it is already defined above: keep one of the two and comment the other out with #";
+    if (hint.empty() && what.find("parsing string") != std::string_view::npos && std::ranges::count(line, '"') % 2 == 1)
+        hint =
+            fmt::format("line {} opens a quote that it does not close: each value's text stands between two", at.line);
     Error out(Errc::invalid_argument, fmt::format("{}:{}:{}: {}", source, at.line, at.column, printable(what, 400)));
     return fail(std::move(out).with_hint(std::move(hint)));
 }

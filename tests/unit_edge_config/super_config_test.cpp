@@ -126,6 +126,16 @@ TEST(SuperConfig, APayloadGivenAsTextIsShownAsATable) {
     EXPECT_EQ(problems[0].hint, "payload = { uri = \"file:///p.json\" }");
 }
 
+TEST(SuperConfig, AKeyGivenAsTextIsShownAsATableAndNotRepeated) {
+    const auto problems = problems_of(
+        "[provisioning]\nsource = \"dps\"\nglobal_endpoint = \"https://a.b\"\nid_scope = \"0ne1\"\n"
+        "[provisioning.attestation]\nmethod = \"symmetric_key\"\nregistration_id = \"d\"\nsymmetric_key = "
+        "\"c2VjcmV0\"\n");
+    ASSERT_EQ(problems.size(), 1U);
+    EXPECT_THAT(problems[0].hint, HasSubstr("symmetric_key = { value = \"BASE64\" }"));
+    EXPECT_THAT(problems[0].text() + problems[0].hint, ::testing::Not(HasSubstr("c2VjcmV0")));
+}
+
 std::string dps_with(const std::string& attestation) {
     return "[provisioning]\nsource = \"dps\"\nglobal_endpoint = \"https://a.b\"\nid_scope = "
            "\"0ne1\"\n[provisioning.attestation]\n" +

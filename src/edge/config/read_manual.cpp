@@ -89,6 +89,12 @@ void authentication(const ConfigSection& section, Provisioning& out) {
 }  // namespace
 
 std::optional<SharedKey> shared_key(const ConfigSection& section, std::string_view name) {
+    if (section.kind(name) == ConfigKind::string) {
+        // The key itself stays out of what is printed.
+        section.problem(name, "must be a table, not a string",
+                        fmt::format("{0} = {{ value = \"BASE64\" }}, or {0} = {{ uri = \"file:///...\" }}", name));
+        return std::nullopt;
+    }
     const auto table = section.table(name);
     if (!table) {
         if (!section.has(name))
@@ -96,7 +102,7 @@ std::optional<SharedKey> shared_key(const ConfigSection& section, std::string_vi
         return std::nullopt;
     }
     if (table->has("value") == table->has("uri")) {
-        section.problem(name, "needs one of value and uri");
+        section.problem(name, "needs one of value and uri, and not both");
         return std::nullopt;
     }
     SharedKey key;

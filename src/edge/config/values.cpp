@@ -159,7 +159,8 @@ std::optional<std::chrono::seconds> parse_duration(std::string_view text) {
 
 Result<Endpoint> parse_host_and_port(std::string_view text) {
     if (text.find_first_of("/?#@ ") != std::string_view::npos)
-        return wrong_endpoint(fmt::format("must be host[:port], not \"{}\"", printable(text)));
+        return wrong_endpoint(fmt::format("must be host[:port], not \"{}\"", printable(text)),
+                              text.starts_with("https://") ? "leave https:// and what follows the host out" : "");
     Endpoint endpoint;
     endpoint.port = "443";
     auto host = text;
