@@ -12,6 +12,7 @@
 
 #include "base/version.h"
 #include "certificate_watch.h"
+#include "maintenance.h"
 #include "notify.h"
 #include "pki/direct_ec.h"
 #include "service.h"
@@ -95,20 +96,35 @@ void wait_for_end(Wakeups& wakeups, Service& service) {
     while (wakeups.next() == Wakeups::What::reload) service.reload_certificate();
 }
 
-int run(const Options& options) {
-    const auto loaded = load_settings(options);
+std::optional<Settings> read_settings(const Options& options) {
+    auto loaded = load_settings(options);
     if (!loaded) {
         print_error(loaded.error());
+        return std::nullopt;
+    }
+    for (const auto& problem : loaded->problems) {
+        fmt::print(stderr, "{}\n", problem.text());
+        if (!problem.hint.empty()) fmt::print(stderr, "         {}\n", problem.hint);
+    }
+    if (!loaded->problems.empty()) return std::nullopt;
+    return std::move(loaded->settings);
+}
+
+int report(const Result<std::string>& done) {
+    log::flush();
+    if (!done) {
+        print_error(done.error());
         return 1;
     }
-    if (!loaded->problems.empty()) {
-        for (const auto& problem : loaded->problems) fmt::print(stderr, "{}\n", problem.text());
-        return 1;
-    }
+    fmt::print("{}", *done);
+    return 0;
+}
+
+int serve(Settings settings) {
     const auto signals = block_signals();
     pki::use_direct_ec_keys();
-    log::start(loaded->settings.log_level, loaded->settings.log_format);
-    auto service = Service::start(loaded->settings);
+    log::start(settings.log_level, settings.log_format);
+    auto service = Service::start(std::move(settings));
     if (!service) {
         log::flush();
         print_error(service.error());
@@ -125,6 +141,14 @@ int run(const Options& options) {
     return 0;
 }
 
+int run(const Options& options) {
+    auto settings = read_settings(options);
+    if (!settings) return 1;
+    if (options.copy_to_postgresql) return report(copy_to_postgresql(*settings));
+    if (options.take_host_name) return report(take_host_name(*settings));
+    return serve(std::move(*settings));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -138,6 +162,11 @@ int main(int argc, char** argv) {
     app.add_option("--data-dir", options.data_dir, "Where keys, certificates and records are; default /var/lib/muster");
     app.add_option("--log-format", options.log_format, "text or json");
     app.add_option("--log-level", options.log_level, "error, warn, info, debug or trace");
+    auto* copy = app.add_flag("--copy-to-postgresql", options.copy_to_postgresql,
+                              "Copy the store of the data directory into the empty database of [store], and end");
+    app.add_flag("--take-host-name", options.take_host_name,
+                 "Take the configured host_name for all musterds that share the database of [store], and end")
+        ->excludes(copy);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -133,7 +133,7 @@ Result<> Service::State::open_store() {
 }
 
 Result<> Service::State::read_files() {
-    const Wanted wanted{settings.id_scope, settings.host_name, !settings.certificate.has_value()};
+    const auto wanted = wanted_by(settings);
     if (!store->is_shared()) {
         MUSTER_TRY(files, own_service_files(data, wanted, clock, random));
         return {};
@@ -145,8 +145,8 @@ Result<> Service::State::read_files() {
 
 Result<> Service::State::load_rooms() {
     groups = std::make_unique<provisioning::Groups>(*store, settings.groups);
-    authority =
-        std::make_unique<AuthorityParts>(*store, *groups, clock, random, data.file("authority"), settings.authority);
+    authority = std::make_unique<AuthorityParts>(*store, *groups, clock, random, data.file(authority_directory),
+                                                 settings.authority);
     MUSTER_CHECK(authority->authority.load());
     hubs = std::make_unique<HubParts>(*store, *groups, settings, files, clock, random, metrics);
     MUSTER_CHECK(hubs->linked.load());

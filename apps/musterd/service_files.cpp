@@ -51,6 +51,10 @@ access::PolicyBook::Save policies_to_file(std::filesystem::path path) {
 
 }  // namespace
 
+Wanted wanted_by(const Settings& settings) {
+    return {settings.id_scope, settings.host_name, !settings.certificate.has_value()};
+}
+
 Result<> check_scope(const std::string& stored, const std::optional<std::string>& configured, std::string_view where) {
     if (!configured || *configured == stored) return {};
     return fail(Error(Errc::conflict,

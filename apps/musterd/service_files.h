@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "data_directory.h"
+#include "settings.h"
 
 namespace muster::musterd {
 
@@ -23,6 +24,7 @@ inline constexpr std::string_view operation_key_file = "operation.key";
 inline constexpr std::string_view webhook_key_file = "webhook.key";  // signs what webhooks are asked
 // Made last: who finds it finds the others.
 inline constexpr std::string_view policies_file = "access-policies.json";
+inline constexpr std::string_view authority_directory = "authority";  // keys of CAs (authority/keys.h)
 inline constexpr std::array service_file_names{scope_file, operation_key_file, webhook_key_file, policies_file};
 
 // Files by name.
@@ -50,6 +52,7 @@ struct Wanted {
     std::string host_name;
     bool own_ca = true;  // its certificate is one that musterd makes; else the operator's
 };
+Wanted wanted_by(const Settings& settings);
 
 // Those of a musterd that has its records to itself; what is missing is made.
 Result<ServiceFiles> own_service_files(const DataDirectory& data, const Wanted& wanted, const Clock& clock,

@@ -22,6 +22,8 @@ struct Options {
     std::optional<std::string> data_dir;  // --data-dir
     std::optional<std::string> log_format;
     std::optional<std::string> log_level;
+    bool copy_to_postgresql = false;  // both: done instead of serving
+    bool take_host_name = false;
 };
 
 struct Settings {

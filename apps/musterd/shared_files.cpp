@@ -1,5 +1,6 @@
 #include "shared_files.h"
 
+#include "authority/keys.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "database.h"
@@ -163,11 +164,27 @@ Result<ServiceFiles> SharedFiles::join(const Wanted& wanted) {
     auto files = parse_service_files(together(records, {}));
     if (!files) return fail(files.error().wrap("the database"));
     MUSTER_CHECK(write_copies(records, wanted.own_ca));
+    if (data_.has(sqlite_file))
+        log::warn("a store in the data directory is not looked at: the records are in PostgreSQL",
+                  {{"file", data_.file(sqlite_file).string()}});
     policies_version_ = records.at(std::string(policies_file)).version;
     files->save_policies = [this](const access::Policies& policies) { return save_policies(policies); };
     files->load_policies = [this] { return load_policies(); };
     if (!before.contains(scope_file)) files->news = "first start: the database was empty";
     return files;
+}
+
+Result<> SharedFiles::put_all(Tx& tx, const DataDirectory& data, const Wanted& wanted, TimePoint now) {
+    for (const auto name : copied_names(wanted.own_ca)) {
+        MUSTER_TRY(const auto content, read_file(data.file(name)));
+        MUSTER_CHECK(tx.shared_files().put(record_of(name, content, 1, now)));
+    }
+    const authority::KeyDirectory keys(data.file(authority_directory));
+    for (const auto& name : keys.names()) {
+        MUSTER_TRY(const auto pem, keys.read(name));
+        MUSTER_CHECK(tx.shared_files().put(record_of(authority::KeyRecords::record_name(name), pem.text(), 1, now)));
+    }
+    return tx.shared_files().put(record_of(host_name_record, wanted.host_name, 1, now));
 }
 
 Result<> SharedFiles::save_policies(const access::Policies& policies) {

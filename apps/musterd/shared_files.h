@@ -21,6 +21,9 @@ public:
     // on either side, when the data directory is of another service than the database, when it has records of its own
     // that the empty database lacks, or when the other musterds speak for another host name.
     Result<ServiceFiles> join(const Wanted& wanted);
+    // All of a service that moves into the database, its authority's keys with them: in the transaction of its records,
+    // which may run again. Errc::not_found when one is missing.
+    static Result<> put_all(store::Tx& tx, const DataDirectory& data, const Wanted& wanted, TimePoint now);
     // Once an operator has decided that the service has another host name. Returns what it was, empty when nobody had
     // said. Errc::not_found when the database has no service yet.
     Result<std::string> take_host_name(const std::string& host_name);
