@@ -32,6 +32,10 @@ std::string hint_of(std::string_view state) {
     if (state == "42501")
         return "let the user own the database: ALTER DATABASE ... OWNER TO ... (PostgreSQL 15 lets nobody else create "
                "tables in it)";
+    if (state == "26000" || state == "42P05")
+        return "connect to PostgreSQL itself, or to a pooler in session mode: one that pools transactions loses what "
+               "is "
+               "prepared";
     if (state.starts_with("XX"))
         return "look into the server's log; restore the database from a backup if it is damaged";
     return {};
@@ -59,6 +63,8 @@ std::string connection_hint(PGconn* connection, std::string_view message) {
     if (says(message, "Peer authentication failed") || says(message, "Ident authentication failed"))
         return "the user of the operating system must have the name of the database's user, or connect over TCP with a "
                "password";
+    if (says(message, "too many clients") || says(message, "remaining connection slots"))
+        return "raise max_connections of the server, or lower `connections` of each musterd";
     if (says(message, "shutting down") || says(message, "starting up")) return "wait until it has started";
     if (says(message, "SSL") || says(message, "certificate"))
         return "check sslmode and sslrootcert of the connection, and ssl of the server";
