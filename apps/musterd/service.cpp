@@ -19,6 +19,7 @@
 #include "endpoints/monitoring.h"
 #include "endpoints/mqtt.h"
 #include "hub_parts.h"
+#include "limited_groups.h"
 #include "net/http_server.h"
 #include "net/stream_server.h"
 #include "operating_parts.h"
@@ -94,6 +95,7 @@ struct Service::State {
     std::unique_ptr<store::Store> store;
     std::unique_ptr<SharedFiles> shared_files;  // where several musterds share the store
     std::unique_ptr<provisioning::Groups> groups;
+    std::unique_ptr<LimitedGroups> limited_groups;
     std::unique_ptr<AuthorityParts> authority;
     std::unique_ptr<HubParts> hubs;
     std::unique_ptr<CrlParts> crls;
@@ -116,6 +118,7 @@ struct Service::State {
     Result<> load_rooms();
     void make_services(const ServerIdentity& identity);
     void note_certificate(const ServerIdentity& identity);
+    void watch_limited_groups();
     void watch_rooms();
     void make_servers();
     Result<> listen();
@@ -222,6 +225,20 @@ void Service::State::note_certificate(const ServerIdentity& identity) {
         operating->server_certificate_end = certificate->not_after().time_since_epoch().count();
 }
 
+void Service::State::watch_limited_groups() {
+    limited_groups = std::make_unique<LimitedGroups>(*store, settings.throttle);
+    if (!limited_groups->any()) return;
+    const auto look = [this] {
+        auto looking = [](LimitedGroups& limited) -> Task<> {
+            if (const auto looked = co_await limited.look(); !looked)
+                log::warn("the groups of [throttle.groups] were not looked for", {{"error", looked.error().chain()}});
+        };
+        boost::asio::co_spawn(reactors.at(0), looking(*limited_groups), boost::asio::detached);
+    };
+    groups->on_reading(look);
+    look();
+}
+
 // Values that the rooms keep anyway, read when Prometheus asks.
 void Service::State::watch_rooms() {
     using Kind = metrics::Metrics::Kind;
@@ -307,6 +324,7 @@ Result<std::unique_ptr<Service>> Service::start(Settings settings) {
     MUSTER_TRY(state->tls, net::ServerTls::create(identity.chain_pem, identity.key_pem));
     MUSTER_CHECK(state->load_rooms());
     state->make_services(identity);
+    state->watch_limited_groups();
     state->watch_rooms();
     MUSTER_CHECK(state->listen());
     MUSTER_CHECK(state->listen_for_monitoring());

@@ -271,6 +271,7 @@ Task<Result<>> Groups::read() {
     stale_ = !index;
     if (!index) co_return std::unexpected(std::move(index).error());
     set(std::move(*index));
+    if (on_reading_) on_reading_();
     co_return Result<>();
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -123,6 +124,8 @@ public:
     Task<Result<bool>> changed_since(std::int64_t version);
     // Blocking, for start-up.
     Result<> load();
+    // Called after each reading, on the loop that it was done on; it must not block. Before the first request.
+    void on_reading(std::function<void()> told) { on_reading_ = std::move(told); }
 
 private:
     Task<Result<>> read();
@@ -130,6 +133,7 @@ private:
 
     store::Store& store_;
     const GroupRules rules_;
+    std::function<void()> on_reading_;
     std::atomic<bool> stale_{false};
     mutable std::mutex mutex_;
     std::shared_ptr<const GroupIndex> index_ = std::make_shared<const GroupIndex>();

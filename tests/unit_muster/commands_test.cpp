@@ -162,6 +162,7 @@ TEST(Commands, StatusIsOneScreen) {
     const ScriptedService service([](const net::HttpRequest&) {
         return json_answer(200, R"({"hostName":"localhost","idScope":"0ne0000ABCD","version":"0.1.0",
             "startedUtc":"2026-11-24T04:00:00.0000000Z","listeners":{"https":"127.0.0.1:443"},
+            "store":{"kind":"postgresql","description":"PostgreSQL, the database muster at db.example"},
             "counts":{"enrollments":2,"enrollmentGroups":1,"registrations":{"assigned":2,"failed":1,"disabled":0},
             "devices":2,"modules":4},"lastRegistrations":[{"registrationId":"dev-1","status":"assigned",
             "deviceId":"dev-1","assignedHub":"localhost","lastUpdatedDateTimeUtc":"2026-11-24T06:59:30Z",
@@ -176,6 +177,7 @@ TEST(Commands, StatusIsOneScreen) {
               "ID scope       0ne0000ABCD\n"
               "Running        since 2026-11-24 04:00:00 UTC (3 h ago)\n"
               "Listening      https 127.0.0.1:443\n"
+              "Store          PostgreSQL, the database muster at db.example\n"
               "Enrollments    2 individual, 1 group\n"
               "Registrations  2 assigned, 1 failed\n"
               "Devices        2, with 4 modules\n"
@@ -271,6 +273,16 @@ TEST(Commands, TrustPrintsTheCa) {
                      fmt::format("HostName=localhost:{};SharedAccessKeyName=p;SharedAccessKey=eA==", service.port())});
     EXPECT_EQ(remote.code, 0) << remote.err;
     EXPECT_EQ(remote.out, "-----BEGIN CERTIFICATE-----\n");
+}
+
+TEST(Commands, TrustSaysWhyThereIsNoCa) {
+    const TemporaryDirectory directory;
+    const auto trust = [&] { return run_command({"trust", "--data-dir", directory.path().string()}).err; };
+    EXPECT_THAT(trust(), HasSubstr("is not the data directory of a musterd"));
+    directory.write("lock", "4711\n");
+    EXPECT_THAT(trust(), HasSubstr("first start"));
+    directory.write("access-policies.json", "{}");
+    EXPECT_THAT(trust(), HasSubstr("section [tls]"));
 }
 
 }  // namespace
