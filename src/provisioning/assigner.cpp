@@ -41,7 +41,11 @@ Result<std::optional<OwnTwin>> read_own_twin(store::Tx& tx, const std::string& d
         record->reported_version};
 }
 
-void log_outcome(const RegistrationRecord& record, std::string_view peer, std::string_view tracking_id) {
+void log_outcome(const RegistrationRecord& record, std::string_view left_behind, std::string_view peer,
+                 std::string_view tracking_id) {
+    if (!left_behind.empty())
+        log::warn("a device moved away from a hub that is not linked any more: its identity stays there",
+                  {{"hub", left_behind}, {"registrationId", record.id}});
     const auto* event = record.status == "assigned"    ? "device registered"
                         : record.status == "assigning" ? "device registration waits for its hub"
                                                        : "device registration ended without assignment";
@@ -139,8 +143,7 @@ Result<Wakes> Assigner::finish(RegistrationRecord& record, const AssignmentOrder
 Result<Wakes> Assigner::remove_old_identity(const AssignmentOrder& order) {
     const auto* from = hubs.find(order.from_hub);
     if (from == nullptr) {
-        log::warn("a device moved away from a hub that is not linked any more: its identity stays there",
-                  {{"hub", order.from_hub}, {"deviceId", order.from_device}});
+        left_behind = order.from_hub;
         return Wakes{};
     }
     if (!from->own()) return request_removal({from->name, order.from_device, {}});

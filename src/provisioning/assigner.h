@@ -21,6 +21,8 @@ struct Assigner {
     const HubList& hubs;
     TimePoint now;
     Random& random;
+    // A hub that is not linked any more, at which the device keeps an identity that it moved away from; empty for none.
+    std::string left_behind = {};
 
     // Changes `record` to assigned, failed or assigning; the caller stores it. `order` names a hub or has a webhook.
     // Errc::unavailable when too many wait for that hub already. `since` is when the device began to wait.
@@ -70,7 +72,8 @@ struct OwnTwin {
 };
 Result<std::optional<OwnTwin>> read_own_twin(store::Tx& tx, const std::string& device_id);
 
-// One line in the log for a registration that came to its end.
-void log_outcome(const store::RegistrationRecord& record, std::string_view peer, std::string_view tracking_id);
+// One line in the log for a registration that came to its end; another for Assigner::left_behind.
+void log_outcome(const store::RegistrationRecord& record, std::string_view left_behind, std::string_view peer,
+                 std::string_view tracking_id);
 
 }  // namespace muster::provisioning

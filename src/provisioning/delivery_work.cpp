@@ -105,6 +105,7 @@ bool may_pass(const Error& error) {
 struct DeliveryWork::Settled {
     std::optional<RegistrationRecord> record;  // nothing when the entry was replaced or its registration deleted
     Wakes wakes;
+    std::string left_behind;  // Assigner::left_behind
 };
 
 Task<Outcome> DeliveryWork::deliver(DeliveryQueue& queue, const OutboxRecord& task) {
@@ -343,6 +344,7 @@ Task<Result<DeliveryWork::Settled>> DeliveryWork::settle(const OutboxRecord& tas
             MUSTER_CHECK(journal_registration(tx, *record, order.peer, order.tracking_id));
         }
         settled.record = std::move(*record);
+        settled.left_behind = std::move(assigner.left_behind);
         return settled;
     });
 }
@@ -363,7 +365,7 @@ Task<Outcome> DeliveryWork::settle_as_failed(const OutboxRecord& task, Objection
 void DeliveryWork::announce(const AssignmentOrder& order, const Settled& settled) {
     wake_(settled.wakes);
     if (!settled.record || settled.record->status == "assigning") return;
-    log_outcome(*settled.record, order.peer, order.tracking_id);
+    log_outcome(*settled.record, settled.left_behind, order.peer, order.tracking_id);
     tools_.metrics.registration(settled.record->status);
 }
 

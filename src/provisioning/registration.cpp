@@ -167,10 +167,11 @@ Result<std::optional<Registrations::Settlement>> Registrations::settle(Tx& tx, c
                               .leaf_fingerprint = verdict.fingerprint,
                               .created = before ? before->created : now,
                               .updated = now};
-    const auto hubs_version = hubs()->version();
-    MUSTER_TRY(auto wakes, assign(tx, *decision, asked, record, before ? &*before : nullptr));
+    const auto list = hubs();
+    Assigner assigner{tx, *list, now, random_};
+    MUSTER_TRY(auto wakes, assign(assigner, *decision, asked, record, before ? &*before : nullptr));
     if (record.status == "failed" && record.error_code == code::no_hub)
-        MUSTER_CHECK(check_hubs_are_newest(tx, hubs_version));
+        MUSTER_CHECK(check_hubs_are_newest(tx, list->version()));
     if (decision->tpm) MUSTER_CHECK(tx.tpm_keys().prove(record.id, decision->tpm->storage_key));
     if (asked.certificate != nullptr && decision->rules.enabled && record.status != "failed") {
         MUSTER_CHECK(authority_->record(tx, *asked.certificate));
@@ -178,7 +179,7 @@ Result<std::optional<Registrations::Settlement>> Registrations::settle(Tx& tx, c
     }
     MUSTER_CHECK(tx.registrations().put(record));
     MUSTER_CHECK(journal_registration(tx, record, request));
-    return Settlement{std::move(record), std::move(wakes)};
+    return Settlement{std::move(record), std::move(wakes), std::move(assigner.left_behind)};
 }
 
 Task<Result<std::optional<authority::Signed>>> Registrations::sign_requested(const Asked& asked,
@@ -232,7 +233,7 @@ Task<Result<json::object>> Registrations::register_device(DeviceRequest request,
     MUSTER_CO_CHECK(co_await groups_.refresh_if_stale());
     std::string binding;
     MUSTER_CO_TRY(const auto settled, co_await judge_and_settle(request, body, csr ? &*csr : nullptr, binding));
-    log_outcome(settled.record, request.peer, request.tracking_id);
+    log_outcome(settled.record, settled.left_behind, request.peer, request.tracking_id);
     if (const auto& status = settled.record.status; status != "assigning") metrics_.registration(status);
     for (const auto& queue : settled.wakes) wake_(queue);
     const auto operation_id = make_operation_id(identity_.operation_key.bytes(),

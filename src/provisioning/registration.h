@@ -100,10 +100,11 @@ private:
     static bool is_made_for(const Asked& asked, const Decision& decision);
     Result<std::optional<Settlement>> settle(store::Tx& tx, const Asked& asked, const Verdict& verdict);
     Result<> check_hubs_are_newest(store::Tx& tx, std::int64_t known) const;
-    Result<Wakes> assign(store::Tx& tx, const Decision& decision, const Asked& asked, store::RegistrationRecord& record,
-                         const store::RegistrationRecord* before);
-    Result<AssignmentOrder> order_for(store::Tx& tx, const Decision& decision, const Asked& asked,
-                                      const store::RegistrationRecord& record, const store::RegistrationRecord* before);
+    static Result<Wakes> assign(Assigner& assigner, const Decision& decision, const Asked& asked,
+                                store::RegistrationRecord& record, const store::RegistrationRecord* before);
+    static Result<AssignmentOrder> order_for(const Assigner& assigner, const Decision& decision, const Asked& asked,
+                                             const store::RegistrationRecord& record,
+                                             const store::RegistrationRecord* before);
     static Result<std::vector<std::string>> replace_waiting(store::Tx& tx, const store::RegistrationRecord& before);
     // Where a registration would send the device now, in a sentence; why it would not.
     Result<std::string> destination(const Decision& decision, const DeviceRequest& request,

@@ -62,7 +62,7 @@ Result<std::vector<std::string>> Registrations::replace_waiting(Tx& tx, const Re
 }
 
 // What can be said before a hub is chosen.
-Result<AssignmentOrder> Registrations::order_for(Tx& tx, const Decision& decision, const Asked& asked,
+Result<AssignmentOrder> Registrations::order_for(const Assigner& assigner, const Decision& decision, const Asked& asked,
                                                  const RegistrationRecord& record, const RegistrationRecord* before) {
     const auto& rules = decision.rules;
     AssignmentOrder order{
@@ -89,9 +89,9 @@ Result<AssignmentOrder> Registrations::order_for(Tx& tx, const Decision& decisio
         .peer = asked.request.peer,
         .tracking_id = asked.request.tracking_id};
     if (before == nullptr) return order;
-    MUSTER_CHECK(add_origin(tx, *hubs(), *before, order));
+    MUSTER_CHECK(add_origin(assigner.tx, assigner.hubs, *before, order));
     if (before->status == "assigning") {
-        MUSTER_TRY(order.touched, replace_waiting(tx, *before));
+        MUSTER_TRY(order.touched, replace_waiting(assigner.tx, *before));
     }
     // "Never": the first assignment stands, whatever the enrollment says by now.
     if (!order.update && !order.from_hub.empty()) {
@@ -102,28 +102,27 @@ Result<AssignmentOrder> Registrations::order_for(Tx& tx, const Decision& decisio
     return order;
 }
 
-Result<Wakes> Registrations::assign(Tx& tx, const Decision& decision, const Asked& asked, RegistrationRecord& record,
-                                    const RegistrationRecord* before) {
+Result<Wakes> Registrations::assign(Assigner& assigner, const Decision& decision, const Asked& asked,
+                                    RegistrationRecord& record, const RegistrationRecord* before) {
     const auto& rules = decision.rules;
-    const auto list = hubs();
-    Assigner assigner{tx, *list, record.updated, random_};
-    MUSTER_TRY(auto order, order_for(tx, decision, asked, record, before));
+    const auto& list = assigner.hubs;
+    MUSTER_TRY(auto order, order_for(assigner, decision, asked, record, before));
     if (!rules.enabled) {
         record.status = "disabled";
         return assigner.clean_up(order);
     }
     if (!order.hub.empty()) return assigner.begin(record, order, record.updated);
-    const auto policy = rules.allocation.value_or(list->default_policy());
+    const auto policy = rules.allocation.value_or(list.default_policy());
     // A webhook chooses among the same hubs as any other policy.
     const auto hashed = policy == AllocationPolicy::custom ? AllocationPolicy::hashed : policy;
     const auto chosen =
-        allocate(*list, hashed, rules.hubs, {asked.request.registration_id, asked.request.peer, order.from_hub});
+        allocate(list, hashed, rules.hubs, {asked.request.registration_id, asked.request.peer, order.from_hub});
     if (!chosen) {
         end_as_failed(record, chosen.error());
         return assigner.clean_up(order);
     }
     if (policy == AllocationPolicy::custom) {
-        order.webhook = webhook_order(decision, asked, order, names_of(list->candidates(rules.hubs)));
+        order.webhook = webhook_order(decision, asked, order, names_of(list.candidates(rules.hubs)));
     } else {
         order.hub = (*chosen)->name;
     }

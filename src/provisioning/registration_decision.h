@@ -37,6 +37,7 @@ struct Registrations::Asked {
 struct Registrations::Settlement {
     store::RegistrationRecord record;
     Wakes wakes;
+    std::string left_behind;  // Assigner::left_behind
 };
 
 }  // namespace muster::provisioning
