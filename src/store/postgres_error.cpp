@@ -18,7 +18,6 @@ Meaning meaning_of(std::string_view state) {
 
 Errc code_of(std::string_view state) {
     if (state == "23505") return Errc::already_exists;
-    if (state == "22021") return Errc::invalid_argument;  // text that is not UTF-8, or has a NUL in it
     // A statement that cannot be right, whatever the state of the server: a defect of ours, or of the schema.
     for (const auto* defect : {"0A", "21", "22", "23", "26", "34", "42"})
         if (state.starts_with(defect) && state != "42501") return Errc::internal;

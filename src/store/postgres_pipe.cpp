@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <deque>
 
+#include "base/text.h"
 #include "store/postgres_error.h"
 
 namespace muster::store {
@@ -10,6 +12,24 @@ namespace {
 
 // The server has the same deadline and speaks of it first; this one is for a server that no longer speaks.
 constexpr std::chrono::seconds grace{2};
+
+bool is_plain(std::string_view text) {
+    return std::ranges::all_of(text, [](char c) { return c != 0 && static_cast<unsigned char>(c) < 0x80; });
+}
+
+// PostgreSQL keeps no NUL in a text, and UTF-8 alone. What strangers sent may have either, and a transaction must not
+// fail for it: it is kept as \xNN, and found again by the same bytes, as they are written the same way.
+std::string storable(std::string_view text) {
+    std::string out;
+    for (const char c : as_utf8(text)) {
+        if (c == 0) {
+            out += "\\x00";
+        } else {
+            out += c;
+        }
+    }
+    return out;
+}
 
 // Parameters as libpq takes them. Numbers go as text, which fits whatever type the server infers; texts and bytes as
 // they are, in the binary format, since the other one ends at the first NUL.
@@ -35,12 +55,14 @@ private:
                 break;
             }
             case Value::Kind::text:
-            case Value::Kind::bytes:
-                // A null pointer would be NULL; the empty text and the empty blob are not.
-                push(value.view().empty() ? "" : value.view().data(), static_cast<int>(value.view().size()), 1);
+                push_view(is_plain(value.view()) ? value.view()
+                                                 : std::string_view(texts_.emplace_back(storable(value.view()))));
                 break;
+            case Value::Kind::bytes: push_view(value.view()); break;
         }
     }
+    // A null pointer would be NULL; the empty text and the empty blob are not.
+    void push_view(std::string_view view) { push(view.empty() ? "" : view.data(), static_cast<int>(view.size()), 1); }
     void push(const char* value, int length, int format) {
         values_.push_back(value);
         lengths_.push_back(length);
@@ -48,6 +70,7 @@ private:
     }
 
     std::vector<std::array<char, 24>> numbers_;
+    std::deque<std::string> texts_;
     std::vector<const char*> values_;
     std::vector<int> lengths_;
     std::vector<int> formats_;

@@ -1,7 +1,8 @@
 // SQL on one connection, inside one transaction: what the tables of this room are written against.
 //
 // Statements are plain SQL that SQLite and PostgreSQL both run: parameters are $1, $2, ... in order of appearance,
-// upserts are ON CONFLICT ... DO UPDATE, bytes are BYTEA, times are microseconds since the epoch in BIGINT.
+// upserts are ON CONFLICT ... DO UPDATE, bytes are BYTEA, times are microseconds since the epoch in BIGINT. Texts are
+// UTF-8; PostgreSQL keeps other bytes, and NUL, as \xNN.
 #pragma once
 
 #include <cstdint>

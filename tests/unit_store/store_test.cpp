@@ -302,5 +302,20 @@ TEST_P(StoreTest, WhatIsEmptyIsNotNothing) {
               "\"\u00e9\" \n\t\x01|");
 }
 
+// What strangers sent stands in records, too: no database may stumble over it.
+TEST_P(StoreTest, TextThatIsNoTextIsKeptAndFoundAgain) {
+    auto store = open_store();
+    const std::string odd("a\0b\xff\xc3(\xed\xa0\x80 \u00e9", 12);
+    ASSERT_TRUE(store->transact_now([&](Tx& tx) -> Result<> {
+        MUSTER_CHECK(tx.marks().put(odd, 1));
+        return tx.registrations().put({.id = odd, .status = "failed", .error_message = odd});
+    }));
+    const auto found = net::run_blocking(store->read([&](Tx& tx) { return tx.registrations().find(odd); }));
+    ASSERT_TRUE(found && *found);
+    EXPECT_TRUE((*found)->error_message == odd ||
+                (*found)->error_message == "a\\x00b\\xff\\xc3(\\xed\\xa0\\x80 \u00e9");
+    EXPECT_EQ(net::run_blocking(store->read([&](Tx& tx) { return tx.marks().find(odd); })).value(), 1);
+}
+
 }  // namespace
 }  // namespace muster::store
