@@ -53,7 +53,16 @@ constexpr std::string_view move_pending =
     "SELECT GREATEST($2, (SELECT MAX(id) FROM journal)) + row_number() OVER (ORDER BY id), "
     "time, type, subject, actor, peer, tracking_id, detail FROM moved";
 
+// Looked at first, since locking alone is a change to the database.
+Result<bool> any_pending(Session& session) {
+    bool any = false;
+    MUSTER_CHECK(session.query("SELECT 1 FROM journal_pending LIMIT 1", {}, [&](const Row&) { any = true; }));
+    return any;
+}
+
 Result<std::int64_t> move_committed(Session& session) {
+    MUSTER_TRY(const auto any, any_pending(session));
+    if (!any) return 0;
     MUSTER_TRY(const auto last, lock_last(session));
     MUSTER_TRY(const auto moved, session.execute(move_pending, {moved_at_once, last}));
     if (moved == 0) return 0;
@@ -119,8 +128,11 @@ void JournalSequencer::run(PostgresLink& link, const std::function<void()>& told
         if (connection == nullptr) return;
         const auto moved = move_in_transaction(*connection, context.tag);
         if (!moved) {
-            if (!context.closing.raised())
+            if (connection->lost()) {
+                context.note_failure(moved.error());
+            } else {
                 log::warn("entries of the journal wait for their ids", {{"error", moved.error().chain()}});
+            }
             context.closing.sleep(pause_after_failure);
             wake();
         } else if (*moved > 0) {

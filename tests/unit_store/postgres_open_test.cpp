@@ -1,5 +1,6 @@
 // What an operator hears of a database that cannot be used, and what mends it.
 #include "postgres_fixture.h"
+#include "store/postgres_announcement.h"
 #include "store/postgres_dialect.h"
 
 namespace muster::store {
@@ -107,6 +108,15 @@ TEST(PostgresDialect, TextIsOrderedByItsBytesAndIntegersAreBig) {
     EXPECT_EQ(postgres_dialect("TEXTS CONTEXT context_TEXT BIGINT"), "TEXTS CONTEXT context_TEXT BIGINT");
     EXPECT_EQ(postgres_dialect("x TEXT DEFAULT 'open"), "x TEXT COLLATE \"C\" DEFAULT 'open");
     EXPECT_EQ(postgres_dialect(""), "");
+}
+
+TEST(PostgresAnnouncement, IsHeardByOthersAlone) {
+    for (const auto topic : all_topics) {
+        EXPECT_EQ(heard_topic(announcement("me", topic), "you"), topic);
+        EXPECT_EQ(heard_topic(announcement("me", topic), "me"), std::nullopt);
+    }
+    for (const auto* other : {"", "you", "you groups of", "you topics-of-a-later-version", " groups "})
+        EXPECT_EQ(heard_topic(other, "me"), std::nullopt) << other;
 }
 
 }  // namespace
