@@ -1,5 +1,8 @@
 #include "base/json.h"
 
+#include <algorithm>
+#include <cmath>
+
 namespace muster {
 namespace {
 
@@ -56,6 +59,15 @@ void append_pretty(std::string& out, const json::value& value, std::size_t inden
     }
 }
 
+// The parser makes infinity of 1e400, and writes that in a way that it does not read.
+bool all_finite(const json::value& value) {
+    if (const auto* number = value.if_double()) return std::isfinite(*number);
+    if (const auto* array = value.if_array()) return std::ranges::all_of(*array, all_finite);
+    const auto* object = value.if_object();
+    return object == nullptr ||
+           std::ranges::all_of(*object, [](const auto& member) { return all_finite(member.value()); });
+}
+
 }  // namespace
 
 Result<json::value> parse_json(std::string_view text) {
@@ -64,6 +76,8 @@ Result<json::value> parse_json(std::string_view text) {
     boost::system::error_code error;
     auto value = json::parse(json::string_view(text.data(), text.size()), error, {}, options);
     if (error) return fail(Errc::invalid_argument, "not valid JSON: {}", error.message());
+    if (!all_finite(value))
+        return fail(Errc::invalid_argument, "not valid JSON: a number is beyond what 64 bits can hold (1.8e308)");
     return value;
 }
 

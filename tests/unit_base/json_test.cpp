@@ -17,6 +17,14 @@ TEST(Json, RefusesTrailingBytesAndDepth) {
     EXPECT_EQ(array.error().code(), Errc::invalid_argument);
 }
 
+TEST(Json, RefusesNumbersThatItCouldNotWrite) {
+    for (const auto* text : {"1e400", "-1e400", "[66666666666666E661]", R"({"a": {"b": [0, 1E309]}})"})
+        EXPECT_FALSE(parse_json(text)) << text;
+    const auto large = parse_json(R"({"a": [1.7e308, -1.7e308, 1e-400, 18446744073709551615]})");
+    ASSERT_TRUE(large);
+    EXPECT_TRUE(parse_json(json::serialize(*large)));
+}
+
 TEST(Json, MembersByNameAndType) {
     const auto object = parse_json_object(R"({"s": "x", "b": true, "n": 5, "nil": null, "o": {}})");
     ASSERT_TRUE(object);
