@@ -149,7 +149,8 @@ std::string wire_message(const Error& error, int status, std::string_view tracki
             return "the service cannot do this at the moment; try again";
         return fmt::format("internal error; the service's log says more under tracking id {}", tracking_id);
     }
-    return error.hint().empty() ? error.chain() : fmt::format("{} ({})", error.chain(), error.hint());
+    // It may tell of a name in a path, which is any bytes; JSON and AMQP have text alone.
+    return as_utf8(error.hint().empty() ? error.chain() : fmt::format("{} ({})", error.chain(), error.hint()));
 }
 
 bool is_api_version(std::string_view text) {

@@ -21,7 +21,7 @@ json::object policy_json(const Policy& policy, bool with_keys) {
 }
 
 Error no_such_policy(std::string_view name) {
-    return Error(Errc::not_found, fmt::format("there is no access policy '{}'", name))
+    return Error(Errc::not_found, fmt::format("there is no access policy '{}'", printable(name)))
         .with_number(provisioning::code::not_found);
 }
 
