@@ -1,5 +1,9 @@
 #include "endpoints/mqtt.h"
 
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 #include "base/log.h"
 #include "base/text.h"
 #include "endpoints/mqtt_provisioning.h"
@@ -113,9 +117,18 @@ private:
             MUSTER_CO_TRY(auto packet, co_await packets_.next(until, limits_.packet));
             if (!packet || std::holds_alternative<mqtt::Disconnect>(*packet)) co_return Result<>();
             MUSTER_CO_TRY(const auto answer, co_await front->handle(std::move(*packet)));
-            if (!answer.empty() && !co_await stream_.write_all(answer)) co_return Result<>();
+            if (!co_await send(answer)) co_return Result<>();
         }
         co_return fail(Errc::throttled, "{} requests in one session", limits_.requests);
+    }
+
+    // False when the client has gone.
+    Task<bool> send(const MqttAnswer& answer) {
+        if (!answer.bytes.empty() && !co_await stream_.write_all(answer.bytes)) co_return false;
+        if (answer.later.empty()) co_return true;
+        boost::asio::steady_timer pause(co_await boost::asio::this_coro::executor, answer_pause);
+        co_await pause.async_wait(boost::asio::use_awaitable);
+        co_return co_await stream_.write_all(answer.later);
     }
 
     // CONNECT and CONNACK. Nothing when the session was refused, or the client has gone.

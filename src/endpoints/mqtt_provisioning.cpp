@@ -13,15 +13,26 @@ std::unexpected<Error> not_here(std::string_view what) {
     return fail(Errc::unsupported, "{} is not possible in a session with the provisioning service", what);
 }
 
+Result<MqttAnswer> at_once(Result<std::string> bytes) {
+    MUSTER_TRY(auto whole, std::move(bytes));
+    return MqttAnswer{std::move(whole), {}};
+}
+
+// It gives the version of the API for its own; no other SDK does.
+bool is_java_sdk(const ProvisioningUserName& user) {
+    return user.client_version == user.api_version;
+}
+
 }  // namespace
 
-Task<Result<std::string>> MqttProvisioning::handle(mqtt::Packet packet) {
+Task<Result<MqttAnswer>> MqttProvisioning::handle(mqtt::Packet packet) {
     if (auto* publish = std::get_if<mqtt::Publish>(&packet)) co_return co_await handle_publish(std::move(*publish));
-    if (const auto* subscribe = std::get_if<mqtt::Subscribe>(&packet)) co_return handle_subscribe(*subscribe);
-    if (const auto* unsubscribe = std::get_if<mqtt::Unsubscribe>(&packet)) co_return handle_unsubscribe(*unsubscribe);
-    if (std::holds_alternative<mqtt::Pingreq>(packet)) co_return mqtt::serialize(mqtt::Pingresp{});
+    if (const auto* subscribe = std::get_if<mqtt::Subscribe>(&packet)) co_return at_once(handle_subscribe(*subscribe));
+    if (const auto* unsubscribe = std::get_if<mqtt::Unsubscribe>(&packet))
+        co_return at_once(handle_unsubscribe(*unsubscribe));
+    if (std::holds_alternative<mqtt::Pingreq>(packet)) co_return at_once(mqtt::serialize(mqtt::Pingresp{}));
     // Responses are not sent again within a connection: there is nothing to note.
-    if (std::holds_alternative<mqtt::Puback>(packet)) co_return std::string();
+    if (std::holds_alternative<mqtt::Puback>(packet)) co_return MqttAnswer();
     if (std::holds_alternative<mqtt::Connect>(packet)) co_return not_here("a second CONNECT");
     co_return not_here("a packet of this type");
 }
@@ -43,7 +54,7 @@ Result<std::string> MqttProvisioning::handle_unsubscribe(const mqtt::Unsubscribe
     return mqtt::serialize(mqtt::Unsuback{unsubscribe.packet_id});
 }
 
-Task<Result<std::string>> MqttProvisioning::handle_publish(mqtt::Publish publish) {
+Task<Result<MqttAnswer>> MqttProvisioning::handle_publish(mqtt::Publish publish) {
     if (publish.qos > 1) co_return not_here("publishing with QoS 2");
     const auto topic = parse_provisioning_topic(publish.topic);
     if (!topic) co_return not_here(fmt::format("publishing to '{}'", printable(publish.topic)));
@@ -61,19 +72,20 @@ Task<Result<std::string>> MqttProvisioning::handle_publish(mqtt::Publish publish
     const auto answer = registers ? co_await register_device(services_, std::move(request), std::move(publish.payload))
                                   : co_await operation_status(services_, std::move(request), topic->operation_id);
 
-    // Acknowledged only now, together with the answer: what was acknowledged is durable.
-    std::string bytes;
+    // Acknowledged only now, together with the response: what was acknowledged is durable.
+    MqttAnswer out;
     if (publish.qos == 1) {
-        MUSTER_CO_TRY(bytes, mqtt::serialize(mqtt::Puback{publish.packet_id}));
+        MUSTER_CO_TRY(out.bytes, mqtt::serialize(mqtt::Puback{publish.packet_id}));
     }
-    if (!granted_) co_return bytes;
+    if (!granted_) co_return out;
     MUSTER_CO_TRY(const auto response,
                   mqtt::serialize(mqtt::Publish{
                       .topic = provisioning_response_topic(answer.status, topic->request_id, answer.retry_after),
                       .payload = json::serialize(answer.body),
                       .qos = *granted_,
                       .packet_id = *granted_ == 0 ? std::uint16_t{0} : next_packet_id()}));
-    co_return bytes + response;
+    (is_java_sdk(user_) ? out.later : out.bytes) += response;
+    co_return out;
 }
 
 std::uint16_t MqttProvisioning::next_packet_id() {

@@ -1,6 +1,7 @@
 // What a device may do in an MQTT session with the provisioning service: packets in, packets out. No I/O.
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "endpoints/provisioning_topics.h"
@@ -10,19 +11,30 @@
 
 namespace muster::endpoints {
 
+// What is sent for a packet; both parts may be empty.
+struct MqttAnswer {
+    std::string bytes;
+    std::string later;  // answer_pause after `bytes`
+};
+
+// The Java SDK waits until its request is acknowledged, and only then begins to wait for the response, without a look
+// at whether it is there already: of responses that came in one write with the acknowledgement it missed one in five,
+// and gave up ten seconds later. Missed since it has them so much later: none (150 registrations on a machine with
+// twice as much to do as it can).
+inline constexpr std::chrono::milliseconds answer_pause{100};
+
 class MqttProvisioning {
 public:
     MqttProvisioning(const Services& services, const net::Peer& peer, ProvisioningUserName user, Secret password)
         : services_(services), peer_(peer), user_(std::move(user)), password_(std::move(password)) {}
 
-    // The bytes to answer a packet with, may be empty. An error ends the session, without a word to the client: MQTT
-    // 3.1.1 has none for it.
-    Task<Result<std::string>> handle(wire::mqtt::Packet packet);
+    // An error ends the session, without a word to the client: MQTT 3.1.1 has none for it.
+    Task<Result<MqttAnswer>> handle(wire::mqtt::Packet packet);
 
     std::size_t requests() const { return requests_; }
 
 private:
-    Task<Result<std::string>> handle_publish(wire::mqtt::Publish publish);
+    Task<Result<MqttAnswer>> handle_publish(wire::mqtt::Publish publish);
     Result<std::string> handle_subscribe(const wire::mqtt::Subscribe& subscribe);
     Result<std::string> handle_unsubscribe(const wire::mqtt::Unsubscribe& unsubscribe);
     std::uint16_t next_packet_id();

@@ -39,7 +39,8 @@ std::optional<ProvisioningUserName> parse_provisioning_user_name(std::string_vie
     if (query.starts_with('?')) query.remove_prefix(1);
     const auto version = parameter(query, "api-version");
     if (!scope || !registration_id || !version || !is_api_version(*version)) return std::nullopt;
-    return ProvisioningUserName{std::move(*scope), std::move(*registration_id), std::string(*version)};
+    return ProvisioningUserName{std::move(*scope), std::move(*registration_id), std::string(*version),
+                                std::string(parameter(query, "ClientVersion").value_or(""))};
 }
 
 std::optional<ProvisioningTopic> parse_provisioning_topic(std::string_view topic) {

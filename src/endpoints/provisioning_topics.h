@@ -14,6 +14,7 @@ struct ProvisioningUserName {
     std::string scope;
     std::string registration_id;
     std::string api_version;
+    std::string client_version;  // as it came, percent-encoded or not; may be empty
 };
 // Nothing when it is of another form, or has no api-version.
 std::optional<ProvisioningUserName> parse_provisioning_user_name(std::string_view user_name);

@@ -18,14 +18,8 @@ function java(...words) {
     (error, stdout, stderr) => (error ? reject(new Error(`${error.message}\n${stderr}`)) : resolve(JSON.parse(stdout)))));
 }
 
-// Over MQTT the SDK begins to wait for an answer once its request is acknowledged, and does not look whether it is there
-// already (executeProvisioningMessage of its ContractAPIMqtt): where its thread gets no processor just then, it misses the
-// answer and gives up after ten seconds. A device then tries again.
-async function register(protocol, registrationId, ...credential) {
-  const once = () => java('Register', protocol, muster.host, muster.idScope, registrationId, ...credential);
-  let state = await once();
-  for (let more = 2; more > 0 && protocol.startsWith('MQTT') && /TimeoutException/.test(state.cause); --more) state = await once();
-  return state;
+function register(protocol, registrationId, ...credential) {
+  return java('Register', protocol, muster.host, muster.idScope, registrationId, ...credential);
 }
 
 describe('the Java SDK', { skip }, () => {

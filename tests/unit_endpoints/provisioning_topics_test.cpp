@@ -25,6 +25,14 @@ TEST(ProvisioningUserName, AsTheSdksWriteIt) {
     }
 }
 
+TEST(ProvisioningUserName, SaysWhatTheClientIs) {
+    const auto version = [](const char* text) { return parse_provisioning_user_name(text)->client_version; };
+    EXPECT_EQ(version("0ne1/registrations/d/api-version=2019-03-31&ClientVersion=a%2Fb"), "a%2Fb");
+    EXPECT_EQ(version("0ne1/registrations/d/clientVersion=raw/with/slashes&api-version=2019-03-31"),
+              "raw/with/slashes");
+    EXPECT_EQ(version("0ne1/registrations/d/api-version=2019-03-31"), "");
+}
+
 TEST(ProvisioningUserName, NothingElse) {
     for (const auto* text : {"", "0ne1", "0ne1/registrations/d", "0ne1/registrations/d/",
                              "0ne1/registrations/d/api-version=", "0ne1/registrations/d/api-version=now",
