@@ -118,14 +118,14 @@ Result<Verdict> look_up_issued(store::Tx& tx, Verdict verdict, const GroupIndex&
     const bool is_leaf = issued == verdict.fingerprint;
     if (record->origin == authority::edge_ca_origin || !is_leaf) {
         // Such a CA signs whatever name its device wants.
-        if (is_leaf && group && verdict.usable()) verdict.edge_ca = {record->registration_id, {group->id, group->etag}};
+        if (is_leaf && group && verdict.usable()) verdict.edge_ca = {record->registration_id, GroupVersion(*group)};
         verdict.fault =
             fmt::format("it {} the edge CA '{}' of '{}', which stands for no device and vouches for none",
                         is_leaf ? "is" : "was issued by", printable(record->subject), record->registration_id);
         return verdict;
     }
     if (group)
-        verdict.group = GroupMatch{{group->id, group->etag}, {}, {}};
+        verdict.group = GroupMatch{GroupVersion(*group), {}, {}};
     else
         verdict.group_fault =
             fmt::format("the enrollment group '{}' that it was issued under is gone", record->group_id);

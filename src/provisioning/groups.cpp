@@ -29,7 +29,7 @@ void add_signing_certificate(const EnrollmentRecord& group, const Bytes& der, Re
                    {{"enrollmentGroupId", group.id}, {"error", certificate.error().chain()}});
         return;
     }
-    read.anchors.push_back({std::move(*certificate), {group.id, group.etag}, {}, true});
+    read.anchors.push_back({std::move(*certificate), GroupVersion(group), {}, true});
 }
 
 Result<> add_ca_reference(Tx& tx, const EnrollmentRecord& group, const std::string& name, Read& read) {
@@ -45,7 +45,7 @@ Result<> add_ca_reference(Tx& tx, const EnrollmentRecord& group, const std::stri
                    {{"enrollmentGroupId", group.id}, {"certificate", name}, {"error", certificate.error().chain()}});
         return {};
     }
-    read.anchors.push_back({std::move(*certificate), {group.id, group.etag}, name, ca->verified});
+    read.anchors.push_back({std::move(*certificate), GroupVersion(group), name, ca->verified});
     return {};
 }
 
@@ -53,7 +53,7 @@ void add_keys(const EnrollmentRecord& group, Read& read) {
     auto primary = base64_decode(group.primary_key);
     auto secondary = base64_decode(group.secondary_key);
     if (!primary || !secondary || primary->empty() || secondary->empty()) return;
-    read.key_groups.push_back({{group.id, group.etag}, Secret(std::move(*primary)), Secret(std::move(*secondary))});
+    read.key_groups.push_back({GroupVersion(group), Secret(std::move(*primary)), Secret(std::move(*secondary))});
 }
 
 Result<> add_group(Tx& tx, const EnrollmentRecord& group, Read& read) {
@@ -149,7 +149,32 @@ Result<std::shared_ptr<const GroupIndex>> read_groups(Tx& tx, const GroupIndex& 
     return std::make_shared<const GroupIndex>(std::move(read));
 }
 
+// Each with its length, so that none can be taken for two.
+Bytes digest_of_credentials(const EnrollmentRecord& group) {
+    Bytes all;
+    const auto add = [&](ByteView part) {
+        const auto length = fmt::format("{}:", part.size());
+        all.insert(all.end(), length.begin(), length.end());
+        all.insert(all.end(), part.begin(), part.end());
+    };
+    add(group.primary_certificate);
+    add(group.secondary_certificate);
+    add(as_bytes(group.primary_key));
+    add(as_bytes(group.secondary_key));
+    for (const auto& name : ca_references(group)) add(as_bytes(name));
+    auto digest = pki::sha256(all);
+    wipe(all.data(), all.size());
+    return digest;
+}
+
 }  // namespace
+
+GroupVersion::GroupVersion(const EnrollmentRecord& group)
+    : id(group.id), etag(group.etag), credentials(digest_of_credentials(group)) {}
+
+bool GroupVersion::judges_like(const EnrollmentRecord& group) const {
+    return group.etag == etag || digest_of_credentials(group) == credentials;
+}
 
 GroupIndex::GroupIndex(Content content) : content_(std::move(content)) {
     const auto& anchors = content_.anchors;

@@ -18,10 +18,16 @@
 
 namespace muster::provisioning {
 
-// A group as it was read; a registration checks that it still is.
+// A group as it was read; what devices were judged by it holds while the certificates and keys of it do, whatever else
+// of the group changes.
 struct GroupVersion {
+    GroupVersion() = default;
+    explicit GroupVersion(const store::EnrollmentRecord& group);
+    bool judges_like(const store::EnrollmentRecord& group) const;
+
     std::string id;
     std::string etag;
+    Bytes credentials;  // SHA-256 of the certificates, references and keys
 };
 
 // A certificate that a group stands for.

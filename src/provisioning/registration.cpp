@@ -124,7 +124,7 @@ Result<std::optional<Registrations::Decision>> Registrations::decide(Tx& tx, con
     if (!known_by_group) return unknown_device(request, verdict);
 
     MUSTER_TRY(auto group, tx.enrollment_groups().find(verdict.group->group.id));
-    if (!group || group->etag != verdict.group->group.etag) return std::nullopt;
+    if (!group || !verdict.group->group.judges_like(*group)) return std::nullopt;
     MUSTER_TRY(auto rules, enrollment_rules(*group));
     return Decision{std::move(*group), std::move(rules), verdict.group, {}};
 }
