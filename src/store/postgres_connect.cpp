@@ -19,13 +19,22 @@ struct Parameter {
 
 using Options = std::unique_ptr<PQconninfoOption, Freer<PQconninfoFree>>;
 
+// libpq quotes what it cannot read.
+bool may_hold_a_password(std::string_view connection) {
+    return connection.find("password") != std::string_view::npos ||
+           (connection.find("://") != std::string_view::npos && connection.find('@') != std::string_view::npos);
+}
+
 Result<std::vector<Parameter>> parse(const std::string& connection) {
     char* problem = nullptr;
     const Options options(PQconninfoParse(connection.c_str(), &problem));
     const std::unique_ptr<char, Freer<PQfreemem>> owned(problem);
     if (!options)
         return fail(Error(Errc::invalid_argument,
-                          fmt::format("the connection string of PostgreSQL cannot be read: {}", on_one_line(problem)))
+                          fmt::format("the connection string of PostgreSQL cannot be read: {}",
+                                      may_hold_a_password(connection)
+                                          ? "why is not said, as a password may be in it; one with spaces needs quotes"
+                                          : on_one_line(problem)))
                         .with_hint("host=db.example dbname=muster user=muster sslmode=verify-full"));
     std::vector<Parameter> given;
     for (const auto* option = options.get(); option->keyword != nullptr; ++option)

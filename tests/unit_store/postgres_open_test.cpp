@@ -21,6 +21,12 @@ TEST_F(PostgresOpen, SettingsAreCheckedFirst) {
     EXPECT_EQ(check({.connection = "host=a", .connections = 0}).error().code(), Errc::invalid_argument);
     EXPECT_EQ(check({.connection = "host=a", .connections = 65}).error().code(), Errc::invalid_argument);
     EXPECT_TRUE(check({.connection = "host=a dbname=b"}));
+    for (const auto* secret :
+         {"host=a password=my s3cret", "postgresql://u:s3cret@[::1", "postgresql://u:p@a/b?s3cret=="}) {
+        const auto checked = check({.connection = secret});
+        ASSERT_FALSE(checked);
+        EXPECT_EQ(checked.error().chain().find("s3cret"), std::string::npos) << checked.error().chain();
+    }
     EXPECT_TRUE(check({.connection = "postgresql://user@a,b:5433/muster?sslmode=verify-full"}));
 }
 
