@@ -114,6 +114,10 @@ int Application::run(std::vector<std::string> arguments) {
         app_->parse(std::move(arguments));
         return context_->exit_code;
     } catch (const CLI::CallForHelp&) {
+        if (const auto unknown = describe_unknown_command(*app_); !unknown.empty()) {
+            context_->io.err(unknown);
+            return exit_usage;
+        }
         context_->io.out(app_->help());
         return exit_done;
     } catch (const CLI::CallForVersion& version_text) {

@@ -103,7 +103,7 @@ void add_audit_command(CLI::App& app, Context& context) {
               "only these: enrollment, enrollmentGroup, certificate, device, module, registration, policy, "
               "hub, ..., or one of them alone (enrollment.deleted)");
     add_since(verb, options->since);
-    auto* top = add_number(verb, "--top", options->top, std::size_t{1}, std::size_t{1'000'000'000},
+    auto* top = add_number(verb, "--top", options->top, 1, 1'000'000'000,
                            fmt::format("at most so many; default {}", shown_by_default));
     verb.add_flag("--all", options->all, "all there are")->excludes(top);
     verb.callback([&context, options] { context.finish(show(context, *options)); });

@@ -6,7 +6,7 @@ namespace muster::cli {
 namespace {
 
 constexpr std::size_t longest_id = 128;
-constexpr std::size_t largest_page = 1000;
+constexpr std::int64_t largest_page = 1000;
 constexpr std::string_view registration_id_characters = "-._:";
 constexpr std::string_view device_id_characters = "-:.+%_#*?!(),=@;$'";
 
@@ -117,6 +117,15 @@ CLI::Option* add_file(CLI::App& verb, const char* names, std::string& value, con
     return verb.add_option(names, value, description)->type_name("FILE");
 }
 
+CLI::Validator number_between(std::int64_t lowest, std::int64_t highest) {
+    const auto check = [lowest, highest](std::string& text) -> std::string {
+        const auto number = parse_integer<std::int64_t>(text);
+        if (number && *number >= lowest && *number <= highest) return {};
+        return fmt::format("'{}' is no number from {} to {}", printable(text), lowest, highest);
+    };
+    return CLI::Validator(check, "");
+}
+
 CLI::Option* add_etag(CLI::App& verb, std::string& etag, const char* doing) {
     return verb.add_option("-e,--etag", etag, fmt::format("{} it only if this is still its ETag", doing))
         ->type_name("ETAG");
@@ -125,10 +134,9 @@ CLI::Option* add_etag(CLI::App& verb, std::string& etag, const char* doing) {
 void add_paging(CLI::App& verb, Listing& listing) {
     verb.add_option_function<std::size_t>(
             "--top", [&listing](const std::size_t& top) { listing.top = top; }, "at most so many; default: all")
-        ->check(CLI::Range(std::size_t{1}, std::size_t{1'000'000'000}).description(""))
+        ->check(number_between(1, 1'000'000'000))
         ->type_name("N");
-    add_number(verb, "--page", listing.page, std::size_t{1}, largest_page,
-               "items asked for at a time; the service may give fewer");
+    add_number(verb, "--page", listing.page, 1, largest_page, "items asked for at a time; the service may give fewer");
 }
 
 void wrong_usage(const std::string& message) {

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -30,13 +31,13 @@ CLI::Option* add_device_id(CLI::App& verb, const char* name, std::string& value,
 CLI::Option* add_choice(CLI::App& verb, const char* names, std::string& value, const std::vector<std::string>& words,
                         const char* description);
 CLI::Option* add_file(CLI::App& verb, const char* names, std::string& value, const char* description);
+// Whole numbers from `lowest` to `highest`.
+CLI::Validator number_between(std::int64_t lowest, std::int64_t highest);
 // A number of a range; its description says the unit and what holds without it.
-template <class T, class N>
-CLI::Option* add_number(CLI::App& verb, const char* names, T& value, N lowest, N highest,
+template <class T>
+CLI::Option* add_number(CLI::App& verb, const char* names, T& value, std::int64_t lowest, std::int64_t highest,
                         const std::string& description) {
-    return verb.add_option(names, value, description)
-        ->check(CLI::Range(lowest, highest).description(""))
-        ->type_name("N");
+    return verb.add_option(names, value, description)->check(number_between(lowest, highest))->type_name("N");
 }
 // --etag: "delete it only if this is still its ETag".
 CLI::Option* add_etag(CLI::App& verb, std::string& etag, const char* doing);

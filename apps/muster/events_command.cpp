@@ -110,6 +110,7 @@ Result<> show(Context& context, const EventOptions& options) {
     MUSTER_TRY(auto place, first_place(context, options));
     MUSTER_TRY(auto client, context.connect());
     Printer printer(context, options.follow);
+    if (options.follow) context.io.end_with_reader();
     auto pause = first_pause;
     for (;;) {
         const auto answer = read_page(client, options, place, options.follow);
@@ -148,7 +149,7 @@ void add_events_command(CLI::App& app, Context& context) {
                       ->check(CLI::Number.description(""))
                       ->type_name("ID");
     auto* last =
-        add_number(verb, "-n,--last", options->last, std::size_t{0}, std::size_t{1000},
+        add_number(verb, "-n,--last", options->last, 0, 1000,
                    fmt::format("begin with so many of the last ones; default {}, with --follow 0", shown_by_default));
     since->excludes(after)->excludes(last);
     after->excludes(last);

@@ -36,8 +36,7 @@ struct LinkOptions {
 Call call_of(const char* verb, const char* method, const std::string& name) {
     return {.what = fmt::format("{} hub '{}'", verb, name),
             .method = method,
-            .path = fmt::format("/iotHubs/{}", percent_encode(name)),
-            .not_found_hint = "`muster hub list` shows those that are linked."};
+            .path = fmt::format("/iotHubs/{}", percent_encode(name))};
 }
 
 Result<std::string> read_standard_input() {

@@ -1,11 +1,13 @@
 #include "muster/io.h"
 
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <thread>
 
 #include "base/text.h"
 
@@ -37,6 +39,18 @@ std::optional<std::size_t> terminal_columns(int stream) {
     return size.ws_col;
 }
 
+void flush_output() {
+    if (std::fflush(stdout) != 0 && errno == EPIPE) std::_Exit(0);
+}
+
+// A pipe whose reader has closed it is in error: the system says so without a write.
+void wait_for_reader_to_go() {
+    pollfd output{.fd = STDOUT_FILENO, .events = 0, .revents = 0};
+    while (::poll(&output, 1, -1) < 0 && errno == EINTR) {
+    }
+    if ((output.revents & (POLLERR | POLLHUP)) != 0) std::_Exit(0);
+}
+
 }  // namespace
 
 Io process_io() {
@@ -46,7 +60,8 @@ Io process_io() {
         .environment = environment_variable,
         .columns = terminal_columns(STDOUT_FILENO),
         .err_columns = ::isatty(STDERR_FILENO) == 0 ? std::nullopt : terminal_columns(STDERR_FILENO),
-        .flush = [] { (void)std::fflush(stdout); },
+        .flush = flush_output,
+        .end_with_reader = [] { std::thread(wait_for_reader_to_go).detach(); },
         .now = SystemClock().now(),
     };
 }

@@ -22,6 +22,8 @@ struct Io {
     std::optional<std::size_t> err_columns;
     // Lets what was written be seen now.
     std::function<void()> flush = [] {};
+    // From now on the program ends when nobody reads `out` any more, also while there is nothing to write.
+    std::function<void()> end_with_reader = [] {};
     TimePoint now;
 };
 

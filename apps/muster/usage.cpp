@@ -50,7 +50,10 @@ std::string describe_extra(const Reached& reached, const std::string& extra) {
     }
     const auto commands = command_names(*reached.app);
     if (commands.empty()) return fmt::format("'{}' is one argument too many", printable(extra));
-    return fmt::format("there is no command '{}'{}", printable(extra), suggestion(extra, commands));
+    auto instead = suggestion(extra, commands);
+    // Of the program itself there are too many to say in a line.
+    if (instead.empty() && reached.app->get_parent() != nullptr) instead = ": " + join(commands, ", ");
+    return fmt::format("there is no command '{}'{}", printable(extra), instead);
 }
 
 std::string describe(const Reached& reached, const CLI::ParseError& error) {
@@ -64,11 +67,22 @@ std::string describe(const Reached& reached, const CLI::ParseError& error) {
     return error.what();
 }
 
+std::string with_way_to_help(const Reached& reached, const std::string& text) {
+    return fmt::format("{0}: {1}\n  {0} --help tells more.\n", reached.path, text);
+}
+
 }  // namespace
 
 std::string describe_wrong_usage(const CLI::App& root, const CLI::ParseError& error) {
     const auto reached = reached_command(root);
-    return fmt::format("{0}: {1}\n  {0} --help tells more.\n", reached.path, describe(reached, error));
+    return with_way_to_help(reached, describe(reached, error));
+}
+
+std::string describe_unknown_command(const CLI::App& root) {
+    const auto reached = reached_command(root);
+    const auto extras = reached.app->remaining();
+    if (extras.empty() || command_names(*reached.app).empty()) return {};
+    return with_way_to_help(reached, describe_extra(reached, extras.front()));
 }
 
 }  // namespace muster::cli

@@ -13,4 +13,7 @@ namespace muster::cli {
 // For standard error; several lines.
 std::string describe_wrong_usage(const CLI::App& root, const CLI::ParseError& error);
 
+// Of a line that asks for help: what it names and is no command; empty when it names none such.
+std::string describe_unknown_command(const CLI::App& root);
+
 }  // namespace muster::cli

@@ -19,6 +19,9 @@ TEST(Usage, SuggestsTheNearestCommand) {
     expect_usage({"enrolment", "list"}, "there is no command 'enrolment'; did you mean 'enrollment'?");
     expect_usage({"enrollment", "lst"}, "muster enrollment: there is no command 'lst'; did you mean 'list'?");
     expect_usage({"xyzzyx"}, "there is no command 'xyzzyx'\n");
+    expect_usage({"crl", "xyzzyx"}, "there is no command 'xyzzyx': set, list, delete\n");
+    expect_usage({"help", "enrolment"}, "there is no command 'enrolment'; did you mean 'enrollment'?");
+    expect_usage({"enrollment", "lst", "--help"}, "there is no command 'lst'; did you mean 'list'?");
 }
 
 TEST(Usage, SuggestsTheNearestOption) {

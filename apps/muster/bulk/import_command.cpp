@@ -149,8 +149,7 @@ void add_import_command(CLI::App& app, Context& context) {
     verb.add_flag("--restart", options->anew, "from the first line, even if a run before was ended in the middle");
     verb.add_flag("--dry-run", options->dry_run, "read the file and say which lines are wrong, without a service");
     add_file(verb, "--report", options->report, "where failures go; default: FILE.failed");
-    add_number(verb, "--concurrency", options->concurrency, std::size_t{1}, std::size_t{64},
-               "calls at a time; default 8");
+    add_number(verb, "--concurrency", options->concurrency, 1, 64, "calls at a time; default 8");
     verb.callback([&context, options] { context.finish(import(context, *options)); });
 }
 

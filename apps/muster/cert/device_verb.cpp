@@ -70,12 +70,11 @@ Result<> make(const DeviceOptions& options, const Io& io) {
 }
 
 void add_fleet_options(CLI::App& verb, DeviceOptions& options) {
-    constexpr std::size_t most = 100'000'000;
-    add_number(verb, "--count", options.count, std::size_t{1}, most,
-               "how many to make, named by --prefix and a number");
+    constexpr std::int64_t most = 100'000'000;
+    add_number(verb, "--count", options.count, 1, most, "how many to make, named by --prefix and a number");
     verb.add_option("--prefix", options.prefix, "what the names of a fleet begin with")->type_name("TEXT");
-    add_number(verb, "--start", options.start, std::size_t{0}, most, "the first number; default 1");
-    add_number(verb, "--digits", options.digits, std::size_t{1}, std::size_t{12},
+    add_number(verb, "--start", options.start, 0, most, "the first number; default 1");
+    add_number(verb, "--digits", options.digits, 1, 12,
                "digits of the numbers, with leading zeros; default: those of the last");
     verb.add_flag("--resume", options.resume, "make only what is missing, after a run that was interrupted");
 }

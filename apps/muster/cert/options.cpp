@@ -73,7 +73,7 @@ void add_path_length_option(CLI::App& verb, MakeOptions& options) {
     verb.add_option_function<int>(
             "--path-length", [&options](const int& length) { options.path_length = length; },
             "how many CAs may follow below this one; default: any number")
-        ->check(CLI::Range(0, longest_path).description(""))
+        ->check(number_between(0, longest_path))
         ->type_name("N");
 }
 
