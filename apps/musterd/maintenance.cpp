@@ -46,7 +46,8 @@ Result<std::string> copy_to_postgresql(const Settings& settings) {
             Error(Errc::not_found, fmt::format("there is no store in {}: no {}", data.path.string(), sqlite_file))
                 .with_hint("name the data directory of the service that moves: --data-dir"));
     MUSTER_TRY(const auto copied, copy(settings, data));
-    // Nothing starts with it by accident any more.
+    // Nothing starts with it, or without it and the database, by accident any more.
+    MUSTER_CHECK(mark_shared(data));
     std::error_code error;
     std::filesystem::rename(data.file(sqlite_file), data.file(copied_file), error);
     if (error)

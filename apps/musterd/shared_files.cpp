@@ -58,6 +58,12 @@ Result<> check_not_shared(const DataDirectory& data) {
                                    data.file(shared_mark).string())));
 }
 
+Result<> mark_shared(const DataDirectory& data) {
+    if (data.has(shared_mark)) return {};
+    return write_file_atomic(data.file(shared_mark), "The records of this service are in a PostgreSQL database.\n",
+                             private_file);
+}
+
 Result<SharedFiles::Records> SharedFiles::read(Tx& tx) {
     MUSTER_TRY(auto list, tx.shared_files().list());
     Records records;
@@ -146,7 +152,7 @@ Result<> SharedFiles::write_copies(const Records& records, bool own_ca) const {
     for (const auto name : copied_names(own_ca))
         if (const auto found = records.find(name); found != records.end())
             MUSTER_CHECK(write_copy(name, as_text(found->second.content)));
-    return write_copy(shared_mark, "The records of this service are in a PostgreSQL database.\n");
+    return mark_shared(data_);
 }
 
 Result<ServiceFiles> SharedFiles::join(const Wanted& wanted) {

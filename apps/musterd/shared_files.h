@@ -53,5 +53,7 @@ private:
 // Errc::conflict when the data directory is one of a service whose records are in a shared database: starting it with
 // an empty database of its own would refuse every device.
 Result<> check_not_shared(const DataDirectory& data);
+// Makes the data directory such a one.
+Result<> mark_shared(const DataDirectory& data);
 
 }  // namespace muster::musterd

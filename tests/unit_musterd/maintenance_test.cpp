@@ -50,6 +50,8 @@ TEST_F(MaintenanceTest, TheServiceIsTheSameAfterwards) {
     EXPECT_FALSE(std::filesystem::exists(directory_ / "data/muster.db"));
     EXPECT_TRUE(std::filesystem::exists(directory_ / "data/muster.db.copied"));
 
+    EXPECT_FALSE(check_not_shared(*open_data_directory(settings_.data_dir))) << "nor is it begun anew by accident";
+
     // On another machine, too.
     SystemClock clock;
     SystemRandom random;
