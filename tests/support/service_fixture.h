@@ -1,5 +1,6 @@
 // A store in a directory of its own, a clock that stands still and seeded randomness: what service tests begin with.
-// Each write runs twice, as PostgreSQL may have it: what a service does with the store must bear that.
+// Each write runs twice, as PostgreSQL may have it: what a service does with the store must bear that. With
+// MUSTER_TEST_DATABASE=postgresql in the environment the store is a PostgreSQL database of the test's own instead.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -13,6 +14,7 @@
 #include "store/store.h"
 #include "support/run_twice_driver.h"
 #include "support/shared_driver.h"
+#include "support/test_database.h"
 
 namespace muster::test {
 
@@ -22,10 +24,7 @@ protected:
     explicit ServiceFixture(bool shared = false) {
         std::string pattern = (std::filesystem::temp_directory_path() / "muster-service-XXXXXX").string();
         directory_ = ::mkdtemp(pattern.data());
-        auto driver = store::SqliteDriver::open(directory_ / "muster.db");
-        EXPECT_TRUE(driver) << driver.error().chain();
-        auto opened = store::Store::open(
-            std::make_unique<SharedDriver>(std::make_unique<RunTwiceDriver>(std::move(*driver)), shared));
+        auto opened = store::Store::open(open_driver(shared));
         EXPECT_TRUE(opened) << opened.error().chain();
         store_ = std::move(*opened);
     }
@@ -40,6 +39,18 @@ protected:
         return net::run_blocking(std::move(task));
     }
 
+    std::unique_ptr<store::Driver> open_driver(bool shared) {
+        const auto* kind = std::getenv("MUSTER_TEST_DATABASE");
+        if (kind != nullptr && std::string_view(kind) == "postgresql") {
+            database_.emplace(DatabaseKind::postgresql);
+            return database_->open();
+        }
+        auto driver = store::SqliteDriver::open(directory_ / "muster.db");
+        EXPECT_TRUE(driver) << driver.error().chain();
+        return std::make_unique<SharedDriver>(std::make_unique<RunTwiceDriver>(std::move(*driver)), shared);
+    }
+
+    std::optional<TestDatabase> database_;
     std::filesystem::path directory_;
     std::unique_ptr<store::Store> store_;
     ManualClock clock_{*parse_utc("2026-11-24T06:00:00Z")};

@@ -47,6 +47,8 @@ protected:
         thread_->stop();
         // The store may still answer to that thread.
         dropped_.push_back(std::move(thread_));
+        // What it had claimed is its own until the claim ends.
+        if (store_->is_shared()) clock_.advance(std::chrono::minutes(3));
         begin();
     }
 

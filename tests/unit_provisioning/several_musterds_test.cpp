@@ -16,8 +16,12 @@ protected:
         EXPECT_TRUE(groups_b_.load());
     }
     ~SeveralMusterds() override {
+        deliveries_->stop();
         deliveries_b_.stop();
+        thread_->stop();
         thread_b_.stop();
+        // It may still answer to these threads.
+        store_.reset();
     }
     // From then on it works on the outbox, too.
     void start_b() {
