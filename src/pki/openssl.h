@@ -1,4 +1,4 @@
-// What the pki room's own files share about OpenSSL: owners of its objects and the text of its errors. Not for other
+// What the pki room's own files share about OpenSSL: owners of its objects. Not for other
 // rooms.
 #pragma once
 
@@ -14,6 +14,7 @@
 #include <string>
 
 #include "base/bytes.h"
+#include "base/openssl_errors.h"
 #include "base/owner.h"
 
 namespace muster::pki {
@@ -25,20 +26,7 @@ using BioOwner = std::unique_ptr<BIO, Freer<BIO_free_all>>;
 using DigestContext = std::unique_ptr<EVP_MD_CTX, Freer<EVP_MD_CTX_free>>;
 using Pkcs12Owner = std::unique_ptr<PKCS12, Freer<PKCS12_free>>;
 
-// Leaves OpenSSL's per-thread error queue as it was: a stale entry there makes the next TLS call on this thread fail.
-class ErrorScope {
-public:
-    ErrorScope() { ERR_set_mark(); }
-    ~ErrorScope() { ERR_pop_to_mark(); }
-    ErrorScope(const ErrorScope&) = delete;
-    ErrorScope& operator=(const ErrorScope&) = delete;
-
-    // The reason of the newest failure, for an error message: "wrong tag".
-    static std::string reason() {
-        const char* text = ERR_reason_error_string(ERR_peek_last_error());
-        return text == nullptr ? "no reason given" : text;
-    }
-};
+using ErrorScope = OpenSslErrorScope;
 
 inline BioOwner reader_of(ByteView bytes) {
     return BioOwner(BIO_new_mem_buf(bytes.data(), static_cast<int>(bytes.size())));

@@ -3,12 +3,12 @@
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/ec.h>
-#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/param_build.h>
 #include <openssl/rsa.h>
 
+#include "base/openssl_errors.h"
 #include "base/owner.h"
 #include "wire/tpm/buffer.h"
 #include "wire/tpm/structures.h"
@@ -24,15 +24,6 @@ using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, Freer<EVP_CIPHER_CTX_free>
 using ParameterBuilder = std::unique_ptr<OSSL_PARAM_BLD, Freer<OSSL_PARAM_BLD_free>>;
 using Parameters = std::unique_ptr<OSSL_PARAM, Freer<OSSL_PARAM_free>>;
 using Number = std::unique_ptr<BIGNUM, Freer<BN_free>>;
-
-// Leaves OpenSSL's per-thread error queue as it was: a stale entry there makes the next TLS call on this thread fail.
-class ErrorScope {
-public:
-    ErrorScope() { ERR_set_mark(); }
-    ~ErrorScope() { ERR_pop_to_mark(); }
-    ErrorScope(const ErrorScope&) = delete;
-    ErrorScope& operator=(const ErrorScope&) = delete;
-};
 
 const EVP_MD* digest_of(std::uint16_t hash) {
     return hash == algorithm::sha384 ? EVP_sha384() : EVP_sha256();
@@ -165,7 +156,7 @@ Bytes name_of(std::uint16_t hash, ByteView public_area) {
 }
 
 Result<std::shared_ptr<EVP_PKEY>> rsa_public_key(ByteView modulus, std::uint32_t exponent) {
-    const ErrorScope scope;
+    const OpenSslErrorScope scope;
     const ParameterBuilder builder(OSSL_PARAM_BLD_new());
     const auto n = number(modulus);
     if (!builder || !n || OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, n.get()) != 1 ||
@@ -181,7 +172,7 @@ Result<std::shared_ptr<EVP_PKEY>> rsa_public_key(ByteView modulus, std::uint32_t
 }
 
 bool is_on_curve(ByteView x, ByteView y) {
-    const ErrorScope scope;
+    const OpenSslErrorScope scope;
     return point_of(x, y) != nullptr;
 }
 
@@ -213,7 +204,7 @@ Secret kdfe(std::uint16_t hash, ByteView z, std::string_view label, ByteView par
 }
 
 Result<Bytes> encrypt_cfb(ByteView key, ByteView plain) {
-    const ErrorScope scope;
+    const OpenSslErrorScope scope;
     const std::uint8_t no_vector[16] = {};
     const auto* cipher = key.size() == 32 ? EVP_aes_256_cfb128() : EVP_aes_128_cfb128();
     const CipherContext context(EVP_CIPHER_CTX_new());
@@ -226,7 +217,7 @@ Result<Bytes> encrypt_cfb(ByteView key, ByteView plain) {
 }
 
 Result<SharedSeed> share_seed(const StorageKey& with, std::string_view label, Random& random) {
-    const ErrorScope scope;
+    const OpenSslErrorScope scope;
     return with.type() == algorithm::rsa ? share_by_rsa(with, label, random) : share_by_ecdh(with, label);
 }
 
