@@ -33,6 +33,10 @@ protected:
         std::filesystem::remove_all(directory_);
     }
 
+    void SetUp() override {
+        if (database_ && database_->absent()) GTEST_SKIP() << PostgresServer::absent;
+    }
+
     // Runs one call of a service to its end.
     template <class T>
     T run(Task<T> task) {
