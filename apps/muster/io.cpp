@@ -39,8 +39,12 @@ std::optional<std::size_t> terminal_columns(int stream) {
     return size.ws_col;
 }
 
+// What is followed cannot go on unseen; in the end the program looks by itself.
 void flush_output() {
-    if (std::fflush(stdout) != 0 && errno == EPIPE) std::_Exit(0);
+    if (std::fflush(stdout) == 0) return;
+    if (errno == EPIPE) std::_Exit(0);
+    (void)std::fputs("muster: standard output could not be written\n", stderr);
+    std::_Exit(1);
 }
 
 // A pipe whose reader has closed it is in error: the system says so without a write.

@@ -135,7 +135,7 @@ void add_export_command(CLI::App& app, Context& context) {
                                   "for its owner alone.\n"
                                   "A run that was ended in the middle is taken up by the next.\n");
     auto options = std::make_shared<ExportOptions>();
-    add_file(verb, "FILE", options->file, "the file to write")->required();
+    add_bulk_file(verb, options->file, "the file to write");
     add_format(verb, options->format, "what to write; default: by the file's name");
     verb.add_flag("--groups", options->groups, "enrollment groups; default: individual enrollments");
     verb.add_flag("--keys", options->with_keys, "with symmetric keys");

@@ -143,7 +143,7 @@ void add_import_command(CLI::App& app, Context& context) {
         "run\n"
         "that was ended in the middle is taken up by the next. What failed is in FILE.failed, line by line.\n");
     auto options = std::make_shared<ImportOptions>();
-    add_file(verb, "FILE", options->file, "the file to read")->required();
+    add_bulk_file(verb, options->file, "the file to read");
     add_format(verb, options->format, "what the file holds; default: by its name");
     verb.add_flag("--replace", options->replace, "replace what is there already");
     verb.add_flag("--restart", options->anew, "from the first line, even if a run before was ended in the middle");

@@ -21,6 +21,13 @@ void name_record(BulkRecord& record) {
 
 }  // namespace
 
+CLI::Option* add_bulk_file(CLI::App& verb, std::string& value, const char* description) {
+    const auto check = [](const std::string& name) -> std::string {
+        return name == "-" ? "a file is needed, so that a run that was ended in the middle can go on" : "";
+    };
+    return add_file(verb, "FILE", value, description)->required()->check(check, "", "");
+}
+
 CLI::Option* add_format(CLI::App& verb, std::string& value, const char* description) {
     return add_choice(verb, "--format", value, {"jsonl", "csv"}, description);
 }

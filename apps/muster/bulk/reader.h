@@ -20,7 +20,8 @@ class Option;
 namespace muster::cli {
 
 enum class BulkFormat { json_lines, csv };
-// --format.
+// FILE, and --format. A pipe is no file: a run that was ended in the middle goes on in it.
+CLI::Option* add_bulk_file(CLI::App& verb, std::string& value, const char* description);
 CLI::Option* add_format(CLI::App& verb, std::string& value, const char* description);
 // As --format says; without it by the name's end: .csv, or else .jsonl, .ndjson, .json. Errc::invalid_argument for any
 // other.
