@@ -3,9 +3,7 @@
 #include <sys/sysinfo.h>
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
-#include <string>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -27,11 +25,7 @@ std::uint64_t installed_memory() {
 std::uint64_t limit_in(const std::filesystem::path& file) {
     const auto text = read_file(file, 64);
     if (!text) return unlimited;
-    const auto digits = trim(*text);
-    std::uint64_t limit = 0;
-    const auto end = digits.data() + digits.size();
-    const auto [rest, error] = std::from_chars(digits.data(), end, limit);
-    return error == std::errc() && rest == end ? limit : unlimited;
+    return parse_integer<std::uint64_t>(trim(*text)).value_or(unlimited);
 }
 
 // Of the group and of all above it, up to the mounted one: within a container the path may lead nowhere, and the
