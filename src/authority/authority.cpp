@@ -154,6 +154,13 @@ std::shared_ptr<const IssuingCa> Authority::issuing() const {
     return issuing_;
 }
 
+Task<Result<std::shared_ptr<const IssuingCa>>> Authority::find_issuing() {
+    if (issuing() == nullptr && store_.is_shared()) MUSTER_CO_CHECK(co_await refresh());
+    auto ca = issuing();
+    if (ca == nullptr) co_return fail(authority_is_off());
+    co_return ca;
+}
+
 std::shared_ptr<const IssuingCa> Authority::find(std::string_view id) const {
     const std::lock_guard lock(mutex_);
     if (equals_ignore_case(id, "issuing")) return issuing_;
@@ -270,8 +277,7 @@ Result<> Authority::check_key(const pki::PublicKey& key) const {
 }
 
 Task<Result<Signed>> Authority::sign(const CertificateRequest& request, Subject subject) {
-    const auto ca = issuing();
-    if (ca == nullptr) co_return fail(authority_is_off());
+    MUSTER_CO_TRY(const auto ca, co_await find_issuing());
     MUSTER_CO_CHECK(check_key(request.key));
     if (request.for_edge_ca) MUSTER_CO_CHECK(check_place_of_edge_ca(*ca, request));
     const auto now = clock_.now();

@@ -63,6 +63,9 @@ public:
 
     // The CA that issues; nullptr while the authority is off.
     std::shared_ptr<const IssuingCa> issuing() const;
+    // The same for whoever would be refused without one: another musterd may just have made it. Errc::unsupported while
+    // the authority is off.
+    Task<Result<std::shared_ptr<const IssuingCa>>> find_issuing();
     // Any whose revocation list is signed here, by IssuingCa::id; "issuing" is the one that issues.
     std::shared_ptr<const IssuingCa> find(std::string_view id) const;
     const Policy& policy() const { return policy_; }

@@ -280,7 +280,7 @@ Task<Result<bool>> CertificateEnrolment::is_outdated(const Error& refusal, std::
 }
 
 Task<Result<pki::Certificate>> CertificateEnrolment::enrol(EnrolmentRequest request) {
-    if (authority_.issuing() == nullptr) co_return fail(authority::authority_is_off());
+    MUSTER_CO_CHECK(co_await authority_.find_issuing());
     MUSTER_CO_TRY(const auto csr,
                   authority::read_certificate_request(request.csr, authority::Wanted::device_or_edge_ca));
     // An edge CA's name is its own affair: whose it is follows from the credential.

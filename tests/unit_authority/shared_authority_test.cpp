@@ -60,6 +60,16 @@ TEST_F(SharedAuthority, WhatOneMakesTheOtherSignsWith) {
     EXPECT_EQ(late.issuing()->fingerprint, a_.issuing()->fingerprint);
 }
 
+TEST_F(SharedAuthority, NobodyIsToldThatItIsOffWhileTheOtherHasJustMadeIt) {
+    const auto off = run(b_.find_issuing());
+    ASSERT_FALSE(off);
+    EXPECT_EQ(off.error().code(), Errc::unsupported);
+    ASSERT_TRUE(create(a_));
+    const auto on = run(b_.find_issuing());
+    ASSERT_TRUE(on) << why(on);
+    EXPECT_EQ((*on)->fingerprint, a_.issuing()->fingerprint);
+}
+
 TEST_F(SharedAuthority, OfTwoThatMakeOneAtOnceOneIsTold) {
     ASSERT_TRUE(create(a_));
     // B has not heard of it.
