@@ -50,7 +50,7 @@ struct Services {
     std::string scope;
     std::string https;  // the addresses that are really bound; empty when off
     TimePoint started;
-    std::string ca_pem;  // what a client must trust; empty when the certificate is the operator's own
+    std::string ca_pem;                  // what a client must trust; empty when the certificate is the operator's own
     std::string store_kind = {};         // sqlite, postgresql
     std::string store_description = {};  // where the records are, for people
     std::string mqtts = {};

@@ -31,8 +31,8 @@ public:
     // Blocking, for start-up.
     Result<> transact_now(std::function<Result<>(Tx&)> fn);
     DriverStatistics statistics() const { return driver_->statistics(); }
-    // Driver::on_announcement; `told` must not block. Where the database is shared it is told of every topic at once: of
-    // what was announced before nobody knows.
+    // Driver::on_announcement; `told` must not block. Where the database is shared it is told of every topic at once:
+    // of what was announced before nobody knows.
     void on_announcement(std::function<void(Topic)> told);
     bool is_shared() const { return driver_->is_shared(); }
     // Called whenever entries of the journal can be read: on the reactor of who wrote them or, where several musterds
