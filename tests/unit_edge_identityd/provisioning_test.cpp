@@ -76,10 +76,11 @@ TEST_F(Provisioning, AnAnswerAtOnceIsTaken) {
 TEST_F(Provisioning, RefusalsSayWhyInTheLogAndInTheApiAndAreTriedAgain) {
     cloud.set_at_once(true);
     cloud.script_register({json_answer(
-        401,
-        json::object{{"errorCode", 401002}, {"trackingId", "track-7"}, {"message", "CA certificate not found."}})});
+        401, json::object{
+                 {"errorCode", 401002}, {"trackingId", "track-7"}, {"message", "certificate CN=d is not trusted."}})});
     begin();
-    ASSERT_TRUE(logged("HTTP 401, errorCode 401002, trackingId track-7: CA certificate not found.")) << log();
+    ASSERT_TRUE(logged("HTTP 401, errorCode 401002, trackingId track-7: certificate CN=d is not trusted.")) << log();
+    EXPECT_THAT(log(), ::testing::Not(::testing::HasSubstr("DPS cannot be trusted"))) << "it is the device that is not";
     const auto answer = device_identity();
     EXPECT_EQ(answer.status, 400);
     EXPECT_TRUE(answer.message().starts_with("device identity not found\ncaused by: ")) << answer.message();

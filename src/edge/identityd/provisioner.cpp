@@ -42,6 +42,8 @@ Result<std::optional<json::value>> read_payload(const DpsSettings& dps) {
 
 // Says what the failure of a call means here, and what mends it.
 Error advise(const Error& error, const DpsSettings& dps) {
+    // What is said by DPS, or of the TPM, says it all, whatever words it has in it.
+    if (error.message().starts_with("DPS") || error.message().starts_with("the TPM")) return error;
     if (error.message().find("is this machine's clock right") != std::string::npos)
         return error.wrap("DPS cannot be trusted").with_hint("set this device's clock: timedatectl set-ntp true");
     if (error.message().find("is not trusted") != std::string::npos)
@@ -50,8 +52,7 @@ Error advise(const Error& error, const DpsSettings& dps) {
                 "save the service's CA (on the server: muster trust) and name it in [provisioning] of "
                 "/etc/aziot/config.toml: global_endpoint_ca = \"file:///...\", then run: iotedge config apply");
     const bool away = error.code() == Errc::unavailable || error.code() == Errc::timeout;
-    const bool named = error.message().starts_with("DPS") || error.message().starts_with("the TPM");
-    if (!away || named) return error;
+    if (!away) return error;
     return error.wrap(fmt::format("DPS at {} cannot be reached", dps.global_endpoint))
         .with_hint("look at the network, and at global_endpoint in [provisioning] of /etc/aziot/config.toml");
 }
