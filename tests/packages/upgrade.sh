@@ -3,7 +3,7 @@ heading "upgrade and downgrade"
 sum_config() { in_container sha256sum /etc/aziot/config.toml /etc/muster/config.toml; }
 config=$(sum_config)
 old_pid=$(in_container systemctl show -P MainPID aziot-identityd)
-script "upgrades" 'Setting up muster-edge' "$install /packages.next/*.deb"
+script "upgrades" 'iotedge check. says whether this version wants' "$install /packages.next/*.deb"
 [ "$config" = "$(sum_config)" ] && code=0 || code=1
 verdict "$code" "configurations are kept"
 eventually "musterd runs" '^active$' systemctl is-active musterd
