@@ -115,10 +115,16 @@ void PostgresConnection::begin(std::string_view how) {
     announced_ = 0;
 }
 
-Result<> PostgresConnection::announce_all(std::string_view sender) {
+std::vector<Topic> PostgresConnection::announced() const {
+    std::vector<Topic> topics;
     for (const auto topic : all_topics)
-        if ((announced_ & 1U << static_cast<unsigned>(topic)) != 0)
-            MUSTER_CHECK(run("SELECT pg_notify($1, $2)", {announcement_channel, announcement(sender, topic)}, "tell"));
+        if ((announced_ & 1U << static_cast<unsigned>(topic)) != 0) topics.push_back(topic);
+    return topics;
+}
+
+Result<> PostgresConnection::announce_all(std::string_view sender) {
+    for (const auto topic : announced())
+        MUSTER_CHECK(run("SELECT pg_notify($1, $2)", {announcement_channel, announcement(sender, topic)}, "tell"));
     return {};
 }
 

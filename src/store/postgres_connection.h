@@ -35,6 +35,8 @@ public:
     void begin(std::string_view how);
     // Announcements go out in the name of `sender` (store/postgres_announcement.h).
     Result<> commit(std::string_view sender);
+    // What this transaction announces.
+    std::vector<Topic> announced() const;
     void roll_back();
     // What the first statement that failed since `begin` met, the commit among them.
     const std::optional<PostgresFailure>& failure() const { return failure_; }

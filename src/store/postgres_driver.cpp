@@ -54,12 +54,13 @@ struct PostgresDriver::State {
     template <class Loop>
     void start_thread(const char* name, Loop loop);
     void work_loop(JobQueue& queue, PostgresConnection::Use use);
-    void run_job(PostgresConnection& connection, JobQueue& queue, Job job);
+    bool run_job(PostgresConnection& connection, JobQueue& queue, Job job);
     PostgresAttempt run_until_done(PostgresConnection& connection, Job& job, bool writing);
     void pause(unsigned runs);
     void watch_loop();
     void give_up(JobQueue& queue, std::chrono::steady_clock::time_point older_than);
     void tell(Topic topic);
+    void tell_uncertain(const std::vector<Topic>& topics);
 };
 
 // Short and by chance, so that those who were in each other's way are not again; longer when it was to no avail.
@@ -88,12 +89,18 @@ PostgresAttempt PostgresDriver::State::run_until_done(PostgresConnection& connec
     }
 }
 
-void PostgresDriver::State::run_job(PostgresConnection& connection, JobQueue& queue, Job job) {
-    auto [next, result] = run_until_done(connection, job, &queue == &writes);
-    if (next != PostgresAttempt::Next::reconnect) return job.done(std::move(result));
+// Whether the connection is of use for the next.
+bool PostgresDriver::State::run_job(PostgresConnection& connection, JobQueue& queue, Job job) {
+    auto [next, result, uncertain] = run_until_done(connection, job, &queue == &writes);
+    tell_uncertain(uncertain);
+    if (next != PostgresAttempt::Next::reconnect) {
+        job.done(std::move(result));
+        return true;
+    }
     log::warn("a transaction lost its connection before its commit and is run again",
               {{"error", result.error().chain()}});
     queue.put_back(std::move(job));
+    return false;
 }
 
 void PostgresDriver::State::work_loop(JobQueue& queue, PostgresConnection::Use use) {
@@ -101,7 +108,7 @@ void PostgresDriver::State::work_loop(JobQueue& queue, PostgresConnection::Use u
     while (auto* connection = link.get()) {
         auto jobs = queue.take(1);
         if (jobs.empty()) break;
-        run_job(*connection, queue, std::move(jobs.front()));
+        if (!run_job(*connection, queue, std::move(jobs.front()))) link.drop();
     }
     const std::lock_guard lock(mutex);
     --working;
@@ -124,6 +131,14 @@ void PostgresDriver::State::watch_loop() {
 void PostgresDriver::State::tell(Topic topic) {
     const std::lock_guard lock(mutex);
     if (told) told(topic);
+}
+
+// It may have been committed, or be so in a moment: what is committed by now is read anew, and what comes later is
+// heard.
+void PostgresDriver::State::tell_uncertain(const std::vector<Topic>& topics) {
+    if (topics.empty()) return;
+    context.hears_itself = true;
+    for (const auto topic : topics) tell(topic);
 }
 
 // Names that `top -H` and `perf` show.

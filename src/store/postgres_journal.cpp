@@ -78,8 +78,8 @@ Result<std::int64_t> move_in_transaction(PostgresConnection& connection, std::st
         return {};
     };
     PostgresCounts not_counted;
-    auto [next, result] = attempt(connection, work, begin_read_committed, sender, not_counted);
-    if (!result) return std::unexpected(std::move(result).error());
+    auto attempted = attempt(connection, work, begin_read_committed, sender, not_counted);
+    if (!attempted.result) return std::unexpected(std::move(attempted.result).error());
     return moved;
 }
 
@@ -134,6 +134,8 @@ void JournalSequencer::run(PostgresLink& link, const std::function<void()>& told
                 log::warn("entries of the journal wait for their ids", {{"error", moved.error().chain()}});
             }
             context.closing.sleep(pause_after_failure);
+            // They may have got them all the same.
+            told();
             wake();
         } else if (*moved > 0) {
             told();

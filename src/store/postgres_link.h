@@ -1,6 +1,7 @@
 // What the threads of a driver connect by, each for itself, and how they come back when the database was away.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -19,7 +20,9 @@ struct PostgresContext {
     void note_success();
 
     const PostgresSettings settings;
-    const std::string tag;   // what this driver calls itself to others
+    const std::string tag;  // what this driver calls itself to others
+    // Whether it listens to itself, too: whose change was committed without its hearing so has yet to read it anew.
+    std::atomic<bool> hears_itself{false};
     StopSignal closing;      // nothing is tried again
     StopSignal interrupted;  // what is under way ends, too
 

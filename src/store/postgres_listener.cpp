@@ -32,7 +32,8 @@ Result<> listen_for_a_while(PostgresLink& link, PostgresConnection& connection,
     while (std::chrono::steady_clock::now() < sign_due)
         MUSTER_CHECK(
             connection.pipe().wait_for_notifications(between_signs, link.context().closing, [&](std::string_view said) {
-                if (const auto topic = heard_topic(said, link.context().tag)) told(*topic);
+                const auto& context = link.context();
+                if (const auto topic = heard_topic(said, context.hears_itself ? "" : context.tag)) told(*topic);
             }));
     return ask_for_a_sign(connection);
 }

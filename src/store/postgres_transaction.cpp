@@ -43,7 +43,8 @@ PostgresAttempt attempt(PostgresConnection& connection, Driver::Work& work, std:
     // The commit may have been done all the same: run again it might be done twice.
     if (failure.meaning == Meaning::lost)
         return {Next::answer,
-                fail(failure.error.wrap(Errc::unavailable, "it is not known whether a transaction was committed"))};
+                fail(failure.error.wrap(Errc::unavailable, "it is not known whether a transaction was committed")),
+                connection.announced()};
     return after_failure(failure, {});
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <vector>
 
 #include "store/driver.h"
 #include "store/postgres_connection.h"
@@ -29,6 +30,8 @@ struct PostgresAttempt {
     };
     Next next;
     Result<> result;
+    // What was announced, if it is not known whether the transaction was committed.
+    std::vector<Topic> uncertain = {};
 };
 
 // `how` is one of those above; announcements go out in the name of `sender`.

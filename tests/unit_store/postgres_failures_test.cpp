@@ -68,15 +68,48 @@ TEST_F(PostgresFailures, ATransactionThatLostItsConnectionAtTheCommitIsNotRunAga
     sql("CREATE CONSTRAINT TRIGGER dies AFTER UPDATE ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION "
         "die()");
     const auto driver = open(settings());
+    std::atomic<int> groups_told = 0;
+    std::atomic<int> all_told = 0;
+    driver->on_announcement([&](Topic topic) {
+        ++all_told;
+        if (topic == Topic::groups) ++groups_told;
+    });
+    // Whatever hearing for the first time has told.
+    static_cast<void>(comes_true([&] { return all_told >= static_cast<int>(all_topics.size()); }));
+    const int told_before = groups_told;
     int runs = 0;
-    const auto done = driver->write_now([&](Session& session) {
+    const auto done = driver->write_now([&](Session& session) -> Result<> {
         ++runs;
+        MUSTER_CHECK(session.announce(Topic::groups));
         return add_one(session);
     });
     ASSERT_FALSE(done);
     EXPECT_EQ(done.error().code(), Errc::unavailable);
     EXPECT_NE(done.error().chain().find("not known"), std::string::npos) << done.error().chain();
     EXPECT_EQ(runs, 1);
+    EXPECT_GT(groups_told, told_before) << "what may have been committed is read anew";
+}
+
+TEST_F(PostgresFailures, AServerThatTakesNoChangesIsNotAskedWithoutEnd) {
+    const auto driver = open(settings(1));
+    ASSERT_TRUE(driver->write_now(add_one));
+    sql("ALTER SYSTEM SET default_transaction_read_only = on");
+    sql("SELECT pg_reload_conf()");
+    const auto reads_only = [&] { return sql("SHOW default_transaction_read_only") == "on"; };
+    ASSERT_TRUE(comes_true(reads_only));
+    std::atomic<int> runs = 0;
+    auto outcome = submit(*driver, [&](Session& session) {
+        ++runs;
+        return add_one(session);
+    });
+    EXPECT_TRUE(comes_true([&] { return runs > 0; }));
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    EXPECT_LT(runs, 20);
+    sql("ALTER SYSTEM RESET default_transaction_read_only");
+    sql("SELECT pg_reload_conf()");
+    const auto result = outcome.get();
+    EXPECT_TRUE(result) << result.error().chain();
+    EXPECT_EQ(value(), "2");
 }
 
 TEST_F(PostgresFailures, ADatabaseThatStartsAgainIsAPause) {
