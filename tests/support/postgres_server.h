@@ -65,7 +65,7 @@ public:
     }
 
     bool start() {
-        std::fflush(nullptr);
+        static_cast<void>(std::fflush(nullptr));
         process_ = ::fork();
         if (process_ == 0) serve();
         for (int i = 0; i < 400; ++i) {
@@ -106,7 +106,7 @@ private:
     }
 
     bool initialize() const {
-        std::fflush(nullptr);
+        static_cast<void>(std::fflush(nullptr));
         const auto child = ::fork();
         if (child == 0)
             become({"initdb", "-D", (directory_ / "data").string(), "-U", "postgres", "-A", "trust", "-E", "UTF8",
