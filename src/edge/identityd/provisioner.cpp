@@ -158,8 +158,8 @@ Task<Result<>> Provisioner::attempt(CredentialPtr credential) {
         MUSTER_CO_TRY(credential, co_await load_credential(neighbours_, settings_.credential));
     }
     MUSTER_CO_TRY(const auto fresh, co_await register_device(std::move(credential)));
-    // Stored before anyone hears of it. A full disk does not take the identity away; the next start without it registers
-    // again.
+    // Stored before anyone hears of it. A full disk does not take the identity away; the next start without it
+    // registers again.
     if (const auto saved = state_.save_identity(fresh); !saved)
         log::error("the identity could not be stored", {{"error", line_of(saved.error())}});
     adopt(fresh);
