@@ -135,10 +135,11 @@ std::string Device::memory_of(Service service) const {
     return all;
 }
 
-long Device::pss(Service service) const {
+long Device::memory(Service service, std::string_view counter) const {
     const auto text = read_file(fmt::format("/proc/{}/smaps_rollup", pid(service))).value_or("");
-    const auto at = text.find("\nPss:");
-    return at == std::string::npos ? -1 : std::atol(text.c_str() + at + 5);
+    const auto line = fmt::format("\n{}:", counter);
+    const auto at = text.find(line);
+    return at == std::string::npos ? -1 : std::atol(text.c_str() + at + line.size());
 }
 
 Answer Device::call(Service service, const std::string& method, const std::string& target,

@@ -51,8 +51,9 @@ public:
     std::string log(Service service) const;
     // All that the daemon may write to, for looking whether a secret is in it.
     std::string memory_of(Service service) const;
-    // Proportional memory of the daemon, in KiB.
-    long pss(Service service) const;
+    // A counter of /proc/PID/smaps_rollup, in KiB. "Pss" shares what is mapped from files among all who have it mapped,
+    // so it depends on what else runs; "Pss_Dirty" is what the daemon has written itself.
+    long memory(Service service, std::string_view counter) const;
 
     Answer call(Service service, const std::string& method, const std::string& target,
                 const json::object& body = {}) const;

@@ -190,7 +190,7 @@ TEST_F(Tpmd, AnswersAsTheOriginalDoes) {
     EXPECT_THAT(curl("-X POST 'http://x/get_tpm_keys?api-version=2020-09-01'"), HasSubstr(" 400"));
     EXPECT_THAT(curl("-d x 'http://x/sign_with_auth_key?api-version=2020-09-01'"), HasSubstr(" 415"));
     EXPECT_EQ(post("/sign_with_auth_key", {{"other", "x"}}).status, 422);
-    std::printf("aziot-tpmd: %ld KiB proportional\n", device_.pss(Service::tpmd));
+    std::printf("aziot-tpmd: %ld KiB proportional\n", device_.memory(Service::tpmd, "Pss"));
 }
 
 }  // namespace

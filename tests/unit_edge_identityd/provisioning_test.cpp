@@ -251,12 +251,14 @@ TEST_F(Provisioning, MemoryOfTheThreeDaemonsIsSmall) {
     std::this_thread::sleep_for(std::chrono::seconds(1));
     long total = 0;
     for (const auto service : steady_services) {
-        const auto pss = device.pss(service);
+        const auto pss = device.memory(service, "Pss");
+        const auto own = device.memory(service, "Pss_Dirty");
         RecordProperty(std::string(short_name(service)) + "_pss_kib", std::to_string(pss));
-        std::printf("%s: %ld KiB proportional\n", std::string(short_name(service)).c_str(), pss);
-        total += pss;
+        std::printf("%s: %ld KiB proportional, %ld of its own\n", std::string(short_name(service)).c_str(), pss, own);
+        ASSERT_GT(own, 0);
+        total += own;
     }
-    EXPECT_LT(total, 12 * 1024);
+    EXPECT_LT(total, 10 * 1024);
 }
 
 }  // namespace
