@@ -1,5 +1,6 @@
-// The small files that make several musterds on one database one service: its id scope, its secrets, its access
-// policies and the keys of its CAs. Each musterd works with copies in its own data directory; this is where they agree.
+// The small files that make several musterds on one database one service: its id scope, its secrets, its access policies
+// and the CA of its server certificates, of which each musterd has copies in its own data directory; and the keys of its
+// authority, which are here alone.
 #pragma once
 
 #include <optional>
