@@ -1,6 +1,6 @@
-// The small files that make several musterds on one database one service: its id scope, its secrets, its access policies
-// and the CA of its server certificates, of which each musterd has copies in its own data directory; and the keys of its
-// authority, which are here alone.
+// The small files that make several musterds on one database one service: its id scope, its secrets, its access
+// policies and the CA of its server certificates, of which each musterd has copies in its own data directory; and the
+// keys of its authority, which are here alone.
 #pragma once
 
 #include <optional>
