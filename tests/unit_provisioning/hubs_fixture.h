@@ -68,6 +68,12 @@ protected:
         return rest;
     }
 
+    // For the service, too: what it puts off is due by its clock.
+    void time_goes_on() {
+        constexpr auto a_moment = std::chrono::milliseconds(5);
+        std::this_thread::sleep_for(a_moment);
+        clock_.advance(a_moment);
+    }
     // What a device gets by polling until it is no longer assigning.
     json::value final_state(const Result<json::object>& accepted, const std::string& id = "dev1") {
         for (int i = 0; i < 2'000; ++i) {
@@ -75,7 +81,7 @@ protected:
                 run(registrations_.operation_status(request(id, chain(id)), text_at(*accepted, "/operationId")));
             if (!polled) return json::object{{"refused", polled.error().chain()}};
             if (text_at(*polled, "/status") != "assigning") return polled->at("registrationState");
-            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+            time_goes_on();
         }
         return json::object{{"status", "assigning without end"}};
     }
@@ -92,7 +98,7 @@ protected:
     bool comes_true(Condition condition) {
         for (int i = 0; i < 2'000; ++i) {
             if (condition()) return true;
-            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+            time_goes_on();
         }
         return false;
     }

@@ -151,7 +151,8 @@ TEST_F(HubsTest, AnEnrollmentThatIsTakenBackLetsNobodyInWhoStillWaits) {
     outside_.with("b.example", [](auto& hub) { hub.down.reset(); });
     EXPECT_EQ(text_at(final_state(first), "/errorCode"), std::to_string(code::unauthorized));
     EXPECT_EQ(text_at(final_state(second, "dev2"), "/status"), "assigned");
-    EXPECT_FALSE(outside_.has("b.example", "dev1"));
+    // A call that was under way may have made it there; it is taken back.
+    EXPECT_TRUE(comes_true([&] { return !outside_.has("b.example", "dev1"); }));
 }
 
 TEST_F(HubsTest, ACertificateRevokedWhileItsDeviceWaitsLetsNobodyIn) {
@@ -235,7 +236,8 @@ TEST_F(HubsTest, ACertificateListedWhileItsDeviceWaitsLetsNobodyIn) {
     EXPECT_TRUE(comes_true([&] { return record("/status") == "failed"; }));
     EXPECT_EQ(record("/errorMessage"), "the certificate came into a revocation list while the device waited");
     EXPECT_EQ(text_at(final_state(other, "dev2"), "/status"), "assigned");
-    EXPECT_FALSE(outside_.has("b.example", "dev1"));
+    // A call that was under way may have made it there; it is taken back.
+    EXPECT_TRUE(comes_true([&] { return !outside_.has("b.example", "dev1"); }));
 }
 
 // The hub may know an older one than that which was revoked last.
