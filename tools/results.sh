@@ -6,6 +6,11 @@ note() { # stage, passed, failed, skipped
   printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "$4" >>"$results/summary.tsv"
 }
 
+# What failed, by name; the summary ends with it.
+note_failures() { # stage, names in stdin
+  sed "s|^ *|$1: |" >>"$results/failed.txt"
+}
+
 attribute() { # name: the value of the attribute in each line of stdin
   sed -n "s/.* $1=\"\([^\"]*\)\".*/\1/p"
 }
@@ -18,6 +23,13 @@ count_gtest() { # file
   errors=$(grep '<testsuites ' "$1" | attribute errors)
   skipped=$(grep -c -e 'result="skipped"' -e 'status="notrun"' "$1" || true)
   echo "$((tests - failures - errors - skipped)) $((failures + errors)) $skipped"
+}
+
+# The programs that failed and, of GoogleTest's, which of their cases.
+failures_of_ctest() { # JUnit file
+  awk '
+    /<testcase / { split($0, parts, "\""); name = parts[2]; if (/status="fail"/) print name }
+    /^\[  FAILED  \] .* \([0-9]+ ms\)$/ { sub(/,$/, "", $4); print name " " $4 }' "$1"
 }
 
 # ctest's report of a run, each GoogleTest program counted by its cases.
@@ -40,12 +52,14 @@ count_ctest() { # stage, JUnit file, directory of GoogleTest reports
       echo "SKIPPED: $name"
     fi
   done < <(grep '<testcase ' "$2")
+  failures_of_ctest "$2" | note_failures "$1"
   note "$1" "$passed" "$failed" "$skipped"
 }
 
 # The last line of a script that ends with "N passed, M failed, K skipped".
 count_script() { # stage, its output
   local sums
+  grep -a -E '^ *(not ok|FAIL)' "$2" | note_failures "$1" || true
   sums=$(grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$2" | tail -n 1 | tr -dc '0-9 ')
   # shellcheck disable=SC2086  # three words
   if [ -n "$sums" ]; then note "$1" $sums; else note "$1" 0 1 0; fi
