@@ -1,4 +1,5 @@
-// musterd: the service. Arguments in, rooms wired, exit code out: 0 stopped as asked, 1 could not run, 2 wrong usage.
+// musterd: the service. Arguments in, rooms wired, exit code out: 0 stopped as asked, 1 could not run, 2 wrong
+// usage or configuration, which trying again does not mend.
 #include <poll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -143,7 +144,7 @@ int serve(Settings settings) {
 
 int run(const Options& options) {
     auto settings = read_settings(options);
-    if (!settings) return 1;
+    if (!settings) return 2;
     if (options.copy_to_postgresql) return report(copy_to_postgresql(*settings));
     if (options.take_host_name) return report(take_host_name(*settings));
     return serve(std::move(*settings));

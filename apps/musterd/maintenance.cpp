@@ -13,6 +13,8 @@ namespace muster::musterd {
 namespace {
 
 constexpr std::string_view copied_file = "muster.db.copied";
+// Everything goes in one transaction.
+constexpr std::chrono::hours copying_deadline{12};
 
 Result<> check_postgres(const Settings& settings, std::string_view what) {
     if (settings.postgres) return {};
@@ -29,7 +31,9 @@ Result<std::int64_t> copy(const Settings& settings, const DataDirectory& data) {
     // The schema of both is the newest after this.
     MUSTER_TRY(auto sqlite, store::SqliteDriver::open(data.file(sqlite_file), 1, settings.store_cache));
     MUSTER_CHECK(store::migrate(*sqlite));
-    MUSTER_TRY(auto postgres, store::PostgresDriver::open(*settings.postgres));
+    auto patient = *settings.postgres;
+    patient.transaction_deadline = copying_deadline;
+    MUSTER_TRY(auto postgres, store::PostgresDriver::open(std::move(patient)));
     MUSTER_CHECK(store::migrate(*postgres));
     const auto wanted = wanted_by(settings);
     return store::copy_records(*sqlite, *postgres,

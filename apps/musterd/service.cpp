@@ -36,12 +36,19 @@ constexpr std::string_view websocket_path = "/$iothub/websocket";
 // Where the Java SDK asks for MQTT: it leaves the path to Paho, whose own this is.
 constexpr std::string_view paho_websocket_path = "/mqtt";
 
-// The address to tell clients of this machine: one that can be connected to.
-std::string reachable(const std::string& configured, std::uint16_t port) {
-    const auto host = configured.substr(0, configured.rfind(':'));
-    if (host == "0.0.0.0") return fmt::format("127.0.0.1:{}", port);
-    if (host == "[::]") return fmt::format("[::1]:{}", port);
-    return fmt::format("{}:{}", host, port);
+std::string with_port(const std::string& configured, std::uint16_t port) {
+    return fmt::format("{}:{}", configured.substr(0, configured.rfind(':')), port);
+}
+
+// Where programs of this machine connect to what listens there: "0.0.0.0" is no address that one connects to.
+std::string reachable(const std::string& bound) {
+    const auto colon = bound.rfind(':');
+    if (colon == std::string::npos) return bound;
+    const auto host = bound.substr(0, colon);
+    const auto port = bound.substr(colon);
+    if (host == "0.0.0.0") return "127.0.0.1" + port;
+    if (host == "[::]") return "[::1]" + port;
+    return bound;
 }
 
 // Listens, unless it is off, and notes where.
@@ -50,7 +57,7 @@ Result<> listen_at(Server& server, const std::optional<std::string>& configured,
                    const std::shared_ptr<net::ServerTls>& tls, std::string& bound) {
     if (!configured) return {};
     MUSTER_TRY(const auto port, server.listen_tls(*configured, tls));
-    bound = reachable(*configured, port);
+    bound = with_port(*configured, port);
     return {};
 }
 
@@ -297,7 +304,7 @@ Result<> Service::State::listen_for_monitoring() {
         }));
     const auto port = monitoring->listen_plain(*settings.metrics);
     if (port) {
-        monitoring_address = reachable(*settings.metrics, *port);
+        monitoring_address = with_port(*settings.metrics, *port);
     } else if (settings.metrics_asked_for) {
         return std::unexpected(port.error());
     } else {
@@ -307,9 +314,12 @@ Result<> Service::State::listen_for_monitoring() {
 }
 
 Result<> Service::State::write_endpoints() const {
-    const json::object endpoints{{"pid", ::getpid()},         {"hostName", settings.host_name},
-                                 {"idScope", files.id_scope}, {"https", services->https},
-                                 {"mqtts", services->mqtts},  {"amqps", services->amqps}};
+    const json::object endpoints{{"pid", ::getpid()},
+                                 {"hostName", settings.host_name},
+                                 {"idScope", files.id_scope},
+                                 {"https", reachable(services->https)},
+                                 {"mqtts", reachable(services->mqtts)},
+                                 {"amqps", reachable(services->amqps)}};
     return write_file_atomic(data.file("endpoints.json"), pretty(endpoints) + "\n", 0600);
 }
 
@@ -370,7 +380,7 @@ std::string Service::welcome() const {
         "  muster connection-string --policy provisioningserviceowner{}\n",
         version(), s.files.news.empty() ? "" : ", " + s.files.news, on_or_off(s.services->https),
         on_or_off(s.services->mqtts), on_or_off(s.services->amqps),
-        s.monitoring_address.empty() ? "off" : "http://" + s.monitoring_address + "/metrics", s.settings.host_name,
+        s.monitoring_address.empty() ? "off" : s.monitoring_address + " (http, /metrics)", s.settings.host_name,
         s.files.id_scope, dir, s.store_description, dir,
         s.settings.certificate ? fmt::format("the issuer of {}", *s.settings.certificate)
                                : fmt::format("{}/server-ca.cert.pem (muster trust{})", dir, option),

@@ -48,7 +48,7 @@ struct Services {
     std::string host_name;
     std::vector<std::string> names;  // what clients may address: host_name and the names of the certificate
     std::string scope;
-    std::string https;  // the addresses that are really bound; empty when off
+    std::string https;  // the address that is listened on, with the port that is really bound; empty when off
     TimePoint started;
     std::string ca_pem;                  // what a client must trust; empty when the certificate is the operator's own
     std::string store_kind = {};         // sqlite, postgresql
