@@ -52,10 +52,11 @@ Result<std::optional<TimePoint>> time_parameter(const Exchange& exchange, std::s
         fmt::format("{} must be a time like 2026-11-24T06:00:00Z, not '{}'", name, printable(*text))));
 }
 
-std::vector<std::string> types_parameter(const Exchange& exchange) {
+Result<std::vector<std::string>> types_parameter(const Exchange& exchange) {
     std::vector<std::string> types;
     for (const auto type : split(exchange.request.parameter("types").value_or(""), ','))
         if (!trim(type).empty()) types.emplace_back(trim(type));
+    MUSTER_CHECK(provisioning::check_event_types(types));
     return types;
 }
 
@@ -71,7 +72,7 @@ Result<provisioning::EventRequest> event_request(const Exchange& exchange, const
     request.last = static_cast<std::size_t>(last.value_or(0));
     if (limit) request.limit = static_cast<std::size_t>(*limit);
     request.wait = std::chrono::seconds(wait.value_or(0));
-    request.types = types_parameter(exchange);
+    MUSTER_TRY(request.types, types_parameter(exchange));
     for (const auto& type : request.types) {
         if (policy.may(right_for(type))) continue;
         return fail(Error(Errc::unauthorized, fmt::format("the access policy '{}' lacks the right {}, which events of "
@@ -92,7 +93,7 @@ Result<provisioning::AuditRequest> audit_request(const Exchange& exchange) {
     if (limit) request.limit = static_cast<std::size_t>(*limit);
     request.actor = exchange.request.parameter("actor").value_or("");
     request.subject = exchange.request.parameter("subject").value_or("");
-    request.types = types_parameter(exchange);
+    MUSTER_TRY(request.types, types_parameter(exchange));
     return request;
 }
 

@@ -6,10 +6,12 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <set>
 
 #include "base/text.h"
+#include "provisioning/errors.h"
 
 namespace muster::provisioning {
 namespace {
@@ -111,6 +113,78 @@ Result<AuditPage> read_audit(Tx& tx, const AuditRequest& request) {
 bool is_of_type(std::string_view type, std::string_view wanted) {
     if (equals_ignore_case(type, wanted)) return true;
     return type.size() > wanted.size() && type[wanted.size()] == '.' && starts_with_ignore_case(type, wanted);
+}
+
+std::span<const std::string_view> event_types() {
+    static constexpr std::array<std::string_view, 49> all{
+        "registration.assigned",
+        "registration.failed",
+        "registration.disabled",
+        "registration.refused",
+        "registration.refusalsNotTold",
+        "registration.deleted",
+        "enrollment.created",
+        "enrollment.updated",
+        "enrollment.deleted",
+        "enrollmentGroup.created",
+        "enrollmentGroup.updated",
+        "enrollmentGroup.deleted",
+        "certificate.created",
+        "certificate.updated",
+        "certificate.deleted",
+        "certificate.verificationCodeMade",
+        "certificate.verified",
+        "certificate.issued",
+        "certificate.revoked",
+        "certificate.expiring",
+        "certificate.expired",
+        "revocationList.written",
+        "revocationList.deleted",
+        "revocationList.fetched",
+        "revocationList.fetchFailed",
+        "trustBundle.created",
+        "trustBundle.updated",
+        "trustBundle.deleted",
+        "oneTimePassword.created",
+        "oneTimePassword.deleted",
+        "authority.created",
+        "authority.installed",
+        "authority.requested",
+        "device.created",
+        "device.updated",
+        "device.deleted",
+        "module.created",
+        "module.updated",
+        "module.deleted",
+        "twin.replaced",
+        "hub.linked",
+        "hub.updated",
+        "hub.unlinked",
+        "allocationPolicy.updated",
+        "policy.created",
+        "policy.updated",
+        "policy.deleted",
+        "policy.keyRegenerated",
+        "policy.notChanged",
+    };
+    return all;
+}
+
+Result<> check_event_types(const std::vector<std::string>& wanted) {
+    const auto types = event_types();
+    for (const auto& each : wanted) {
+        if (std::ranges::any_of(types, [&](const auto type) { return is_of_type(type, each); })) continue;
+        std::vector<std::string> known(types.begin(), types.end());
+        for (const auto type : types) known.emplace_back(type.substr(0, type.find('.')));
+        const auto meant = nearest(each, known);
+        std::ranges::sort(known);
+        std::erase_if(known, [](const auto& name) { return name.contains('.'); });
+        known.erase(std::ranges::unique(known).begin(), known.end());
+        return fail(bad_body(fmt::format("no event is of type '{}'", printable(each)))
+                        .with_hint(meant ? fmt::format("did you mean '{}'?", *meant)
+                                         : fmt::format("there are {}", join(known, ", "))));
+    }
+    return {};
 }
 
 json::object event_to_json(const JournalEntry& entry) {

@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,10 @@ inline constexpr std::chrono::seconds max_events_wait{60};
 
 // "registration" stands for all types "registration.*"; compared without case.
 bool is_of_type(std::string_view type, std::string_view wanted);
+// Every type that an entry of the journal may have.
+std::span<const std::string_view> event_types();
+// Refuses what no type is meant by (Errc::invalid_argument): a filter that is mistyped would wait for ever.
+Result<> check_event_types(const std::vector<std::string>& wanted);
 
 struct EventRequest {
     std::optional<std::int64_t> after;  // the place that the page before gave

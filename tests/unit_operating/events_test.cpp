@@ -3,9 +3,13 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 
+#include <algorithm>
+#include <filesystem>
+#include <regex>
 #include <set>
 #include <thread>
 
+#include "base/file.h"
 #include "provisioning/refusals.h"
 #include "support/service_fixture.h"
 
@@ -24,6 +28,7 @@ protected:
         EXPECT_TRUE(done) << done.error().chain();
     }
     EventPage read(EventRequest request) {
+        settle();
         auto page = run(events_.read(std::move(request)));
         EXPECT_TRUE(page) << page.error().chain();
         return page ? std::move(*page) : EventPage();
@@ -81,6 +86,41 @@ TEST_F(EventsTest, TypesAreChosenByTheirBeginning) {
     EventRequest restricted{.last = 10};
     restricted.may_see = [](std::string_view type) { return is_of_type(type, "enrollmentGroup"); };
     EXPECT_EQ(subjects(read(std::move(restricted)).events), Strings{"2"});
+}
+
+TEST_F(EventsTest, ATypeThatNoEventHasIsRefusedAndTheNearestNamed) {
+    for (const auto* good : {"registration", "REGISTRATION.refused", "enrollmentgroup", "allocationPolicy"})
+        EXPECT_TRUE(check_event_types({good})) << good;
+    const auto refusal = [](std::string type) {
+        const auto checked = check_event_types({"device", std::move(type)});
+        return checked ? std::string("taken") : checked.error().chain() + " " + checked.error().hint();
+    };
+    EXPECT_EQ(refusal("registration.assignd"),
+              "no event is of type 'registration.assignd' did you mean 'registration.assigned'?");
+    EXPECT_EQ(refusal("enrolment"), "no event is of type 'enrolment' did you mean 'enrollment'?");
+    EXPECT_NE(refusal("xyz").find("registration, revocationList, trustBundle, twin"), std::string::npos);
+}
+
+// Every type that the sources write stands in the list.
+TEST_F(EventsTest, TheListOfTypesIsWhole) {
+    const std::regex literal(R"re("([a-z][A-Za-z]*\.[a-z][A-Za-z]*)")re");
+    const auto types = event_types();
+    std::set<std::string> families;
+    for (const auto type : types) families.emplace(type.substr(0, type.find('.')));
+    std::size_t found = 0;
+    for (const auto* room : {"authority", "endpoints", "hub", "provisioning"}) {
+        for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(MUSTER_SOURCES) / room)) {
+            if (entry.path().extension() != ".cpp") continue;
+            const auto text = read_file(entry.path()).value();
+            for (std::sregex_iterator match(text.begin(), text.end(), literal), end; match != end; ++match) {
+                const auto name = (*match)[1].str();
+                if (!families.contains(name.substr(0, name.find('.')))) continue;
+                EXPECT_TRUE(std::ranges::find(types, name) != types.end()) << name << " in " << entry.path();
+                ++found;
+            }
+        }
+    }
+    EXPECT_GT(found, types.size());
 }
 
 TEST_F(EventsTest, AFilterThatFitsNothingStillMovesOn) {
