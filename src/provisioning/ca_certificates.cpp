@@ -96,7 +96,8 @@ void keep_verification(const CaCertificateRecord& existing, CaCertificateRecord&
 Result<> check_proof(const CaCertificateRecord& record, const pki::Certificate& proof) {
     if (record.verification_code.empty())
         return fail(bad_body(fmt::format("no verification code was made for '{}'", record.name))
-                        .with_hint("make one first: POST /certificates/{name}/generateVerificationCode"));
+                        .with_hint("make one first: muster ca-certificate verification-code, or POST "
+                                   "/certificates/{name}/generateVerificationCode"));
     if (!equals_ignore_case(proof.common_name(), record.verification_code))
         return fail(
             bad_body(fmt::format("the certificate's common name is '{}', the verification code of '{}' is '{}'",

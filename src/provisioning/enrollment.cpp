@@ -99,14 +99,23 @@ Result<json::array> hubs(const json::object& body, const HubList& linked, const 
     return out;
 }
 
+// An answer shows the service's policy where an enrollment has none of its own. Who sends that back with another change
+// (a GET, then a PUT, as SDKs and `muster` do) does not ask for it: the enrollment goes on following the service.
+bool is_as_shown(AllocationPolicy policy, const EnrollmentRecord* existing, const HubList& hubs) {
+    if (existing == nullptr || policy != hubs.default_policy()) return false;
+    return find_member(parse_own(existing->body), "allocationPolicy") == nullptr;
+}
+
 // Nothing for the service's default. One hub that is named the deprecated way is meant as static (facts/dps.md 3.1).
-Result<std::optional<AllocationPolicy>> allocation_policy(const json::object& body, const json::array& chosen_hubs) {
+Result<std::optional<AllocationPolicy>> allocation_policy(const json::object& body, const json::array& chosen_hubs,
+                                                          const EnrollmentRecord* existing, const HubList& linked) {
     MUSTER_TRY(const auto given, optional_string(body, "allocationPolicy"));
     if (!given || given->empty()) {
         const bool deprecated = find_member(body, "iotHubHostName") != nullptr && chosen_hubs.size() == 1;
         return deprecated ? std::optional(AllocationPolicy::fixed) : std::nullopt;
     }
     MUSTER_TRY(const auto policy, parse_allocation_policy(*given));
+    if (is_as_shown(policy, existing, linked)) return std::nullopt;
     if (policy == AllocationPolicy::fixed && chosen_hubs.size() != 1)
         return fail(bad_body(fmt::format("\"allocationPolicy\" static needs exactly one hub in \"iotHubs\", not {}",
                                          chosen_hubs.size())));
@@ -129,8 +138,9 @@ Result<> add_webhook(const json::object& body, bool needed, json::object& out) {
 
 Result<> add_allocation(const json::object& body, const EnrollmentRecord* existing, const ServiceFacts& facts,
                         json::object& out) {
-    MUSTER_TRY(auto chosen, hubs(body, *facts.hubs(), existing));
-    MUSTER_TRY(const auto policy, allocation_policy(body, chosen));
+    const auto linked = facts.hubs();
+    MUSTER_TRY(auto chosen, hubs(body, *linked, existing));
+    MUSTER_TRY(const auto policy, allocation_policy(body, chosen, existing, *linked));
     if (policy) out["allocationPolicy"] = to_string(*policy);
     if (!chosen.empty()) {
         if (find_member(body, "iotHubHostName") != nullptr) out["iotHubHostName"] = chosen.front();

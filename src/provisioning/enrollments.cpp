@@ -38,7 +38,7 @@ Result<std::vector<std::string>> group_fingerprints(Tx& tx, const EnrollmentReco
                 bad_body(fmt::format("attestation.x509.caReferences names the CA certificate '{}', which is not "
                                      "uploaded",
                                      printable(name)))
-                    .with_hint("upload it first: PUT /certificates/{name}"));
+                    .with_hint("upload it first: muster ca-certificate create, or PUT /certificates/{name}"));
         prints.push_back(hex_encode_upper(pki::sha256(ca->certificate)));
     }
     return prints;

@@ -1,8 +1,11 @@
 #include "provisioning/groups.h"
 
+#include <openssl/x509.h>
+
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/openssl_errors.h"
 #include "base/text.h"
 #include "provisioning/crl_rules.h"
 #include "provisioning/enrollment.h"
@@ -272,8 +275,12 @@ bool GroupIndex::is_revoked(std::string_view serial, std::string_view issuer, st
 const Anchor* GroupIndex::unverified_issuer_of(const pki::Certificate& certificate) const {
     const auto entry = by_subject_.find(key_of(certificate.issuer_der()));
     if (entry == by_subject_.end()) return nullptr;
-    for (const auto i : entry->second)
-        if (!content_.anchors[i].verified) return &content_.anchors[i];
+    const OpenSslErrorScope errors;
+    for (const auto i : entry->second) {
+        const auto& anchor = content_.anchors[i];
+        if (!anchor.verified && X509_verify(certificate.get(), X509_get0_pubkey(anchor.certificate.get())) == 1)
+            return &anchor;
+    }
     return nullptr;
 }
 

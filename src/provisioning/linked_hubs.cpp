@@ -60,6 +60,17 @@ Result<> read_connection_string(const std::string& text, const std::string& name
     return check_address(record.address);
 }
 
+// The service's own hub needs no way to it.
+Result<> check_own(const json::object& body, const std::string& name) {
+    for (const std::string_view member : {"connectionString", "address", "caCertificate"}) {
+        MUSTER_TRY(const auto given, optional_string(body, member));
+        if (given && !given->empty())
+            return fail(bad_body(fmt::format("'{}' is this service's own hub: it needs no \"{}\"", name, member))
+                            .with_hint("it has a location, a weight and latencies, and takes part or not"));
+    }
+    return {};
+}
+
 Result<std::string> read_latencies(const json::object& body) {
     const auto* given = find_member(body, "latencies");
     if (given == nullptr) return std::string();
@@ -249,16 +260,14 @@ Result<LinkedHubRecord> LinkedHubs::record_from_json(const std::string& name, co
     MUSTER_TRY(const auto connection, optional_string(body, "connectionString"));
     const bool given = connection && !connection->empty() && !connection->ends_with(mask);
     if (is_own(name)) {
-        if (given)
-            return fail(
-                bad_body(fmt::format("'{}' is this service's own hub: it needs no \"connectionString\"", name)));
+        MUSTER_CHECK(check_own(body, name));
     } else if (given) {
         MUSTER_CHECK(read_connection_string(*connection, name, record));
     } else if (existing == nullptr) {
         return fail(bad_body("\"connectionString\" is missing"));
     }
     MUSTER_TRY(const auto address, optional_string(body, "address"));
-    if (address && !address->empty() && !is_own(name)) {
+    if (address && !address->empty()) {
         MUSTER_CHECK(check_address(*address));
         record.address = *address;
     }
@@ -267,7 +276,7 @@ Result<LinkedHubRecord> LinkedHubs::record_from_json(const std::string& name, co
     // theirs.
     const bool elsewhere =
         existing != nullptr && (record.address != existing->address || record.certificates != existing->certificates);
-    if (elsewhere && !given && !is_own(name))
+    if (elsewhere && !given)
         return fail(bad_body("a new \"address\" or \"caCertificate\" needs the whole \"connectionString\" again"));
     MUSTER_TRY(const auto location, optional_string(body, "location"));
     record.location = location.value_or("");

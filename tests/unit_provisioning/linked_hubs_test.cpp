@@ -40,10 +40,11 @@ TEST_F(HubsTest, ALinkThatCannotWorkIsRefused) {
           Case{"b.example", R"({"connectionString":"HostName=b.example;DeviceId=d;SharedAccessKey=AAAA"})", "device"},
           Case{own, R"({"connectionString":"HostName=hub.example;SharedAccessKeyName=p;SharedAccessKey=AAAA"})",
                "own hub"},
+          Case{own, R"({"address":"hub.example:443"})", "needs no \"address\""},
           Case{own, R"({"allocationWeight":0})", "1 to 1000"}, Case{own, R"({"allocationWeight":1001})", "1 to 1000"},
           Case{own, R"({"latencies":[{"network":"x","milliseconds":1}]})", "network"},
           Case{own, R"({"latencies":[{"network":"*"}]})", "milliseconds"},
-          Case{own, R"({"caCertificate":"nonsense"})", "caCertificate"}, Case{"a/b", good, "host name"}}) {
+          Case{own, R"({"caCertificate":"some"})", "needs no \"caCertificate\""}, Case{"a/b", good, "host name"}}) {
         const auto refused = put(name, body);
         EXPECT_EQ(number(refused), code::invalid_body) << body;
         EXPECT_NE(why(refused).find(mentions), std::string::npos) << why(refused);
@@ -69,6 +70,34 @@ TEST_F(HubsTest, TheServicesPolicyIsForEnrollmentsThatNameNone) {
     ASSERT_TRUE(group(object(R"({"iotHubHostName":"b.example"})")));
     EXPECT_EQ(text_at(*run(enrollments_.get(EnrollmentKind::group, "plant")), "/allocationPolicy"), "static");
     EXPECT_EQ(text_at(*run(enrollments_.get(EnrollmentKind::group, "plant")), "/iotHubHostName"), "b.example");
+}
+
+TEST_F(HubsTest, WhatWasShownAndComesBackIsNoPolicyOfOnesOwn) {
+    const auto shown = [&] {
+        auto got = run(enrollments_.get(EnrollmentKind::group, "plant"));
+        EXPECT_TRUE(got);
+        return std::move(*got);
+    };
+    const auto comes_back = [&](json::object rest) { return put(EnrollmentKind::group, "plant", std::move(rest)); };
+    const auto service = [&](std::string_view policy) {
+        return run(linked_.put_default_policy({{"allocationPolicy", policy}}));
+    };
+    link("b.example");
+    ASSERT_TRUE(group({}));
+    ASSERT_TRUE(comes_back(shown()));
+    ASSERT_TRUE(service("static"));
+    EXPECT_EQ(text_at(shown(), "/allocationPolicy"), "static");
+    ASSERT_TRUE(comes_back(shown()));
+    ASSERT_TRUE(service("geoLatency"));
+    EXPECT_EQ(text_at(shown(), "/allocationPolicy"), "geoLatency");
+    // Another than the service's is one's own, and stays.
+    auto changed = shown();
+    changed["allocationPolicy"] = "hashed";
+    ASSERT_TRUE(comes_back(changed));
+    ASSERT_TRUE(service("hashed"));
+    ASSERT_TRUE(comes_back(shown()));
+    ASSERT_TRUE(service("geoLatency"));
+    EXPECT_EQ(text_at(shown(), "/allocationPolicy"), "hashed");
 }
 
 }  // namespace

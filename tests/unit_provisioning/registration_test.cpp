@@ -166,6 +166,21 @@ TEST_F(RegistrationTest, ACaReferenceCountsOnceItIsVerified) {
     EXPECT_EQ(status(outcome("dev1", chain_)), "assigned");
 }
 
+TEST_F(RegistrationTest, AnUnverifiedCaIsNamedBesideATrustedOneOfTheSameName) {
+    ASSERT_TRUE(put_group("others", pki_.root().certificate));
+    json::object upload{{"certificate", root_.certificate.pem()}};
+    ASSERT_TRUE(run(certificates_.put("plant-root", upload, std::nullopt)));
+    ASSERT_TRUE(put(EnrollmentKind::group, "plant",
+                    {{"attestation", {{"type", "x509"}, {"x509", {{"caReferences", {{"primary", "plant-root"}}}}}}}}));
+    const auto unverified = register_with("dev1", chain_);
+    EXPECT_NE(why(unverified).find("'plant-root' of group 'plant' would fit but is not verified"), std::string::npos)
+        << why(unverified);
+    // The name alone is not enough.
+    const auto stranger = pki_.root();
+    const auto foreign = register_with("dev1", {pki_.leaf(&stranger, "dev1").certificate});
+    EXPECT_EQ(why(foreign).find("would fit"), std::string::npos) << why(foreign);
+}
+
 TEST_F(RegistrationTest, RegisteringAgainFollowsTheReprovisionPolicy) {
     const auto twin_tag = [&] { return text_at(*run(registry_.get_twin("dev1", "")), "/tags/site"); };
     const auto group = [&](std::string_view site, bool update, bool migrate) {
