@@ -20,12 +20,11 @@ constexpr std::string_view host_name_record = "host-name";
 constexpr std::string_view shared_mark = "shared-store";
 
 SharedFileRecord record_of(std::string_view name, std::string_view content, std::int64_t version, TimePoint now) {
-    const auto bytes = as_bytes(content);
-    return {std::string(name), Bytes(bytes.begin(), bytes.end()), version, now};
+    return {std::string(name), Secret(content), version, now};
 }
 
 std::string text_of(const SharedFileRecord& record) {
-    return std::string(trim(as_text(record.content)));
+    return std::string(trim(record.content.text()));
 }
 
 std::vector<std::string_view> copied_names(bool own_ca) {
@@ -98,7 +97,7 @@ Result<> SharedFiles::check(const Records& records, const Wanted& wanted) const 
 
 FileContents SharedFiles::together(const Records& records, const FileContents& offered) {
     FileContents contents;
-    for (const auto& [name, record] : records) contents.emplace(name, Secret(as_text(record.content)));
+    for (const auto& [name, record] : records) contents.emplace(name, record.content.clone());
     for (const auto& [name, content] : offered) contents.emplace(name, content.clone());
     return contents;
 }
@@ -151,7 +150,7 @@ Result<> SharedFiles::write_copy(std::string_view name, std::string_view content
 Result<> SharedFiles::write_copies(const Records& records, bool own_ca) const {
     for (const auto name : copied_names(own_ca))
         if (const auto found = records.find(name); found != records.end())
-            MUSTER_CHECK(write_copy(name, as_text(found->second.content)));
+            MUSTER_CHECK(write_copy(name, found->second.content.text()));
     return mark_shared(data_);
 }
 
@@ -182,8 +181,10 @@ Result<ServiceFiles> SharedFiles::join(const Wanted& wanted) {
 
 Result<> SharedFiles::put_all(Tx& tx, const DataDirectory& data, const Wanted& wanted, TimePoint now) {
     for (const auto name : copied_names(wanted.own_ca)) {
-        MUSTER_TRY(const auto content, read_file(data.file(name)));
-        MUSTER_CHECK(tx.shared_files().put(record_of(name, content, 1, now)));
+        MUSTER_TRY(auto content, read_file(data.file(name)));
+        const auto record = record_of(name, content, 1, now);
+        wipe(content.data(), content.size());
+        MUSTER_CHECK(tx.shared_files().put(record));
     }
     const authority::KeyDirectory keys(data.file(authority_directory));
     for (const auto& name : keys.names()) {
@@ -197,8 +198,8 @@ Result<> SharedFiles::save_policies(const access::Policies& policies) {
     auto text = policies.serialize();
     const auto next = record_of(policies_file, text, policies_version_ + 1, clock_.now());
     auto saved = net::run_blocking(store_.transact([&](Tx& tx) -> Result<> {
-        MUSTER_TRY(const auto there, tx.shared_files().find(policies_file));
-        if (!there || there->version != policies_version_)
+        MUSTER_TRY(const auto version, tx.shared_files().version(policies_file));
+        if (version != policies_version_)
             return fail(Error(Errc::conflict, "the access policies were changed meanwhile by another musterd")
                             .with_hint("try again"));
         return tx.shared_files().put(next);
@@ -213,15 +214,21 @@ Result<> SharedFiles::save_policies(const access::Policies& policies) {
     return saved;
 }
 
+// Asked for often, and nearly always for nothing: the keys are read when there is something new.
+Result<std::optional<SharedFileRecord>> SharedFiles::newer_policies(Tx& tx) const {
+    MUSTER_TRY(const auto version, tx.shared_files().version(policies_file));
+    if (version == 0) return fail(Errc::not_found, "the database has no {} any more", policies_file);
+    if (version == policies_version_) return std::nullopt;
+    return tx.shared_files().find(policies_file);
+}
+
 Result<std::optional<access::Policies>> SharedFiles::load_policies() {
-    MUSTER_TRY(const auto there,
-               net::run_blocking(store_.read([](Tx& tx) { return tx.shared_files().find(policies_file); })));
-    if (!there) return fail(Errc::not_found, "the database has no {} any more", policies_file);
-    if (there->version == policies_version_) return std::nullopt;
-    auto policies = access::Policies::parse(as_text(there->content));
+    MUSTER_TRY(const auto there, net::run_blocking(store_.read([&](Tx& tx) { return newer_policies(tx); })));
+    if (!there) return std::nullopt;
+    auto policies = access::Policies::parse(there->content.text());
     if (!policies) return fail(policies.error().wrap(fmt::format("{} of the database", policies_file)));
     policies_version_ = there->version;
-    if (auto copied = write_copy(policies_file, as_text(there->content)); !copied)
+    if (auto copied = write_copy(policies_file, there->content.text()); !copied)
         log::error("`muster` on this machine reads older access policies", {{"error", copied.error().chain()}});
     return std::move(*policies);
 }

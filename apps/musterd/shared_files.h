@@ -41,6 +41,7 @@ private:
     Result<> write_copies(const Records& records, bool own_ca) const;
     Result<> write_copy(std::string_view name, std::string_view content) const;
     Result<> save_policies(const access::Policies& policies);
+    Result<std::optional<store::SharedFileRecord>> newer_policies(store::Tx& tx) const;
     Result<std::optional<access::Policies>> load_policies();
 
     store::Store& store_;

@@ -16,7 +16,10 @@ bool may_change_policies(const Policy& policy) {
 }  // namespace
 
 PolicyBook::PolicyBook(Policies policies, Save save, Load load)
-    : save_(std::move(save)), load_(std::move(load)), current_(std::make_shared<const Policies>(std::move(policies))) {}
+    : save_(std::move(save)),
+      load_(std::move(load)),
+      current_(std::make_shared<const Policies>(std::move(policies))),
+      lookout_([this] { return take_in_on_writer(); }) {}
 
 PolicyBook::~PolicyBook() {
     stop();
@@ -29,6 +32,11 @@ void PolicyBook::stop() {
 std::shared_ptr<const Policies> PolicyBook::current() const {
     const std::lock_guard lock(mutex_);
     return current_;
+}
+
+Task<Result<std::shared_ptr<const Policies>>> PolicyBook::newest() {
+    if (load_) MUSTER_CO_CHECK(co_await lookout_.make_sure());
+    co_return current();
 }
 
 Result<std::shared_ptr<const Policies>> PolicyBook::edited(const Edit& edit) const {
@@ -75,15 +83,22 @@ Result<> PolicyBook::apply(const Edit& edit) {
     return saved;
 }
 
+// The one thread of the pool makes the changes follow one another, and keeps the disk off the reactors.
 Task<Result<>> PolicyBook::change(Edit edit) {
-    // The one thread of the pool makes the changes follow one another, and keeps the disk off the reactors.
     auto on_writer = [](PolicyBook& book, Edit work) -> Task<Result<>> { co_return book.apply(work); };
-    co_return co_await boost::asio::co_spawn(writer_, on_writer(*this, std::move(edit)), boost::asio::use_awaitable);
+    auto changed =
+        co_await boost::asio::co_spawn(writer_, on_writer(*this, std::move(edit)), boost::asio::use_awaitable);
+    if (changed && load_) co_await Lookout::settle();
+    co_return changed;
+}
+
+Task<Result<>> PolicyBook::take_in_on_writer() {
+    auto on_writer = [](PolicyBook& book) -> Task<Result<>> { co_return book.take_in(); };
+    co_return co_await boost::asio::co_spawn(writer_, on_writer(*this), boost::asio::use_awaitable);
 }
 
 Task<Result<>> PolicyBook::refresh() {
-    auto on_writer = [](PolicyBook& book) -> Task<Result<>> { co_return book.take_in(); };
-    co_return co_await boost::asio::co_spawn(writer_, on_writer(*this), boost::asio::use_awaitable);
+    co_return co_await lookout_.look();
 }
 
 }  // namespace muster::access

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "access/policies.h"
+#include "base/lookout.h"
 #include "base/task.h"
 
 namespace muster::access {
@@ -29,12 +30,15 @@ public:
     // Ends what is being changed, and takes no more. Before whoever awaits a change goes.
     void stop();
 
-    // One state of all; it stays as it is for who holds it.
+    // One state of all; it stays as it is for who holds it. Where others change them it may be behind.
     std::shared_ptr<const Policies> current() const;
+    // The same, and whatever was answered of a change anywhere is in it (base/lookout.h): what requests are judged by.
+    Task<Result<std::shared_ptr<const Policies>>> newest();
     // What `change` would say of the edit. Errc::conflict when no policy would be left that may change policies: nobody
     // could ever mend that over the API.
     Result<> check(const Edit& edit) const;
-    // Changes follow one another. In force as soon as it returns. Errc::conflict when others kept being quicker.
+    // Changes follow one another. In force as soon as it returns, at whoever else writes them, too: so it takes
+    // Lookout::settling there. Errc::conflict when others kept being quicker.
     Task<Result<>> change(Edit edit);
     // Takes in what others have written; in force as soon as it returns.
     Task<Result<>> refresh();
@@ -44,6 +48,7 @@ private:
     Result<> apply(const Edit& edit);
     Result<> save_edited(const Edit& edit);
     Result<> take_in();
+    Task<Result<>> take_in_on_writer();
     void show(std::shared_ptr<const Policies> policies);
 
     Save save_;
@@ -51,6 +56,7 @@ private:
     mutable std::mutex mutex_;  // of current_
     std::shared_ptr<const Policies> current_;
     boost::asio::thread_pool writer_{1};
+    Lookout lookout_;
 };
 
 }  // namespace muster::access

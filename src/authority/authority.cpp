@@ -70,13 +70,6 @@ Result<std::unique_ptr<Keys>> Authority::read_keys(Tx& tx) const {
     return std::make_unique<KeyDirectory>(directory_);
 }
 
-Result<Authority::Stored> Authority::read_stored(Tx& tx) const {
-    Stored stored;
-    MUSTER_TRY(stored.records, tx.issuing_authorities().list());
-    MUSTER_TRY(stored.keys, read_keys(tx));
-    return stored;
-}
-
 Task<Result<std::unique_ptr<Keys>>> Authority::open_keys() {
     if (!store_.is_shared()) co_return std::make_unique<KeyDirectory>(directory_);
     co_return co_await store_.read([](Tx& tx) { return KeyRecords::load(tx); });
@@ -86,26 +79,49 @@ Result<> Authority::load() {
     Stored stored;
     MUSTER_CHECK(store_.transact_now([&](Tx& tx) -> Result<> {
         MUSTER_CHECK(tx.issued_certificates().erase_ended(clock_.now() - kept_after_end));
-        MUSTER_TRY(stored, read_stored(tx));
+        MUSTER_TRY(auto read, read_newer(tx, {}));
+        if (read) stored = std::move(*read);
         return {};
     }));
     MUSTER_TRY(const auto known, with_keys(stored));
-    show_all(known, 0);
+    show_all(known, stored, 0);
     return {};
 }
 
-Task<Result<>> Authority::refresh() {
+// Keys are read when there is something new, and not by every look.
+Result<std::optional<Authority::Stored>> Authority::read_newer(
+    Tx& tx, const std::vector<store::IssuingAuthorityRecord>& than) const {
+    Stored stored;
+    MUSTER_TRY(stored.records, tx.issuing_authorities().list());
+    if (stored.records == than) return std::nullopt;
+    MUSTER_TRY(stored.keys, read_keys(tx));
+    return stored;
+}
+
+Task<Result<>> Authority::look() {
     for (bool shown = false; !shown;) {
         std::uint64_t shown_before = 0;
+        std::vector<store::IssuingAuthorityRecord> read_before;
         {
             const std::lock_guard lock(mutex_);
             shown_before = shown_;
+            read_before = read_;
         }
-        MUSTER_CO_TRY(const auto stored, co_await store_.read([this](Tx& tx) { return read_stored(tx); }));
-        MUSTER_CO_TRY(const auto known, co_await worker_.run([&] { return with_keys(stored); }));
-        shown = show_all(known, shown_before);
+        MUSTER_CO_TRY(const auto stored, co_await store_.read([&](Tx& tx) { return read_newer(tx, read_before); }));
+        if (!stored) break;
+        MUSTER_CO_TRY(const auto known, co_await worker_.run([&] { return with_keys(*stored); }));
+        shown = show_all(known, *stored, shown_before);
     }
     co_return Result<>();
+}
+
+Task<Result<>> Authority::refresh() {
+    co_return co_await lookout_.look();
+}
+
+Task<Result<>> Authority::make_sure() {
+    if (!store_.is_shared()) co_return Result<>();
+    co_return co_await lookout_.make_sure();
 }
 
 Result<Authority::Known> Authority::with_keys(const Stored& stored) const {
@@ -120,7 +136,7 @@ Result<Authority::Known> Authority::with_keys(const Stored& stored) const {
         }
         if (!ca)
             return fail(ca.error()
-                            .wrap("the certificate authority cannot be used")
+                            .wrap(Errc::internal, "the certificate authority cannot be used")
                             .with_hint(store_.is_shared() ? "put the record back from the backup of the database"
                                                           : "put the key file back from the backup of the data "
                                                             "directory"));
@@ -130,7 +146,7 @@ Result<Authority::Known> Authority::with_keys(const Stored& stored) const {
 }
 
 // False when something else was shown since `known` was read: it may be newer.
-bool Authority::show_all(const Known& known, std::uint64_t shown_before) {
+bool Authority::show_all(const Known& known, const Stored& stored, std::uint64_t shown_before) {
     const std::lock_guard lock(mutex_);
     if (shown_ != shown_before) return false;
     ++shown_;
@@ -138,6 +154,7 @@ bool Authority::show_all(const Known& known, std::uint64_t shown_before) {
         if (active) issuing_ = ca;
         known_.insert_or_assign(ca->id(), ca);
     }
+    read_ = stored.records;
     return true;
 }
 
@@ -155,7 +172,7 @@ std::shared_ptr<const IssuingCa> Authority::issuing() const {
 }
 
 Task<Result<std::shared_ptr<const IssuingCa>>> Authority::find_issuing() {
-    if (issuing() == nullptr && store_.is_shared()) MUSTER_CO_CHECK(co_await refresh());
+    MUSTER_CO_CHECK(co_await make_sure());
     auto ca = issuing();
     if (ca == nullptr) co_return fail(authority_is_off());
     co_return ca;
@@ -171,11 +188,14 @@ std::shared_ptr<const IssuingCa> Authority::find(std::string_view id) const {
 std::vector<pki::CertificateChain> Authority::chains() const {
     const std::lock_guard lock(mutex_);
     std::vector<pki::CertificateChain> all;
-    for (const auto& [id, ca] : known_) all.push_back(ca->chain);
+    if (issuing_) all.push_back(issuing_->chain);
+    for (const auto& [id, ca] : known_)
+        if (ca != issuing_) all.push_back(ca->chain);
     return all;
 }
 
 Task<Result<json::object>> Authority::status() {
+    MUSTER_CO_CHECK(co_await make_sure());
     MUSTER_CO_TRY(const auto keys, co_await open_keys());
     co_return co_await worker_.run([&]() -> Result<json::object> { return describe(*keys); });
 }
@@ -224,10 +244,12 @@ Task<Result<json::object>> Authority::adopt(Made made, store::Origin by) {
                                         {"until", format_utc_seconds(ca->certificate().not_after())},
                                         {"certificate", ca->fingerprint}});
     if (tell_) MUSTER_CO_CHECK(co_await tell_());
+    if (store_.is_shared()) co_await Lookout::settle();
     co_return co_await status();
 }
 
 Task<Result<json::object>> Authority::create(NewAuthority wanted, bool replace, store::Origin by) {
+    MUSTER_CO_CHECK(co_await make_sure());
     const auto ca = issuing();
     if (ca != nullptr && !replace)
         co_return fail(Error(Errc::conflict, fmt::format("'{}' issues certificates already, until {}",

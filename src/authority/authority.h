@@ -16,6 +16,7 @@
 #include "authority/policy.h"
 #include "authority/worker.h"
 #include "base/json.h"
+#include "base/lookout.h"
 #include "store/store.h"
 
 namespace muster::authority {
@@ -58,13 +59,14 @@ public:
     Result<> load();
     // After another musterd has made or installed an issuing CA: the same, and what is in force stays when it fails.
     Task<Result<>> refresh();
+    // What another musterd was answered of that is in force here from then on (base/lookout.h).
+    Task<Result<>> make_sure();
     // What else must know of another issuing CA before that is answered: the groups in memory.
     void on_change(std::function<Task<Result<>>()> tell) { tell_ = std::move(tell); }
 
-    // The CA that issues; nullptr while the authority is off.
+    // The CA that issues; nullptr while the authority is off. Where others make them, too, it may be behind.
     std::shared_ptr<const IssuingCa> issuing() const;
-    // The same for whoever would be refused without one: another musterd may just have made it. Errc::unsupported while
-    // the authority is off.
+    // The same, made sure of. Errc::unsupported while the authority is off.
     Task<Result<std::shared_ptr<const IssuingCa>>> find_issuing();
     // Any whose revocation list is signed here, by IssuingCa::id; "issuing" is the one that issues.
     std::shared_ptr<const IssuingCa> find(std::string_view id) const;
@@ -72,8 +74,9 @@ public:
 
     // {"enabled", "issuing": {...}, "chain": PEM, ...}.
     Task<Result<json::object>> status();
-    // Errc::conflict when there is an issuing CA and `replace` does not say that it may go; also when another musterd
-    // was quicker.
+    // What is made or installed is in force at every musterd when this returns: with several it takes
+    // Lookout::settling. Errc::conflict when there is an issuing CA and `replace` does not say that it may go; also
+    // when another musterd was quicker.
     Task<Result<json::object>> create(NewAuthority wanted, bool replace, store::Origin by);
     Task<Result<json::object>> install(std::string chain_pem, Secret key_pem, store::Origin by);
     // {"csr": PEM}
@@ -107,16 +110,18 @@ private:
 
     Result<> check_key(const pki::PublicKey& key) const;
     Result<std::unique_ptr<Keys>> read_keys(store::Tx& tx) const;
-    Result<Stored> read_stored(store::Tx& tx) const;
     Task<Result<std::unique_ptr<Keys>>> open_keys();
     using Known = std::vector<std::pair<std::shared_ptr<const IssuingCa>, bool>>;  // with which of them issues
     Result<Known> with_keys(const Stored& stored) const;
-    bool show_all(const Known& known, std::uint64_t shown_before);
+    Result<std::optional<Stored>> read_newer(store::Tx& tx,
+                                             const std::vector<store::IssuingAuthorityRecord>& than) const;
+    Task<Result<>> look();
+    bool show_all(const Known& known, const Stored& stored, std::uint64_t shown_before);
     Task<Result<json::object>> adopt(Made made, store::Origin by);
     Result<> write(store::Tx& tx, const Made& made, const store::Origin& by) const;
     json::object describe(Keys& keys) const;
     void show(std::shared_ptr<const IssuingCa> ca);
-    std::vector<pki::CertificateChain> chains() const;
+    std::vector<pki::CertificateChain> chains() const;  // the one that issues first
 
     store::Store& store_;
     const Clock& clock_;
@@ -128,6 +133,8 @@ private:
     std::uint64_t shown_ = 0;                                        // how often what follows has changed
     std::map<std::string, std::shared_ptr<const IssuingCa>> known_;  // by id
     std::shared_ptr<const IssuingCa> issuing_;
+    std::vector<store::IssuingAuthorityRecord> read_;  // what they were made of when the store was last read
+    Lookout lookout_{[this] { return look(); }};
     Worker worker_;  // goes first, and with it what it does with the others
 };
 

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "store/topic_versions.h"
 
 namespace muster::authority {
 namespace {
@@ -14,6 +15,8 @@ using store::Tx;
 constexpr std::size_t list_page = 1000;
 constexpr std::size_t max_page = 1000;
 constexpr auto clock_skew = std::chrono::minutes(5);
+// While the database is away, nobody waits for it to say whether a list is the newest but once in that time.
+constexpr auto between_failed_looks = std::chrono::seconds(10);
 
 std::string read_serial(std::string_view text) {
     std::string serial;
@@ -186,10 +189,10 @@ Task<void> Certificates::renew(std::shared_ptr<const IssuingCa> ca) {
     {
         const std::lock_guard lock(mutex_);
         auto& slot = slots_[ca->id()];
-        slot.list.reset();
-        ++slot.number;  // a list that is being made of what was read before does not take the place of the next one
+        slot.outdated = true;
+        ++slot.number;  // a list that is being made of what was read before does not count as the newest
     }
-    if (const auto made = co_await publish(ca); !made)
+    if (const auto made = co_await made_anew(ca); !made)
         log::error("the revocation list could not be made", {{"authority", ca->id()}, {"error", made.error().chain()}});
 }
 
@@ -201,7 +204,7 @@ std::uint64_t Certificates::next_number(const std::string& id, TimePoint now) {
     return number;
 }
 
-Task<Result<std::shared_ptr<const PublishedList>>> Certificates::publish(std::shared_ptr<const IssuingCa> ca) {
+Task<Result<>> Certificates::publish(std::shared_ptr<const IssuingCa> ca) {
     const auto id = ca->id();
     const auto now = clock_.now();
     // Before the records are read: of two editions, the one that read later must not have the lower number.
@@ -220,11 +223,25 @@ Task<Result<std::shared_ptr<const PublishedList>>> Certificates::publish(std::sh
                                   {"nextUpdate", format_utc_seconds(made->next_update)}});
     const std::lock_guard lock(mutex_);
     auto& slot = slots_[id];
-    if (content.number == slot.number) {
-        slot.list = made;
-        slot.outdated = false;
+    slot.list = made;
+    slot.outdated = content.number != slot.number;
+    co_return Result<>();
+}
+
+Task<Result<Certificates::List>> Certificates::made_anew(std::shared_ptr<const IssuingCa> ca) {
+    std::shared_ptr<OneReading> readers;
+    {
+        const std::lock_guard lock(mutex_);
+        auto& slot = slots_[ca->id()];
+        if (!slot.readers) slot.readers = std::make_shared<OneReading>([this, ca] { return publish(ca); });
+        readers = slot.readers;
     }
-    co_return made;
+    const auto made = co_await readers->ask();
+    const std::lock_guard lock(mutex_);
+    const auto& list = slots_[ca->id()].list;
+    // What there is serves until it ends.
+    if (made || (list && clock_.now() < list->next_update)) co_return list;
+    co_return std::unexpected(made.error());
 }
 
 void Certificates::lists_are_outdated() {
@@ -235,26 +252,48 @@ void Certificates::lists_are_outdated() {
     }
 }
 
-Task<Result<std::shared_ptr<const PublishedList>>> Certificates::revocation_list(std::string id) {
-    const auto ca = authority_.find(id);
-    if (ca == nullptr) co_return fail(Errc::not_found, "there is no revocation list '{}' here", printable(id));
+Task<Result<>> Certificates::look() {
+    MUSTER_CO_TRY(const auto version,
+                  co_await store_.read([](Tx& tx) { return tx.marks().find(store::revocations_version_mark); }));
+    if (revocations_.exchange(version.value_or(0)) != version.value_or(0)) lists_are_outdated();
+    co_return Result<>();
+}
+
+// Whether the lists are known to be what others have revoked, too, or known to lack something.
+Task<bool> Certificates::looked() {
+    if (!store_.is_shared()) co_return true;
+    const auto now = std::chrono::steady_clock::now();
+    if (now.time_since_epoch().count() < look_again_) co_return false;
+    const bool sure = (co_await authority_.make_sure()) && (co_await lookout_.make_sure());
+    if (!sure) look_again_ = (std::chrono::steady_clock::now() + between_failed_looks).time_since_epoch().count();
+    co_return sure;
+}
+
+// The list of the slot, if it may be given out as it is.
+Certificates::List Certificates::usable(Slot& slot, bool looked) const {
     const auto now = clock_.now();
+    if (!slot.list || now >= slot.list->next_update) return nullptr;
+    if (!looked) return slot.list;
+    if (slot.outdated) return nullptr;
+    const bool young = now < slot.list->next_update - authority_.policy().crl_life / 2;
+    return young || std::exchange(slot.renewing, true) ? slot.list : nullptr;
+}
+
+Task<Result<std::shared_ptr<const PublishedList>>> Certificates::revocation_list(std::string id) {
+    const bool sure = co_await looked();
+    const auto ca = authority_.find(id);
+    if (ca == nullptr && !sure)
+        co_return fail(Errc::unavailable, "the database does not say whether there is a revocation list '{}'",
+                       printable(id));
+    if (ca == nullptr) co_return fail(Errc::not_found, "there is no revocation list '{}' here", printable(id));
     {
         const std::lock_guard lock(mutex_);
-        auto& slot = slots_[ca->id()];
-        if (slot.list) {
-            const bool young = !slot.outdated && now < slot.list->next_update - authority_.policy().crl_life / 2;
-            if (young || (slot.renewing && now < slot.list->next_update)) co_return slot.list;
-        }
-        slot.renewing = true;
+        if (auto list = usable(slots_[ca->id()], sure)) co_return list;
     }
-    auto made = co_await publish(ca);
+    auto list = co_await made_anew(ca);
     const std::lock_guard lock(mutex_);
-    auto& slot = slots_[ca->id()];
-    slot.renewing = false;
-    // What there is serves until it ends.
-    if (!made && slot.list && now < slot.list->next_update) co_return slot.list;
-    co_return made;
+    slots_[ca->id()].renewing = false;
+    co_return list;
 }
 
 }  // namespace muster::authority

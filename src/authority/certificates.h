@@ -1,6 +1,8 @@
 // What the authority issued: looked up, listed, revoked; and the revocation lists that follow.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -8,6 +10,7 @@
 #include <string>
 
 #include "authority/authority.h"
+#include "base/lookout.h"
 #include "pki/crl.h"
 
 namespace muster::authority {
@@ -34,7 +37,7 @@ struct CertificatePage {
 class Certificates {
 public:
     Certificates(store::Store& store, Authority& authority, const Clock& clock)
-        : store_(store), authority_(authority), clock_(clock) {}
+        : store_(store), authority_(authority), clock_(clock), lookout_([this] { return look(); }) {}
 
     // What else ends with a certificate, in the transaction of its revocation; what that returns is done once it is
     // durable. Before the first request.
@@ -51,21 +54,29 @@ public:
     Task<Result<json::object>> revoke(std::string serial, pki::RevocationReason reason, store::Origin by);
 
     // The list of the CA with that id (IssuingCa::id, "issuing"); Errc::not_found without such a CA. Made anew when
-    // half of its life is gone; between that and its end, one caller does so while the others get the one there is.
+    // half of its life is gone; between that and its end, one caller does so while the others get the one there is. Of
+    // what another musterd was answered it lacks at most the last Lookout::longest_unseen; while the database is away,
+    // more: it serves until it ends.
     Task<Result<std::shared_ptr<const PublishedList>>> revocation_list(std::string id);
     // Another musterd has revoked something: every list is made anew when it is next asked for. From any thread.
     void lists_are_outdated();
 
 private:
+    using List = std::shared_ptr<const PublishedList>;
     struct Slot {
-        std::shared_ptr<const PublishedList> list;
+        List list;
         bool outdated = false;  // it serves on when it cannot be made anew
         bool renewing = false;
-        std::uint64_t number = 0;  // of the last list
+        std::uint64_t number = 0;             // of the last list
+        std::shared_ptr<OneReading> readers;  // who wait for a new one share it
     };
     Result<> revoke_one(store::Tx& tx, store::IssuedCertificateRecord& record, TimePoint now, std::string_view reason,
                         const store::Origin& by, std::vector<Afterwards>& afterwards) const;
-    Task<Result<std::shared_ptr<const PublishedList>>> publish(std::shared_ptr<const IssuingCa> ca);
+    Task<Result<>> look();
+    Task<bool> looked();
+    List usable(Slot& slot, bool looked) const;
+    Task<Result<>> publish(std::shared_ptr<const IssuingCa> ca);
+    Task<Result<List>> made_anew(std::shared_ptr<const IssuingCa> ca);
     Task<void> renew(std::shared_ptr<const IssuingCa> ca);
     std::uint64_t next_number(const std::string& id, TimePoint now);
 
@@ -73,6 +84,9 @@ private:
     Authority& authority_;
     const Clock& clock_;
     OnRevocation also_;
+    std::atomic<std::int64_t> revocations_{0};  // their version (store/topic_versions.h) when it was last looked at
+    std::atomic<std::chrono::steady_clock::rep> look_again_{0};  // not before, after a look that failed
+    Lookout lookout_;
     std::mutex mutex_;
     std::map<std::string, Slot> slots_;  // one for each CA
 };

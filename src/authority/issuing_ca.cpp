@@ -14,6 +14,7 @@ namespace {
 
 constexpr auto clock_skew = std::chrono::minutes(5);
 constexpr std::string_view root_name = "root";
+constexpr std::string_view former_root_prefix = "former-root-";
 constexpr std::string_view requested_prefix = "requested";
 constexpr std::size_t most_requests = 16;
 
@@ -136,10 +137,27 @@ Result<IssuingCa> IssuingCas::find_root(const std::vector<pki::CertificateChain>
 
 // Nothing that signed certificates is ever overwritten.
 Result<> IssuingCas::set_root_aside() const {
-    std::string moment;
+    std::string first(former_root_prefix);
     for (const char c : format_utc(clock_.now()))
-        if (c != ':') moment += c;
-    return keys_.rename(root_name, fmt::format("former-root-{}", moment));
+        if (c != ':') first += c;
+    const auto taken = keys_.names();
+    auto name = first;
+    for (int number = 2; std::ranges::find(taken, name) != taken.end(); ++number)
+        name = fmt::format("{}-{}", first, number);
+    return keys_.rename(root_name, name);
+}
+
+// A root whose record could not be written has taken the name of the one in force: files are changed at once (keys.h).
+Result<> IssuingCas::put_root_back(const pki::Certificate& root) const {
+    if (root_is_here(root)) return {};
+    for (const auto& name : keys_.names()) {
+        if (!name.starts_with(former_root_prefix)) continue;
+        const auto key = read(name);
+        if (!key || !belongs_to(*key, root)) continue;
+        MUSTER_CHECK(set_root_aside());
+        return keys_.rename(name, root_name);
+    }
+    return {};
 }
 
 Result<IssuingCa> IssuingCas::make_root(const NewAuthority& wanted) const {
@@ -160,6 +178,7 @@ Result<IssuingCa> IssuingCas::create(const NewAuthority& wanted,
                                      const std::vector<pki::CertificateChain>& chains) const {
     const auto now = clock_.now();
     const bool begins_anew = wanted.new_root || chains.empty();
+    if (!begins_anew) MUSTER_CHECK(put_root_back(chains.front().back()));
     auto root = begins_anew ? make_root(wanted) : find_root(chains);
     if (!root && root.error().code() == Errc::not_found)
         return fail(Error(Errc::conflict, fmt::format("the key of the root of '{}' is not here: another root would be "

@@ -38,8 +38,8 @@ public:
     IssuingCas(Keys& keys, const Clock& clock, Random& random) : keys_(keys), clock_(clock), random_(random) {}
 
     // A root and an issuing CA below it. The root whose key is here is used again, unless a new one is wanted: `chains`
-    // are those known so far. Errc::conflict when there are chains and the key of none of their roots is here: nobody
-    // trusts a new root.
+    // are those known so far, the one in force first. Errc::conflict when there are chains and the key of none of their
+    // roots is here: nobody trusts a new root.
     Result<IssuingCa> create(const NewAuthority& wanted, const std::vector<pki::CertificateChain>& chains) const;
     // A new key, kept until its certificate is installed, and the request to have that certificate by (PEM). Keys of
     // earlier requests stay: their certificates may be on their way. Errc::conflict when 16 of them do already.
@@ -62,6 +62,7 @@ private:
     Result<pki::PrivateKey> find_key(const pki::Certificate& certificate) const;
     Result<IssuingCa> make_root(const NewAuthority& wanted) const;
     Result<> set_root_aside() const;
+    Result<> put_root_back(const pki::Certificate& root) const;
     Result<IssuingCa> find_root(const std::vector<pki::CertificateChain>& chains) const;
 
     Keys& keys_;

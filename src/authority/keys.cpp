@@ -64,15 +64,11 @@ std::string KeyRecords::record_name(std::string_view name) {
 
 Result<std::unique_ptr<Keys>> KeyRecords::load(store::Tx& tx) {
     auto loaded = std::make_unique<KeyRecords>();
-    MUSTER_TRY(auto records, tx.shared_files().list());
+    MUSTER_TRY(auto records, tx.shared_files().list(folder));
     for (auto& record : records) {
-        const std::string_view file = record.name;
-        const auto name = file.starts_with(folder) ? name_of(file.substr(folder.size())) : std::string_view();
-        if (name.empty()) {
-            wipe(record.content.data(), record.content.size());
-        } else {
-            loaded->keys_.emplace(name, Key{.pem = Secret(std::move(record.content)), .version = record.version});
-        }
+        const auto name = name_of(std::string_view(record.name).substr(folder.size()));
+        if (!name.empty())
+            loaded->keys_.emplace(name, Key{.pem = std::move(record.content), .version = record.version});
     }
     return loaded;
 }
@@ -116,14 +112,13 @@ Result<> KeyRecords::save(store::Tx& tx, TimePoint now) const {
     for (const auto& [name, key] : keys_) {
         if (!key.changed) continue;
         const auto record = record_name(name);
-        MUSTER_TRY(const auto there, tx.shared_files().find(record));
-        if ((there ? there->version : 0) != key.version)
+        MUSTER_TRY(const auto version, tx.shared_files().version(record));
+        if (version != key.version)
             return fail(Error(Errc::conflict, fmt::format("{} was changed meanwhile by another musterd", record))
                             .with_hint("try again"));
         if (!key.pem.empty()) {
-            const auto pem = key.pem.bytes();
-            MUSTER_CHECK(tx.shared_files().put({record, Bytes(pem.begin(), pem.end()), key.version + 1, now}));
-        } else if (there) {
+            MUSTER_CHECK(tx.shared_files().put({record, key.pem.clone(), key.version + 1, now}));
+        } else if (version != 0) {
             MUSTER_CHECK(tx.shared_files().erase(record));
         }
     }

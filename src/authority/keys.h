@@ -59,7 +59,7 @@ private:
 
 class KeyRecords final : public Keys {
 public:
-    // All that there are, with what else is among the shared files left out.
+    // All that there are.
     static Result<std::unique_ptr<Keys>> load(store::Tx& tx);
     // What a shared file with that key is called: "authority/root.key.pem".
     static std::string record_name(std::string_view name);

@@ -118,10 +118,9 @@ Task<net::HttpResponse> enrol(const Exchange& exchange, const Path& path) {
 }
 
 // For whoever asks, under any label: it is public, and tells nobody which groups there are.
-net::HttpResponse ca_certificates(const Exchange& exchange) {
-    const auto issuing = exchange.services.authority->authority.issuing();
-    if (issuing == nullptr) return refusal(exchange, authority::authority_is_off());
-    return certificates_answer(exchange, issuing->chain);
+Task<net::HttpResponse> ca_certificates(const Exchange& exchange) {
+    const auto issuing = co_await exchange.services.authority->authority.find_issuing();
+    co_return issuing ? certificates_answer(exchange, (*issuing)->chain) : refusal(exchange, issuing.error());
 }
 
 // 204 when any request will do that is strong enough (RFC 7030 4.5.2).
@@ -155,7 +154,7 @@ Task<net::HttpResponse> est(const Exchange& exchange) {
         co_return response;
     }
     if (enrols) co_return co_await enrol(exchange, path);
-    if (path.operation == "cacerts") co_return ca_certificates(exchange);
+    if (path.operation == "cacerts") co_return co_await ca_certificates(exchange);
     co_return csr_attributes(exchange);
 }
 

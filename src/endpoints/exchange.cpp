@@ -64,6 +64,11 @@ Result<json::object> Exchange::body() const {
     return parsed;
 }
 
+Task<Result<>> Exchange::take_newest_policies() {
+    MUSTER_CO_TRY(policies_, co_await services.policies.newest());
+    co_return Result<>();
+}
+
 Result<const access::Policy*> Exchange::authenticate() const {
     return policies_->authenticate(request.headers.get("Authorization"), services.names, services.clock.now());
 }

@@ -31,6 +31,9 @@ public:
     // The JSON object of the body; an empty body is {}.
     Result<json::object> body() const;
 
+    // Before the first of those below: what was changed at another musterd counts from then on. Errc::unavailable when
+    // nobody can tell.
+    Task<Result<>> take_newest_policies();
     // The policy that the Authorization header proves, if it has the right. Errc::unauthorized.
     Result<const access::Policy*> authorize(access::Right right) const;
     // Any policy at all.

@@ -26,6 +26,20 @@ Task<net::HttpResponse> route(const Exchange& exchange) {
     co_return provisioning_error(exchange, no_such_path(exchange));
 }
 
+// Where who calls is judged by access policies; a device's own modules are in the registry, too.
+bool is_for_services(const Exchange& exchange) {
+    return exchange.segment_is(0, "muster") || is_trust_bundle(exchange) || is_hub_link(exchange) ||
+           is_provisioning_service(exchange) || is_hub_registry(exchange);
+}
+
+Task<net::HttpResponse> answer(Exchange& exchange) {
+    if (exchange.has_authorization() && is_for_services(exchange))
+        if (const auto taken = co_await exchange.take_newest_policies(); !taken)
+            co_return is_hub_registry(exchange) ? hub_error(exchange, taken.error())
+                                                : provisioning_error(exchange, taken.error());
+    co_return co_await route(exchange);
+}
+
 std::string_view front_name(const Exchange& exchange) {
     if (is_est(exchange)) return "est";
     if (is_revocation_list(exchange)) return "crl";
@@ -40,8 +54,8 @@ std::string_view front_name(const Exchange& exchange) {
 net::HttpHandler https_handler(const Services& services) {
     return [&services](const net::HttpRequest& request, const net::Peer& peer) -> Task<net::HttpResponse> {
         const auto began = std::chrono::steady_clock::now();
-        const Exchange exchange(services, request, peer);
-        auto response = co_await route(exchange);
+        Exchange exchange(services, request, peer);
+        auto response = co_await answer(exchange);
         services.metrics.request(front_name(exchange), response.status, std::chrono::steady_clock::now() - began);
         co_return response;
     };

@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/one_reading.h"
 #include "base/task.h"
 #include "pki/certificate.h"
 #include "pki/crl.h"
-#include "provisioning/one_reading.h"
 #include "store/store.h"
 
 namespace muster::provisioning {
@@ -96,7 +96,7 @@ public:
                                           TimePoint now) const;
     // The same of one certificate that was taken before, by its serial and its issuer's mark (crl_rules.h).
     bool is_revoked(std::string_view serial, std::string_view issuer, std::string_view group_id) const;
-    // An unverified CA certificate that would have issued `certificate`.
+    // The unverified CA certificate that issued `certificate`.
     const Anchor* unverified_issuer_of(const pki::Certificate& certificate) const;
     std::int64_t version() const { return content_.version; }
     bool has_anchors() const { return !content_.anchors.empty() || !content_.authorities.empty(); }

@@ -11,10 +11,10 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/one_reading.h"
 #include "base/random.h"
 #include "base/task.h"
 #include "provisioning/allocation.h"
-#include "provisioning/one_reading.h"
 #include "provisioning/outside.h"
 #include "store/store.h"
 

@@ -18,6 +18,8 @@ struct IssuingAuthorityRecord {
     std::string chain;        // PEM: the issuing certificate first, its root last
     bool active = false;      // one at most: the one that issues; the others still sign their revocation lists
     TimePoint created{};
+
+    bool operator==(const IssuingAuthorityRecord&) const = default;
 };
 
 struct IssuedCertificateRecord {

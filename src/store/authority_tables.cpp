@@ -86,7 +86,7 @@ Result<> IssuedCertificateTable::revoke(std::string_view serial, TimePoint when,
     MUSTER_TRY(const auto rows,
                session_.execute("UPDATE issued_certificate SET revoked = $1, reason = $2 WHERE serial = $3",
                                 {when, reason, serial}));
-    if (rows > 0) return session_.announce(Topic::revocations);
+    if (rows > 0) return note_revocation(session_);
     return fail(Errc::not_found, "no certificate with the serial {} was issued here", printable(serial));
 }
 

@@ -4,7 +4,10 @@ namespace muster::store {
 namespace {
 
 SharedFileRecord read(const Row& row) {
-    return {.name = row.string(0), .content = row.byte_vector(1), .version = row.integer(2), .updated = row.time(3)};
+    return {.name = row.string(0),
+            .content = Secret(row.byte_vector(1)),
+            .version = row.integer(2),
+            .updated = row.time(3)};
 }
 
 }  // namespace
@@ -16,11 +19,18 @@ Result<std::optional<SharedFileRecord>> SharedFileTable::find(std::string_view n
     return found;
 }
 
+Result<std::int64_t> SharedFileTable::version(std::string_view name) {
+    std::int64_t version = 0;
+    MUSTER_CHECK(session_.query("SELECT version FROM shared_file WHERE name = $1", {name},
+                                [&](const Row& row) { version = row.integer(0); }));
+    return version;
+}
+
 Result<> SharedFileTable::put(const SharedFileRecord& record) {
     MUSTER_CHECK(session_.execute(
         "INSERT INTO shared_file (name, content, version, updated) VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO "
         "UPDATE SET content = excluded.content, version = excluded.version, updated = excluded.updated",
-        {record.name, record.content, record.version, record.updated}));
+        {record.name, record.content.bytes(), record.version, record.updated}));
     return session_.announce(Topic::shared_files);
 }
 
@@ -30,10 +40,13 @@ Result<bool> SharedFileTable::erase(std::string_view name) {
     return rows > 0;
 }
 
-Result<std::vector<SharedFileRecord>> SharedFileTable::list() {
+Result<std::vector<SharedFileRecord>> SharedFileTable::list(std::string_view beginning) {
     std::vector<SharedFileRecord> records;
-    MUSTER_CHECK(session_.query("SELECT name, content, version, updated FROM shared_file ORDER BY name", {},
-                                [&](const Row& row) { records.push_back(read(row)); }));
+    // Not by comparing: what a name is less than is the collation's affair.
+    MUSTER_CHECK(
+        session_.query("SELECT name, content, version, updated FROM shared_file WHERE substr(name, 1, length($1)) = $1 "
+                       "ORDER BY name",
+                       {beginning}, [&](const Row& row) { records.push_back(read(row)); }));
     return records;
 }
 

@@ -15,7 +15,7 @@ namespace muster::store {
 
 struct SharedFileRecord {
     std::string name;  // relative to the data directory: "operation.key", "authority/root.key.pem"
-    Bytes content;
+    Secret content;
     std::int64_t version = 1;  // steps by one with each change
     TimePoint updated{};
 };
@@ -24,11 +24,13 @@ class SharedFileTable {
 public:
     explicit SharedFileTable(Session& session) : session_(session) {}
     Result<std::optional<SharedFileRecord>> find(std::string_view name);
+    // 0 when it is not there.
+    Result<std::int64_t> version(std::string_view name);
     // Inserts or replaces.
     Result<> put(const SharedFileRecord& record);
     Result<bool> erase(std::string_view name);
-    // All of them, by name.
-    Result<std::vector<SharedFileRecord>> list();
+    // Those whose names begin so, by name.
+    Result<std::vector<SharedFileRecord>> list(std::string_view beginning = "");
 
 private:
     Session& session_;

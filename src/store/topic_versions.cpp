@@ -21,4 +21,8 @@ Result<> note_hubs_change(Session& session) {
     return note_change(session, hubs_version_mark, Topic::hubs);
 }
 
+Result<> note_revocation(Session& session) {
+    return note_change(session, revocations_version_mark, Topic::revocations);
+}
+
 }  // namespace muster::store

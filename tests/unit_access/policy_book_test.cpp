@@ -104,6 +104,7 @@ protected:
     struct Storage {
         std::string text;
         int version = 1;
+        bool away = false;
     };
     struct Node {
         explicit Node(Storage& shared)
@@ -120,6 +121,8 @@ protected:
             return {};
         }
         Result<std::optional<Policies>> load() {
+            ++loads;
+            if (storage.away) return fail(Errc::unavailable, "the database is away");
             if (storage.version == version) return std::nullopt;
             version = storage.version;
             MUSTER_TRY(auto policies, Policies::parse(storage.text));
@@ -134,6 +137,7 @@ protected:
 
         Storage& storage;
         int version = 1;
+        int loads = 0;
         std::function<void()> before_save;
         SeededRandom random{2};
         PolicyBook book;
@@ -150,6 +154,45 @@ TEST_F(SharedPolicies, WhatOneSavedTheOtherTakesIn) {
     EXPECT_EQ(b_.book.current()->find("reader"), nullptr);
     ASSERT_TRUE(net::run_blocking(b_.book.refresh()));
     EXPECT_NE(b_.book.current()->find("reader"), nullptr);
+}
+
+// The other has just looked, each time, and hears nothing.
+TEST_F(SharedPolicies, WhatOneAnsweredIsInForceAtTheOther) {
+    const auto there = [](Node& node, const std::string& name) {
+        const auto newest = net::run_blocking(node.book.newest());
+        EXPECT_TRUE(newest);
+        return newest && (*newest)->find(name) != nullptr;
+    };
+    for (int i = 0; i < 2; ++i) {
+        const auto name = fmt::format("reader-{}", i);
+        EXPECT_FALSE(there(b_, name));
+        ASSERT_TRUE(a_.put(name));
+        EXPECT_TRUE(there(b_, name));
+        ASSERT_TRUE(net::run_blocking(a_.book.change([&](Policies& policies) -> Result<> {
+            policies.erase(name);
+            return {};
+        })));
+        EXPECT_FALSE(there(b_, name));
+    }
+}
+
+TEST_F(SharedPolicies, BusyCallersShareALook) {
+    const auto ask = [&] { return net::run_blocking(b_.book.newest()).has_value(); };
+    ASSERT_TRUE(ask());
+    const int before = b_.loads;
+    const auto began = std::chrono::steady_clock::now();
+    for (int i = 0; i < 1'000; ++i) EXPECT_TRUE(ask());
+    const auto took = std::chrono::steady_clock::now() - began;
+    EXPECT_LE(b_.loads - before, took / Lookout::longest_unseen + 1);
+}
+
+TEST_F(SharedPolicies, WhoCannotLookIsNotJudgedByWhatMayBeOld) {
+    storage_.away = true;
+    const auto newest = net::run_blocking(b_.book.newest());
+    ASSERT_FALSE(newest);
+    EXPECT_EQ(newest.error().code(), Errc::unavailable);
+    storage_.away = false;
+    EXPECT_TRUE(net::run_blocking(b_.book.newest()));
 }
 
 TEST_F(SharedPolicies, ChangesAtBothAreBothThere) {

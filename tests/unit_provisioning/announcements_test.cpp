@@ -10,8 +10,8 @@
 #include <latch>
 #include <thread>
 
+#include "base/one_reading.h"
 #include "net/reactor.h"
-#include "provisioning/one_reading.h"
 
 namespace muster::provisioning {
 namespace {

@@ -58,7 +58,8 @@ TEST_P(CopyTest, EverythingComesAlong) {
         MUSTER_CHECK(tx.group_crls().put({.group_id = "plant", .issuer = "AA", .list = odd, .certificate = {}}));
         return tx.issuing_authorities().put({"FF", "pem", true, TimePoint(Micros(1))});
     });
-    const auto copied = copy([](Tx& tx) { return tx.shared_files().put({.name = "id-scope", .content = {'x'}}); });
+    const auto copied =
+        copy([](Tx& tx) { return tx.shared_files().put({.name = "id-scope", .content = Secret("x")}); });
     ASSERT_TRUE(copied) << copied.error().chain();
     EXPECT_GE(*copied, 2 * devices + 3);
     look([&](Tx& tx) {

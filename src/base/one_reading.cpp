@@ -1,4 +1,4 @@
-#include "provisioning/one_reading.h"
+#include "base/one_reading.h"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -12,7 +12,7 @@
 #include <optional>
 #include <vector>
 
-namespace muster::provisioning {
+namespace muster {
 
 namespace asio = boost::asio;
 
@@ -111,4 +111,4 @@ Task<Result<>> OneReading::ask() {
     co_return std::move(*waiter->outcome);
 }
 
-}  // namespace muster::provisioning
+}  // namespace muster

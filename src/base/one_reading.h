@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/task.h"
 
-namespace muster::provisioning {
+namespace muster {
 
 class OneReading {
 public:
@@ -29,4 +29,4 @@ private:
     std::shared_ptr<State> state_;
 };
 
-}  // namespace muster::provisioning
+}  // namespace muster
