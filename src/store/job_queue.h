@@ -17,6 +17,7 @@ struct Job {
     Driver::Work work;
     Driver::Done done;
     std::chrono::steady_clock::time_point since = std::chrono::steady_clock::now();  // when it was asked for
+    unsigned losses = 0;                                                             // connections that it lost
 };
 
 class JobQueue {

@@ -72,6 +72,11 @@ Result<std::vector<std::string>> OutboxTable::queues() {
     return names;
 }
 
+Result<> OutboxTable::leave_to_others() {
+    MUSTER_TRY(const auto left, queues());
+    return left.empty() ? Result<>() : session_.announce(Topic::outbox);
+}
+
 Result<std::int64_t> OutboxTable::count(std::string_view queue, std::size_t limit) {
     std::int64_t count = 0;
     MUSTER_CHECK(session_.query("SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE queue = $1 LIMIT $2) AS waiting",

@@ -35,6 +35,8 @@ public:
     // When the next of a queue is due; nothing when it is empty.
     Result<std::optional<TimePoint>> next_due(std::string_view queue);
     Result<std::vector<std::string>> queues();
+    // Tells other musterds on this database, if there is anything in it, that it is theirs to work on.
+    Result<> leave_to_others();
     // How many wait, counted up to `limit`.
     Result<std::int64_t> count(std::string_view queue, std::size_t limit);
 

@@ -16,6 +16,11 @@ Result<> OutboxClaimTable::release(std::string_view subject, std::string_view ow
     return {};
 }
 
+Result<> OutboxClaimTable::release_all(std::string_view owner) {
+    MUSTER_CHECK(session_.execute("DELETE FROM outbox_claim WHERE owner = $1", {owner}));
+    return {};
+}
+
 Result<std::int64_t> OutboxClaimTable::erase_ended(TimePoint before) {
     return session_.execute("DELETE FROM outbox_claim WHERE until < $1", {before});
 }

@@ -16,6 +16,8 @@ public:
     Result<bool> claim(std::string_view subject, std::string_view owner, TimePoint now, TimePoint until);
     // One's own alone.
     Result<> release(std::string_view subject, std::string_view owner);
+    // All that it has.
+    Result<> release_all(std::string_view owner);
     // Those that ended before then; how many it were.
     Result<std::int64_t> erase_ended(TimePoint before);
 

@@ -12,6 +12,8 @@ std::string_view to_string(Topic topic) {
         case Topic::revocations: return "revocations";
         case Topic::shared_files: return "shared_files";
         case Topic::journal: return "journal";
+        case Topic::outbox: return "outbox";
+        case Topic::schema: return "schema";
     }
     return "";
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "store/postgres_announcement.h"
 #include "store/postgres_connect.h"
@@ -23,7 +24,22 @@ Result<> check_types(const PGresult* result, std::string_view sql) {
     return {};
 }
 
+Error overdue(std::chrono::milliseconds deadline) {
+    return Error(Errc::unavailable, fmt::format("a transaction took longer than {} ms", deadline.count()))
+        .with_hint("look for what holds it up in pg_stat_activity and pg_locks");
+}
+
 }  // namespace
+
+void PostgresConnection::hear(void* self, const PGresult* notice) {
+    const auto field = [&](int code) {
+        const auto* text = PQresultErrorField(notice, code);
+        return std::string(text != nullptr ? text : "");
+    };
+    const auto said = field(PG_DIAG_MESSAGE_PRIMARY);
+    log::debug("the database says", {{"notice", said}});
+    if (field(PG_DIAG_SEVERITY_NONLOCALIZED) == "WARNING") static_cast<PostgresConnection*>(self)->warning_ = said;
+}
 
 Result<std::unique_ptr<PostgresConnection>> PostgresConnection::open(const PostgresSettings& settings, Use use,
                                                                      const StopSignal& interrupted) {
@@ -54,6 +70,9 @@ std::unexpected<Error> PostgresConnection::note(PostgresFailure failure) {
 
 Result<PostgresResult> PostgresConnection::last_of(Result<std::vector<PostgresResult>> results,
                                                    std::string_view doing) {
+    // Run again it would take as long.
+    if (!results && pipe_.is_over())
+        return note({.meaning = PostgresFailure::Meaning::refused, .error = overdue(transaction_deadline_)});
     if (!results) return note({.meaning = PostgresFailure::Meaning::lost, .error = std::move(results).error()});
     if (results->empty())
         return note({.meaning = PostgresFailure::Meaning::refused,
@@ -65,9 +84,16 @@ Result<PostgresResult> PostgresConnection::last_of(Result<std::vector<PostgresRe
     return last;
 }
 
+// Nothing more is asked in a transaction whose time is over.
+Result<> PostgresConnection::check_time() {
+    if (!pipe_.is_over()) return {};
+    return note({.meaning = PostgresFailure::Meaning::refused, .error = overdue(transaction_deadline_)});
+}
+
 Result<PostgresResult> PostgresConnection::run(std::string_view sql, std::initializer_list<Value> parameters,
                                                std::string_view doing) {
     if (failure_) return std::unexpected(failure_->error);
+    MUSTER_CHECK(check_time());
     if (!begin_.empty()) {
         pipe_.add(begin_, {});
         begin_ = {};
@@ -92,6 +118,7 @@ Result<std::int64_t> PostgresConnection::execute(std::string_view sql, std::init
 
 Result<> PostgresConnection::script(std::string_view sql) {
     if (failure_) return std::unexpected(failure_->error);
+    MUSTER_CHECK(check_time());
     std::string text;
     if (!begin_.empty()) {
         text = fmt::format("{};", begin_);
@@ -113,6 +140,7 @@ void PostgresConnection::begin(std::string_view how) {
     begun_ = false;
     failure_.reset();
     announced_ = 0;
+    pipe_.end_by(std::chrono::steady_clock::now() + transaction_deadline_);
 }
 
 std::vector<Topic> PostgresConnection::announced() const {
@@ -131,10 +159,15 @@ Result<> PostgresConnection::announce_all(std::string_view sender) {
 Result<> PostgresConnection::commit(std::string_view sender) {
     MUSTER_CHECK(announce_all(sender));
     if (failure_) return std::unexpected(failure_->error);
+    MUSTER_CHECK(check_time());
+    pipe_.end_by(std::nullopt);
     begin_ = {};
     if (!begun_) return {};
+    warning_.clear();
     MUSTER_TRY(const auto result, run("COMMIT", {}, "commit to"));
     begun_ = false;
+    // A standby that it waited for may not have it: what is answered as done might be lost with the server.
+    if (!warning_.empty()) return note(postgres_half_commit(pipe_.get(), warning_));
     // To COMMIT of a transaction that has failed the server says ROLLBACK, and means no error by it.
     if (std::string_view(PQcmdStatus(result.get())) != "COMMIT")
         return note(
@@ -144,6 +177,7 @@ Result<> PostgresConnection::commit(std::string_view sender) {
 }
 
 void PostgresConnection::roll_back() {
+    pipe_.end_by(std::nullopt);
     begin_ = {};
     if (!begun_ || lost()) return;
     begun_ = false;

@@ -31,7 +31,8 @@ public:
     bool is_shared() const override { return true; }
 
     // A transaction that begins with its next statement, in the same round trip. `how` outlives it:
-    // "BEGIN ISOLATION LEVEL SERIALIZABLE".
+    // "BEGIN ISOLATION LEVEL SERIALIZABLE". From now on it has the settings' `transaction_deadline`, its commit another
+    // statement's.
     void begin(std::string_view how);
     // Announcements go out in the name of `sender` (store/postgres_announcement.h).
     Result<> commit(std::string_view sender);
@@ -46,19 +47,26 @@ public:
 
 private:
     PostgresConnection(PostgresHandle handle, const PostgresSettings& settings, const StopSignal& interrupted)
-        : pipe_(std::move(handle), settings.statement_deadline, interrupted) {}
+        : pipe_(std::move(handle), settings.statement_deadline, interrupted),
+          transaction_deadline_(settings.transaction_deadline) {
+        PQsetNoticeReceiver(pipe_.get(), hear, this);
+    }
 
+    static void hear(void* self, const PGresult* notice);
     Result<> set_up(const PostgresSettings& settings, Use use);
+    Result<> check_time();
     Result<PostgresResult> run(std::string_view sql, std::initializer_list<Value> parameters, std::string_view doing);
     Result<PostgresResult> last_of(Result<std::vector<PostgresResult>> results, std::string_view doing);
     std::unexpected<Error> note(PostgresFailure failure);
     Result<> announce_all(std::string_view sender);
 
     PostgresPipe pipe_;
+    const std::chrono::milliseconds transaction_deadline_;
     std::string_view begin_;  // to be sent with the next statement
     bool begun_ = false;
     std::optional<PostgresFailure> failure_;
     unsigned announced_ = 0;  // one bit for each topic
+    std::string warning_;     // what the server warned of last
 };
 
 }  // namespace muster::store

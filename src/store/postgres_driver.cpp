@@ -55,6 +55,8 @@ struct PostgresDriver::State {
     void start_thread(const char* name, Loop loop);
     void work_loop(JobQueue& queue, PostgresConnection::Use use);
     bool run_job(PostgresConnection& connection, JobQueue& queue, Job job);
+    bool may_run_again(const Job& job) const;
+    void note_outcome(const PostgresConnection& connection, const Result<>& result);
     PostgresAttempt run_until_done(PostgresConnection& connection, Job& job, bool writing);
     void pause(unsigned runs);
     void watch_loop();
@@ -89,16 +91,35 @@ PostgresAttempt PostgresDriver::State::run_until_done(PostgresConnection& connec
     }
 }
 
+// Its statement may be what costs the connections, and others wait.
+bool PostgresDriver::State::may_run_again(const Job& job) const {
+    return std::chrono::steady_clock::now() - job.since < context.settings.queue_deadline;
+}
+
+void PostgresDriver::State::note_outcome(const PostgresConnection& connection, const Result<>& result) {
+    if (result) context.note_change();
+    if (const auto& failure = connection.failure(); failure && failure->of_server) context.note_refusal(failure->error);
+}
+
 // Whether the connection is of use for the next.
 bool PostgresDriver::State::run_job(PostgresConnection& connection, JobQueue& queue, Job job) {
-    auto [next, result, uncertain] = run_until_done(connection, job, &queue == &writes);
+    const bool writing = &queue == &writes;
+    auto [next, result, uncertain] = run_until_done(connection, job, writing);
     tell_uncertain(uncertain);
+    if (writing) note_outcome(connection, result);
     if (next != PostgresAttempt::Next::reconnect) {
         job.done(std::move(result));
         return true;
     }
-    log::warn("a transaction lost its connection before its commit and is run again",
-              {{"error", result.error().chain()}});
+    if (!may_run_again(job)) {
+        job.done(fail(result.error().wrap(Errc::unavailable,
+                                          "a transaction lost its connection, and there is no time to run it again")));
+        return false;
+    }
+    if (++job.losses == 1)
+        log::warn("a transaction lost its connection before its commit and is run again",
+                  {{"error", result.error().chain()}});
+    pause(job.losses);
     queue.put_back(std::move(job));
     return false;
 }
@@ -211,6 +232,7 @@ Result<> PostgresDriver::write_now(Work work) {
 Result<> PostgresDriver::write_alone(Work work) {
     auto settings = state_->context.settings;
     settings.statement_deadline = schema_deadline;
+    settings.transaction_deadline = schema_deadline;
     MUSTER_TRY(const auto connection,
                PostgresConnection::open(settings, PostgresConnection::Use::reading, state_->context.interrupted));
     Work alone = [&](Session& session) -> Result<> {

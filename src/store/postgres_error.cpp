@@ -16,6 +16,11 @@ Meaning meaning_of(std::string_view state) {
     return Meaning::refused;
 }
 
+// Insufficient resources, and errors of the system (appendix A, classes 53 and 58).
+bool is_of_server(std::string_view state) {
+    return (state.starts_with("53") && state != "53300") || state.starts_with("58");
+}
+
 Errc code_of(std::string_view state) {
     if (state == "23505") return Errc::already_exists;
     // A statement that cannot be right, whatever the state of the server: a defect of ours, or of the schema.
@@ -26,6 +31,8 @@ Errc code_of(std::string_view state) {
 
 std::string hint_of(std::string_view state) {
     if (state == "53100") return "free space on the database's file system";
+    if (state == "53200") return "give the server's machine more memory, or lower work_mem and max_connections";
+    if (state.starts_with("58")) return "look into the server's log: it cannot use its files as it should";
     if (state == "53300") return "raise max_connections of the server, or lower `connections` of each musterd";
     if (state == "57014") return "look for what holds it up in pg_stat_activity and pg_locks";
     if (state == "42501")
@@ -102,7 +109,16 @@ PostgresFailure postgres_failure(PGconn* connection, const PGresult* result, std
     if (PQstatus(connection) == CONNECTION_BAD) meaning = Meaning::lost;
     Error error(code_of(state), fmt::format("cannot {} the database {}: {}{}", doing, database_name(connection),
                                             message, state.empty() ? "" : fmt::format(" (PostgreSQL {})", state)));
-    return {.meaning = meaning, .error = std::move(error).with_hint(hint_of(state))};
+    return {.meaning = meaning,
+            .error = std::move(error).with_hint(hint_of(state)),
+            .of_server = meaning == Meaning::refused && is_of_server(state)};
+}
+
+PostgresFailure postgres_half_commit(PGconn* connection, std::string_view warning) {
+    return {
+        .meaning = Meaning::unsure,
+        .error = Error(Errc::unavailable, fmt::format("the database {} says: {}", database_name(connection), warning))
+                     .with_hint("see that the standby in synchronous_standby_names answers, or take it out")};
 }
 
 Error postgres_refusal(PGconn* connection) {

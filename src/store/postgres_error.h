@@ -16,13 +16,18 @@ struct PostgresFailure {
         again,    // others were in the way (SQLSTATE 40001, 40P01): the same transaction may be run again
         taken,    // a unique key (23505): others may have been in the way here, too
         lost,     // the connection is of no more use
+        unsure,   // it was committed, but not everywhere that it was to be
     };
     Meaning meaning;
     Error error;
+    bool of_server = false;  // it lacks room or memory, or cannot use its files: its operator is to be told
 };
 
 // "cannot read the database muster at db.example: ..."; `result` may be null: then the connection has failed.
 PostgresFailure postgres_failure(PGconn* connection, const PGresult* result, std::string_view doing);
+
+// A commit that the server warned of: what it said, with what mends it.
+PostgresFailure postgres_half_commit(PGconn* connection, std::string_view warning);
 
 // A connection that could not be made, with what mends it.
 Error postgres_refusal(PGconn* connection);

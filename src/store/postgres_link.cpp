@@ -20,20 +20,38 @@ std::chrono::milliseconds scattered(std::chrono::milliseconds pause) {
 
 }  // namespace
 
+bool PostgresContext::Trouble::is_to_be_said() {
+    const auto now = std::chrono::steady_clock::now();
+    if (on && now - said < between_words) return false;
+    on = true;
+    said = now;
+    return true;
+}
+
 void PostgresContext::note_failure(const Error& error) {
     if (closing.raised()) return;
     const std::lock_guard lock(mutex_);
-    const auto now = std::chrono::steady_clock::now();
-    if (away_ && now - said_ < between_words) return;
-    away_ = true;
-    said_ = now;
+    if (!away_.is_to_be_said()) return;
     log::error("the database cannot be reached; it is tried again", {{"error", error.chain()}, {"hint", error.hint()}});
 }
 
 void PostgresContext::note_success() {
     const std::lock_guard lock(mutex_);
-    if (away_) log::info("the database can be reached again");
-    away_ = false;
+    if (away_.on.exchange(false)) log::info("the database can be reached again");
+}
+
+void PostgresContext::note_refusal(const Error& error) {
+    const std::lock_guard lock(mutex_);
+    if (!refusing_.is_to_be_said()) return;
+    log::error("the database takes no changes; devices are told to come again",
+               {{"error", error.chain()}, {"hint", error.hint()}});
+}
+
+// Of every transaction: it locks nothing while all is well.
+void PostgresContext::note_change() {
+    if (!refusing_.on) return;
+    const std::lock_guard lock(mutex_);
+    if (refusing_.on.exchange(false)) log::info("the database takes changes again");
 }
 
 PostgresConnection* PostgresLink::get() {

@@ -18,6 +18,9 @@ struct PostgresContext {
     // Says once that the database is away, now and then that it still is, and once that it is back.
     void note_failure(const Error& error);
     void note_success();
+    // The same for a server that can be reached and changes nothing: its disk is full, say.
+    void note_refusal(const Error& error);
+    void note_change();
 
     const PostgresSettings settings;
     const std::string tag;  // what this driver calls itself to others
@@ -27,9 +30,17 @@ struct PostgresContext {
     StopSignal interrupted;  // what is under way ends, too
 
 private:
+    // What is said when it begins, and now and then while it lasts.
+    struct Trouble {
+        std::atomic<bool> on{false};
+        std::chrono::steady_clock::time_point said{};
+
+        bool is_to_be_said();
+    };
+
     std::mutex mutex_;
-    bool away_ = false;
-    std::chrono::steady_clock::time_point said_{};
+    Trouble away_;
+    Trouble refusing_;
 };
 
 // One thread's connection.

@@ -183,7 +183,7 @@ std::vector<PostgresResult> PostgresPipe::sort(std::vector<PostgresResult> resul
 
 Result<std::vector<PostgresResult>> PostgresPipe::exchange() {
     if (lost_ || PQpipelineSync(get()) == 0) return lose(on_one_line(PQerrorMessage(get())));
-    const auto until = Clock::now() + deadline_;
+    const auto until = deadline();
     MUSTER_CHECK(flush(until));
     MUSTER_TRY(auto results, receive(until));
     auto sorted = sort(std::move(results));
@@ -195,7 +195,7 @@ Result<std::vector<PostgresResult>> PostgresPipe::script(const std::string& sql)
     const bool in_pipeline = !lost_ && PQpipelineStatus(get()) != PQ_PIPELINE_OFF;
     if (lost_ || (in_pipeline && PQexitPipelineMode(get()) == 0) || PQsendQuery(get(), sql.c_str()) == 0)
         return lose(on_one_line(PQerrorMessage(get())));
-    const auto until = Clock::now() + deadline_;
+    const auto until = deadline();
     MUSTER_CHECK(flush(until));
     std::vector<PostgresResult> results;
     for (;;) {

@@ -7,10 +7,12 @@
 
 #include <libpq-fe.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -34,6 +36,10 @@ public:
     // The results of what was added, in that order; after one that failed (PGRES_FATAL_ERROR) come none.
     // Errc::unavailable when the connection is lost.
     Result<std::vector<PostgresResult>> exchange();
+    // No round trip goes on beyond that: it is lost then, as after its own deadline. Nothing: no such end.
+    void end_by(std::optional<std::chrono::steady_clock::time_point> time) { end_ = time; }
+    bool is_over() const { return end_ && Clock::now() >= *end_; }
+
     // Several statements without parameters, in libpq's simple protocol; the results likewise.
     Result<std::vector<PostgresResult>> script(const std::string& sql);
     // Waits at most so long for what other connections notify of; `each` gets what they say. Errc::unavailable when the
@@ -55,6 +61,10 @@ private:
         std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
     };
 
+    Clock::time_point deadline() const {
+        const auto own = Clock::now() + deadline_;
+        return end_ ? std::min(own, *end_) : own;
+    }
     std::string prepare(std::string_view sql);
     void send(const std::string& name, std::initializer_list<Value> parameters);
     Result<> flush(Clock::time_point until);
@@ -66,6 +76,7 @@ private:
 
     PostgresHandle handle_;
     std::chrono::milliseconds deadline_;
+    std::optional<Clock::time_point> end_;
     const StopSignal& interrupted_;
     std::unordered_map<std::string, std::string, TextHash, std::equal_to<>> prepared_;  // names by SQL
     std::size_t names_ = 0;

@@ -25,9 +25,10 @@ struct PostgresSettings {
     // For writing, 1 to most_connections. Four more are for reading, the journal and announcements.
     unsigned connections = usual_connections;
 
-    // What nothing waits longer for: a connection, a statement, and a job for either.
+    // What nothing waits longer for: a connection, a statement, a transaction of many, and a job for either.
     std::chrono::milliseconds connect_deadline = std::chrono::seconds(5);
     std::chrono::milliseconds statement_deadline = std::chrono::seconds(30);
+    std::chrono::milliseconds transaction_deadline = std::chrono::seconds(45);  // its commit not counted
     std::chrono::milliseconds queue_deadline = std::chrono::seconds(10);
 };
 

@@ -21,7 +21,8 @@ PostgresAttempt after_failure(const PostgresFailure& failure, Result<> result) {
         case Meaning::again: return {Next::again, std::move(answer)};
         case Meaning::taken: return {Next::again_once, std::move(answer)};
         case Meaning::lost: return {Next::reconnect, std::move(answer)};
-        case Meaning::refused: break;
+        case Meaning::refused:
+        case Meaning::unsure: break;
     }
     return {Next::answer, std::move(answer)};
 }
@@ -41,7 +42,7 @@ PostgresAttempt attempt(PostgresConnection& connection, Driver::Work& work, std:
     const auto failure = *connection.failure();
     connection.roll_back();
     // The commit may have been done all the same: run again it might be done twice.
-    if (failure.meaning == Meaning::lost)
+    if (failure.meaning == Meaning::lost || failure.meaning == Meaning::unsure)
         return {Next::answer,
                 fail(failure.error.wrap(Errc::unavailable, "it is not known whether a transaction was committed")),
                 connection.announced()};

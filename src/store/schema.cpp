@@ -1,6 +1,7 @@
 #include "store/schema.h"
 
 #include <array>
+#include <vector>
 
 namespace muster::store {
 namespace {
@@ -284,29 +285,29 @@ struct Schema {
     std::int64_t newest() const { return static_cast<std::int64_t>(steps.size()); }
 };
 
+// Errc::unsupported for one that is not known here.
 Result<std::int64_t> current_version(Session& session, const Schema& schema) {
-    MUSTER_CHECK(session.script(fmt::format("CREATE TABLE IF NOT EXISTS {} (version BIGINT NOT NULL)", schema.table)));
     std::int64_t version = 0;
     MUSTER_CHECK(session.query(fmt::format("SELECT COALESCE(MAX(version), 0) FROM {}", schema.table), {},
                                [&](const Row& row) { version = row.integer(0); }));
-    return version;
+    if (version <= schema.newest()) return version;
+    return fail(Error(Errc::unsupported,
+                      fmt::format("the database has schema version {} ({}), this musterd knows versions up to {}",
+                                  version, schema.table, schema.newest()))
+                    .with_hint("start the version of musterd that wrote it, or a later one"));
 }
 
 Result<> step_to(Session& session, const Schema& schema, std::int64_t version) {
     MUSTER_CHECK(session.script(schema.steps[static_cast<std::size_t>(version - 1)]));
     MUSTER_CHECK(session.execute(fmt::format("DELETE FROM {}", schema.table), {}));
     MUSTER_CHECK(session.execute(fmt::format("INSERT INTO {} (version) VALUES ($1)", schema.table), {version}));
-    return {};
+    return session.announce(Topic::schema);
 }
 
 // One step, or none when it is at the newest; which version it has then. Another musterd may have taken the step.
 Result<std::int64_t> bring_forward(Session& session, const Schema& schema) {
+    MUSTER_CHECK(session.script(fmt::format("CREATE TABLE IF NOT EXISTS {} (version BIGINT NOT NULL)", schema.table)));
     MUSTER_TRY(const auto version, current_version(session, schema));
-    if (version > schema.newest())
-        return fail(Error(Errc::unsupported,
-                          fmt::format("the database has schema version {} ({}), this musterd knows versions up to {}",
-                                      version, schema.table, schema.newest()))
-                        .with_hint("start the version of musterd that wrote it, or a later one"));
     if (version == schema.newest()) return version;
     MUSTER_CHECK(step_to(session, schema, version + 1));
     return version + 1;
@@ -321,13 +322,23 @@ Result<> migrate(Driver& driver, const Schema& schema) {
     return {};
 }
 
+// That of the tables, and what the driver needs besides.
+std::vector<Schema> schemas(std::span<const std::string_view> own_schema) {
+    std::vector<Schema> all{{.steps = steps, .table = "schema_version"}};
+    if (!own_schema.empty()) all.push_back({.steps = own_schema, .table = "driver_schema_version"});
+    return all;
+}
+
 }  // namespace
 
 Result<> migrate(Driver& driver) {
-    MUSTER_CHECK(migrate(driver, {.steps = steps, .table = "schema_version"}));
-    const auto own = driver.own_schema();
-    if (own.empty()) return {};
-    return migrate(driver, {.steps = own, .table = "driver_schema_version"});
+    for (const auto& schema : schemas(driver.own_schema())) MUSTER_CHECK(migrate(driver, schema));
+    return {};
+}
+
+Result<> check_known(Session& session, std::span<const std::string_view> own_schema) {
+    for (const auto& schema : schemas(own_schema)) MUSTER_CHECK(current_version(session, schema));
+    return {};
 }
 
 }  // namespace muster::store

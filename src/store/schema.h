@@ -7,5 +7,7 @@ namespace muster::store {
 
 // Errc::unsupported when the database was written by a later version of Muster.
 Result<> migrate(Driver& driver);
+// The same of a database that is in use: another musterd on it may be a later one. `own_schema` is the driver's.
+Result<> check_known(Session& session, std::span<const std::string_view> own_schema);
 
 }  // namespace muster::store

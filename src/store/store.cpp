@@ -60,7 +60,23 @@ void Store::tell_of(Journaled journaled) {
     if (listeners_->journal) listeners_->journal();
 }
 
+Result<> Store::check_not_outdated() const {
+    if (!outdated_) return {};
+    return fail(Error(Errc::unavailable,
+                      "a later musterd has brought the database's schema forward, and this one must not use it")
+                    .with_hint("upgrade this musterd"));
+}
+
+Task<Result<>> Store::check_schema() {
+    if (!is_shared()) co_return Result<>();
+    auto known = co_await run_there(&Driver::read,
+                                    [this](Session& session) { return check_known(session, driver_->own_schema()); });
+    if (!known && known.error().code() == Errc::unsupported) outdated_ = true;
+    co_return known;
+}
+
 Result<> Store::transact_now(std::function<Result<>(Tx&)> fn) {
+    MUSTER_CHECK(check_not_outdated());
     auto written = Journaled::nothing;
     auto result = driver_->write_now([&](Session& session) -> Result<> {
         Tx tx(session);
@@ -73,13 +89,19 @@ Result<> Store::transact_now(std::function<Result<>(Tx&)> fn) {
 }
 
 Task<Result<>> Store::perform(Submit submit, std::function<Result<>(Tx&)> fn) {
+    MUSTER_CO_CHECK(check_not_outdated());
     auto written = Journaled::nothing;
-    Driver::Work work = [&](Session& session) -> Result<> {
+    auto result = co_await run_there(submit, [&](Session& session) -> Result<> {
         Tx tx(session);
-        auto result = fn(tx);
+        auto done = fn(tx);
         written = journaled(tx, session);
-        return result;
-    };
+        return done;
+    });
+    if (result) tell_of(written);
+    co_return result;
+}
+
+Task<Result<>> Store::run_there(Submit submit, Driver::Work work) {
     auto initiate = [&](auto handler) {
         auto executor = boost::asio::get_associated_executor(handler);
         (driver_.get()->*submit)(
@@ -91,10 +113,8 @@ Task<Result<>> Store::perform(Submit submit, std::function<Result<>(Tx&)> fn) {
                                   });
             });
     };
-    auto result = co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>&, void(Result<>)>(
+    co_return co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>&, void(Result<>)>(
         initiate, boost::asio::use_awaitable);
-    if (result) tell_of(written);
-    co_return result;
 }
 
 }  // namespace muster::store

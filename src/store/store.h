@@ -1,6 +1,7 @@
 // The record store: transactions over typed records, awaited by services.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 
@@ -31,6 +32,9 @@ public:
     // Blocking, for start-up.
     Result<> transact_now(std::function<Result<>(Tx&)> fn);
     DriverStatistics statistics() const { return driver_->statistics(); }
+    // Errc::unsupported once a later musterd on this database has brought its schema forward (it announces that). From
+    // then on every transaction here ends as Errc::unavailable, since the tables may be others than they were.
+    Task<Result<>> check_schema();
     // Driver::on_announcement; `told` must not block. Where the database is shared it is told of every topic at once:
     // of what was announced before nobody knows.
     void on_announcement(std::function<void(Topic)> told);
@@ -60,11 +64,15 @@ private:
         co_return std::move(*outcome);
     }
     Task<Result<>> perform(Submit submit, std::function<Result<>(Tx&)> fn);
+    // Runs it on a thread of the driver; the caller goes on where it is.
+    Task<Result<>> run_there(Submit submit, Driver::Work work);
+    Result<> check_not_outdated() const;
     // What a transaction has written to the journal, once it is durable.
     enum class Journaled { nothing, readable, pending };
     static Journaled journaled(const Tx& tx, const Session& session);
     void tell_of(Journaled journaled);
 
+    std::atomic<bool> outdated_{false};
     // Told by threads of the driver, which therefore goes first.
     struct Listeners;
     std::unique_ptr<Listeners> listeners_;

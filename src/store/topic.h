@@ -12,9 +12,11 @@ enum class Topic {
     revocations,   // certificates of the service's own authority that were revoked
     shared_files,  // store/shared_files.h
     journal,       // entries that can be read now
+    outbox,        // who worked on it stops
+    schema,        // the tables, by a later version
 };
 
-inline constexpr std::array all_topics{Topic::groups, Topic::hubs, Topic::revocations, Topic::shared_files,
-                                       Topic::journal};
+inline constexpr std::array all_topics{Topic::groups,  Topic::hubs,   Topic::revocations, Topic::shared_files,
+                                       Topic::journal, Topic::outbox, Topic::schema};
 
 }  // namespace muster::store

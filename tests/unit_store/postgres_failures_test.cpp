@@ -62,6 +62,21 @@ TEST_F(PostgresFailures, ATransactionThatLostItsConnectionBeforeTheCommitIsRunAg
     EXPECT_EQ(value(), "2");
 }
 
+// A statement that brings a backend down, say: it must not do so without end.
+TEST_F(PostgresFailures, ATransactionThatLosesEveryConnectionEndsAllTheSame) {
+    auto impatient = settings(2);
+    impatient.queue_deadline = std::chrono::milliseconds(400);
+    const auto driver = open(impatient);
+    std::atomic<int> runs = 0;
+    auto outcome = submit(*driver, [&](Session& session) -> Result<> {
+        ++runs;
+        return session.query("SELECT pg_terminate_backend(pg_backend_pid())", {}, [](auto&) {});
+    });
+    EXPECT_EQ(outcome.wait_for(std::chrono::seconds(20)), std::future_status::ready);
+    EXPECT_LT(runs, 60) << "and not as fast as it can";
+    EXPECT_TRUE(comes_true([&] { return submit(*driver, add_one).get().has_value(); })) << "others go on";
+}
+
 TEST_F(PostgresFailures, ATransactionThatLostItsConnectionAtTheCommitIsNotRunAgain) {
     sql("CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS "
         "'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(1); RETURN NULL; END'");
@@ -88,6 +103,31 @@ TEST_F(PostgresFailures, ATransactionThatLostItsConnectionAtTheCommitIsNotRunAga
     EXPECT_NE(done.error().chain().find("not known"), std::string::npos) << done.error().chain();
     EXPECT_EQ(runs, 1);
     EXPECT_GT(groups_told, told_before) << "what may have been committed is read anew";
+}
+
+// A standby that the server has to wait for is away, and somebody cancels the waiting: the server warns, and says
+// COMMIT all the same. What is answered as done must outlive the loss of the server.
+TEST_F(PostgresFailures, ACommitThatNoStandbyHasIsNotAnsweredAsDone) {
+    const auto driver = open(settings(1));
+    const auto set = [&](const std::string& names, const std::string& policies) {
+        sql("ALTER SYSTEM SET synchronous_standby_names = " + names);
+        sql("SELECT pg_reload_conf()");
+        return comes_true([&] { return sql("SHOW synchronous_standby_names") == policies; });
+    };
+    ASSERT_TRUE(set("'nowhere'", "nowhere"));
+    auto outcome = submit(*driver, add_one);
+    EXPECT_TRUE(comes_true([&] {
+        return sql("SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'") == "1";
+    }));
+    const auto done = outcome.get();
+    ASSERT_TRUE(set("''", ""));
+    ASSERT_FALSE(done);
+    EXPECT_EQ(done.error().code(), Errc::unavailable);
+    EXPECT_NE(done.error().chain().find("not known"), std::string::npos) << done.error().chain();
+    EXPECT_NE(done.error().chain().find("synchronous replication"), std::string::npos) << done.error().chain();
+    EXPECT_NE(done.error().hint().find("synchronous_standby_names"), std::string::npos) << done.error().hint();
+    EXPECT_EQ(value(), "1") << "it may be there, and was not run again";
+    EXPECT_TRUE(driver->write_now(add_one)) << "the connection is as good as before";
 }
 
 TEST_F(PostgresFailures, AServerThatTakesNoChangesIsNotAskedWithoutEnd) {
@@ -167,6 +207,50 @@ TEST_F(PostgresFailures, AStatementHasADeadline) {
     holder.commit();
     EXPECT_TRUE(driver->write_now(add_one));
     EXPECT_EQ(value(), "101");
+}
+
+// Many statements, none of them too slow by itself.
+TEST_F(PostgresFailures, ATransactionHasADeadline) {
+    auto short_of_time = settings(1);
+    short_of_time.transaction_deadline = std::chrono::milliseconds(700);
+    const auto driver = open(short_of_time);
+    int statements = 0;
+    const auto done = driver->write_now([&](Session& session) -> Result<> {
+        MUSTER_CHECK(add_one(session));
+        for (statements = 0; statements < 50; ++statements)
+            MUSTER_CHECK(session.query("SELECT pg_sleep(0.2)", {}, [](auto&) {}));
+        return {};
+    });
+    ASSERT_FALSE(done);
+    EXPECT_LT(statements, 50);
+    EXPECT_EQ(done.error().code(), Errc::unavailable);
+    EXPECT_NE(done.error().chain().find("700 ms"), std::string::npos) << done.error().chain();
+    EXPECT_NE(done.error().hint().find("pg_stat_activity"), std::string::npos) << done.error().hint();
+    EXPECT_TRUE(driver->write_now(add_one));
+    EXPECT_EQ(value(), "1");
+}
+
+// The work itself takes its time: the connection is none the worse.
+TEST_F(PostgresFailures, ADeadlineThatPassesBetweenStatementsCostsNoConnection) {
+    auto short_of_time = settings(1);
+    short_of_time.transaction_deadline = std::chrono::milliseconds(300);
+    const auto driver = open(short_of_time);
+    std::string pid;
+    const auto note_pid = [&](Session& session) {
+        return session.query("SELECT pg_backend_pid()::text", {}, [&](const Row& row) { pid = row.string(0); });
+    };
+    ASSERT_TRUE(driver->write_now(note_pid));
+    const auto before = pid;
+    const auto done = driver->write_now([&](Session& session) -> Result<> {
+        MUSTER_CHECK(add_one(session));
+        std::this_thread::sleep_for(std::chrono::milliseconds(400));
+        return {};
+    });
+    ASSERT_FALSE(done);
+    EXPECT_EQ(done.error().code(), Errc::unavailable) << done.error().chain();
+    ASSERT_TRUE(driver->write_now(note_pid));
+    EXPECT_EQ(pid, before);
+    EXPECT_EQ(value(), "0");
 }
 
 TEST_F(PostgresFailures, ATransactionThatCouldNotBeSerializedIsRunAgain) {

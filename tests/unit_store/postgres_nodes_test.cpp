@@ -180,6 +180,38 @@ TEST_F(PostgresNodes, WhoCouldNotHearForAWhileIsToldOfEverything) {
     one_.reset();
 }
 
+TEST_F(PostgresNodes, WhoBringsTheSchemaForwardTellsTheOthers) {
+    std::atomic<int> told = 0;
+    one_->on_announcement([&](Topic topic) { told += topic == Topic::schema ? 1 : 0; });
+    ASSERT_TRUE(comes_true([&] { return listeners() == "2"; }));
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    const int before = told;
+    // As if it had still to be made.
+    sql("DROP TABLE journal_pending, journal_sequence; DELETE FROM driver_schema_version");
+    ASSERT_TRUE(open_store(settings(1)));
+    EXPECT_TRUE(comes_true([&] { return told > before; }));
+    EXPECT_TRUE(net::run_blocking(one_->check_schema())) << "it knows that one";
+    EXPECT_TRUE(append(*one_, "s"));
+    one_.reset();
+}
+
+TEST_F(PostgresNodes, WhoDoesNotKnowTheSchemaAnyMoreUsesItNoMore) {
+    ASSERT_TRUE(append(*one_, "before"));
+    EXPECT_TRUE(net::run_blocking(one_->check_schema()));
+    sql("UPDATE schema_version SET version = 9999");
+    const auto known = net::run_blocking(one_->check_schema());
+    ASSERT_FALSE(known);
+    EXPECT_EQ(known.error().code(), Errc::unsupported);
+    EXPECT_NE(known.error().message().find("9999"), std::string::npos) << known.error().chain();
+    EXPECT_NE(known.error().hint().find("later"), std::string::npos) << known.error().hint();
+    const auto written = append(*one_, "after");
+    ASSERT_FALSE(written);
+    EXPECT_EQ(written.error().code(), Errc::unavailable) << "a device is to come again, at another musterd";
+    EXPECT_FALSE(net::run_blocking(one_->read([](Tx& tx) { return tx.journal().newest(); })));
+    EXPECT_FALSE(one_->transact_now([](Tx&) { return Result<>(); }));
+    EXPECT_EQ(sql("SELECT count(*) FROM journal_pending WHERE subject = 'after'"), "0");
+}
+
 // No write may be lost: each reads what is there and writes one more, in two statements.
 TEST_F(PostgresNodes, ReadingAndWritingInManyThreadsLosesNothing) {
     constexpr int threads = 8;
