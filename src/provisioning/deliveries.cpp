@@ -7,6 +7,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <atomic>
+#include <future>
 #include <map>
 #include <set>
 
@@ -51,11 +52,13 @@ struct Deliveries::State : std::enable_shared_from_this<Deliveries::State> {
     std::map<std::string, std::unique_ptr<DeliveryQueue>> queues;
     std::set<std::string> busy;  // keys and subjects of the entries that are worked on
     std::map<std::string, std::unique_ptr<asio::steady_timer>> watches;
+    asio::steady_timer idle;  // cancelled whenever nothing is worked on any more
 
     explicit State(DeliveryTools given)
         : tools(std::move(given)),
           claims(tools.store, tools.clock, tools.random, tools.limits.longest_call),
-          work(tools, claims, [this](const Wakes& wakes) { wake_all(wakes); }) {}
+          work(tools, claims, [this](const Wakes& wakes) { wake_all(wakes); }),
+          idle(tools.executor) {}
 
     template <class Job>
     void spawn(Job job) {
@@ -79,6 +82,7 @@ struct Deliveries::State : std::enable_shared_from_this<Deliveries::State> {
     std::size_t begin(DeliveryQueue& queue, std::vector<OutboxRecord> batch);
     Task<std::optional<std::chrono::milliseconds>> until_next(DeliveryQueue& queue);
     Task<> look_around(DeliveryQueue& queue);
+    Task<> finish(std::chrono::milliseconds patience);
     Task<> expire(DeliveryQueue& queue);
     Error no_answer(const DeliveryQueue& queue) const;
     bool expired(const OutboxRecord& task) const;
@@ -118,9 +122,9 @@ Task<> Deliveries::State::take_up() {
     co_await begin_queues();
     watch_hubs();
     if (!claims.needed()) co_return;
-    co_await claims.forget_ended();
     asio::steady_timer timer(tools.executor);
     while (!stopped) {
+        co_await claims.forget_ended();
         timer.expires_after(tools.limits.probe_every);
         co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
         co_await begin_queues();
@@ -176,7 +180,7 @@ Task<Result<std::vector<OutboxRecord>>> Deliveries::State::fetch(DeliveryQueue& 
 std::size_t Deliveries::State::begin(DeliveryQueue& queue, std::vector<OutboxRecord> batch) {
     std::size_t begun = 0;
     for (auto& task : batch) {
-        if (queue.running >= tools.limits.calls_at_once) break;
+        if (stopped || queue.running >= tools.limits.calls_at_once) break;
         const auto subject = subject_of(task);
         if (busy.contains(task.key) || busy.contains(subject) || queue.is_left_to_others(task.key)) continue;
         busy.insert(task.key);
@@ -190,6 +194,7 @@ std::size_t Deliveries::State::begin(DeliveryQueue& queue, std::vector<OutboxRec
             self.busy.erase(subject);
             --queue.running;
             queue.ring();
+            if (self.busy.empty()) self.idle.cancel();
         });
     }
     return begun;
@@ -206,6 +211,12 @@ Task<std::optional<std::chrono::milliseconds>> Deliveries::State::until_next(Del
     // Due already, and yet not begun: another entry about the same device is worked on.
     const auto wait = std::chrono::ceil<std::chrono::milliseconds>(**next - tools.clock.now());
     co_return wait.count() > 0 ? std::min(wait, tools.limits.longest_wait) : tools.limits.first_wait;
+}
+
+Task<> Deliveries::State::finish(std::chrono::milliseconds patience) {
+    idle.expires_after(patience);
+    if (!busy.empty()) co_await idle.async_wait(asio::as_tuple(asio::use_awaitable));
+    co_await claims.leave_to_others();
 }
 
 bool Deliveries::State::expired(const OutboxRecord& task) const {
@@ -260,8 +271,10 @@ Task<> Deliveries::State::deliver(DeliveryQueue& queue, OutboxRecord task, std::
         queue.leave_to_others(task.key, tools.limits.first_wait);
         co_return;
     }
-    const auto outcome = co_await work.deliver(queue, task);
-    if (!outcome) co_await put_off(queue, task, outcome.error());
+    if (!stopped) {
+        const auto outcome = co_await work.deliver(queue, task);
+        if (!outcome) co_await put_off(queue, task, outcome.error());
+    }
     co_await claims.release(task);
 }
 
@@ -368,8 +381,27 @@ void Deliveries::hubs_changed() {
     });
 }
 
+void Deliveries::look_at_all() {
+    asio::post(state_->tools.executor,
+               [state = state_] { state->spawn([](State& self) { return self.begin_queues(); }); });
+}
+
 void Deliveries::stop() {
     state_->stopped = true;
+}
+
+void Deliveries::finish(std::chrono::milliseconds patience) {
+    stop();
+    auto told = std::make_shared<std::promise<void>>();
+    const auto over = told->get_future();
+    asio::post(state_->tools.executor, [state = state_, told, patience] {
+        state->spawn([told, patience](State& self) -> Task<> {
+            co_await self.finish(patience);
+            told->set_value();
+        });
+    });
+    // A loop that hangs, or a database that does not answer, holds nobody up.
+    over.wait_for(2 * patience);
 }
 
 }  // namespace muster::provisioning

@@ -48,8 +48,13 @@ public:
     void wake(std::string queue);
     // From any thread: hubs were linked, changed or unlinked.
     void hubs_changed();
+    // From any thread: another musterd left what it worked on.
+    void look_at_all();
     // From any thread: nothing new is begun.
     void stop();
+    // The same, and waits on the calling thread, while the executor's runs, for what is under way: at most for so long.
+    // Then, where other musterds are on the database, whatever else this one had claimed is theirs at once.
+    void finish(std::chrono::milliseconds patience);
 
 private:
     struct State;

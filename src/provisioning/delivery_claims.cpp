@@ -57,8 +57,23 @@ Task<> DeliveryClaims::release(const OutboxRecord& task) {
                   {{"task", task.key}, {"error", released.error().chain()}});
 }
 
+Task<> DeliveryClaims::leave_to_others() {
+    if (!needed()) co_return;
+    const auto left = co_await store_.transact([&](Tx& tx) -> Result<> {
+        // A call for what is still held may be on its way: that stays claimed until the claim's end.
+        if (held_.empty()) MUSTER_CHECK(tx.outbox_claims().release_all(owner_));
+        return tx.outbox().leave_to_others();
+    });
+    if (!left) log::warn("other musterds take up later what devices wait for", {{"error", left.error().chain()}});
+    if (!held_.empty())
+        log::warn("calls to other hubs were still under way: other musterds take them up once their claims have ended",
+                  {{"calls", held_.size()}});
+}
+
 Task<> DeliveryClaims::forget_ended() {
     constexpr auto long_ago = std::chrono::hours(1);
+    if (clock_.now() - forgotten_ < long_ago) co_return;
+    forgotten_ = clock_.now();
     const auto erased =
         co_await store_.transact([&](Tx& tx) { return tx.outbox_claims().erase_ended(clock_.now() - long_ago); });
     if (!erased) log::warn("ended claims stay in the database", {{"error", erased.error().chain()}});

@@ -37,7 +37,10 @@ public:
     // cannot be made to last.
     Task<Result<>> before_call(const store::OutboxRecord& task);
     Task<> release(const store::OutboxRecord& task);
-    // Claims that a musterd which died has left behind, long after their end.
+    // When this musterd stops, with nothing of it under way but what it cannot wait for: whatever else it has claimed
+    // is others' to take up, and they are told so.
+    Task<> leave_to_others();
+    // Claims that a musterd which died has left behind, long after their end; looked for once in an hour.
     Task<> forget_ended();
 
 private:
@@ -56,6 +59,7 @@ private:
     const std::string owner_;
     const std::chrono::milliseconds longest_call_;
     std::map<std::string, Held> held_;  // by the entry's key
+    TimePoint forgotten_{};             // when ended ones were last looked for
 };
 
 }  // namespace muster::provisioning

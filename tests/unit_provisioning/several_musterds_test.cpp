@@ -146,6 +146,84 @@ TEST_F(SeveralMusterds, TwoDoEachEntryOnce) {
     EXPECT_TRUE(comes_true([&] { return claims() == 0; }));
 }
 
+std::int64_t count_claims(store::Store& store) {
+    return net::run_blocking(store.transact([&](store::Tx& tx) -> Result<std::int64_t> {
+               MUSTER_TRY(const auto count, tx.outbox_claims().erase_ended(TimePoint::max()));
+               return fail(Error(Errc::conflict, "only counted").with_number(static_cast<int>(count)));
+           }))
+        .error()
+        .number();
+}
+
+// The hub is asked for the first devices when one of the two is told to stop.
+TEST_F(SeveralMusterds, WhoStopsLeavesItsWorkToTheOther) {
+    link("b.example");
+    ASSERT_TRUE(run(linked_b_.refresh()));
+    ASSERT_TRUE(group(at("b.example")));
+    std::latch begun(1);
+    std::latch may_end(1);
+    std::atomic<bool> first{true};
+    outside_.with("b.example", [&](auto& hub) {
+        hub.answers = [&]() -> Result<> {
+            if (!first.exchange(false)) return {};
+            begun.count_down();
+            may_end.wait();
+            return {};
+        };
+    });
+    std::vector<Result<json::object>> waiting;
+    constexpr int devices = 30;
+    for (int i = 0; i < devices; ++i) {
+        const auto id = fmt::format("dev{}", i);
+        waiting.push_back(run(registrations_.register_device(request(id, chain(id)), {})));
+    }
+    begun.wait();
+    deliveries_->stop();
+    may_end.count_down();
+    deliveries_->finish(std::chrono::seconds(10));
+    EXPECT_EQ(count_claims(*store_), 0);
+    EXPECT_GT(left_in_outbox(), 0) << "it begins nothing any more";
+    thread_->stop();
+    start_b();
+    const auto before = clock_.now();
+    for (int i = 0; i < devices; ++i)
+        EXPECT_EQ(text_at(final_state(waiting[static_cast<std::size_t>(i)], fmt::format("dev{}", i)), "/status"),
+                  "assigned");
+    EXPECT_LT(clock_.now() - before, std::chrono::minutes(1)) << "long before a claim would end";
+    EXPECT_EQ(outside_.with("b.example", [](auto& hub) { return hub.creations; }), devices);
+}
+
+TEST_F(SeveralMusterds, WhatIsStillOnItsWayToAHubStaysClaimed) {
+    link("b.example");
+    ASSERT_TRUE(group(at("b.example")));
+    std::latch begun(1);
+    std::latch may_end(1);
+    outside_.with("b.example", [&](auto& hub) {
+        hub.answers = [&]() -> Result<> {
+            begun.count_down();
+            may_end.wait();
+            return {};
+        };
+    });
+    ASSERT_TRUE(run(registrations_.register_device(request("dev1", chain("dev1")), {})));
+    begun.wait();
+    deliveries_->finish(std::chrono::milliseconds(50));
+    EXPECT_EQ(count_claims(*store_), 2) << "the entry and its device";
+    may_end.count_down();
+    thread_->stop();
+}
+
+TEST_F(SeveralMusterds, ClaimsOfWhoDiedDoNotPileUpWhileOthersRun) {
+    start_b();
+    ASSERT_TRUE(comes_true([&] { return count_claims(*store_) == 0; }));
+    ASSERT_TRUE(store_->transact_now([&](store::Tx& tx) -> Result<> {
+        MUSTER_TRY(const auto claimed, tx.outbox_claims().claim("assign/gone", "dead", clock_.now(), clock_.now()));
+        return claimed ? Result<>() : fail(Errc::internal, "not claimed");
+    }));
+    clock_.advance(std::chrono::hours(3));
+    EXPECT_TRUE(comes_true([&] { return count_claims(*store_) == 0; }));
+}
+
 // A's removal of the device from its former hub is under way when the device goes back there by way of B.
 TEST_F(SeveralMusterds, ADeviceIsNotRemovedWhereTheOtherCreatesItAnew) {
     link("b.example");
