@@ -23,8 +23,7 @@ void require_presentable(const std::string& message) {
     for (const char c : message) require(static_cast<unsigned char>(c) >= 0x20);
 }
 
-void read_as_operation(std::string_view body) {
-    const auto reading = read_operation(body, "dev");
+void require_sound(const Reading& reading) {
     require(!(reading.assignment && reading.refusal));
     if (reading.refusal) require_presentable(reading.refusal->message());
     if (!reading.assignment) return;
@@ -56,7 +55,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (size == 0) return 0;
     const std::string_view body(reinterpret_cast<const char*>(data + 1), size - 1);
     switch (data[0] % 3) {
-        case 0: read_as_operation(body); break;
+        case 0:
+            require_sound(read_operation(body, "dev"));
+            require_sound(read_registration(body, "dev"));
+            break;
         case 1: read_as_refusal(body); break;
         default: read_as_module(body); break;
     }

@@ -14,6 +14,7 @@ enter_namespace check "jq curl openssl unzip python3" "$@"
 # shellcheck source=tests/integration_device/device.sh
 . "$here/device.sh"
 cd "$work" || exit 1
+cp /etc/hosts hosts
 begin_service '[listen]\nmetrics = "off"\n'
 issue() { # name, issuer, more: a key and a certificate
     openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$1" -keyout "$1.key" -out "$1.csr" 2>/dev/null
@@ -25,7 +26,8 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 90 -s
 issue middle root -days 60 -extfile x.cnf -extensions ca
 issue press-1 middle -days 30 -extfile x.cnf -extensions leaf
 issue late middle -days 3 -extfile x.cnf -extensions leaf
-service enrollment-group create plant --certificate-path root.pem --edge-enabled true >/dev/null
+enroll() { service enrollment-group create plant --certificate-path root.pem --edge-enabled true >/dev/null; }
+enroll
 # Answers as a time server would, with its clock as many seconds ahead as the first argument says.
 cat >ntp.py <<'PY'
 import socket, struct, sys, time
@@ -55,6 +57,20 @@ says() { # text, command...: whatever the exit code
     shift
     out=$("$@" 2>&1)
     grep -qF -- "$text" <<<"$out" || { echo "$out"; return 1; }
+}
+finds() { # id, result[, text]: what the last `look` found
+    local found
+    found=$(jq -r ".checks[\"$1\"].result | .result, .details[]?" "$work/found.json")
+    if [ "${found%%$'\n'*}" = "$2" ] && grep -qF -- "${3:-}" <<<"$found"; then return 0; fi
+    echo "$1: $found"
+    return 1
+}
+look() { check -o json "$@" >"$work/found.json"; [ -s "$work/found.json" ]; }
+signal() { # signal, services of the device
+    local service
+    for service in "${@:2}"; do
+        kill "-$1" $(pgrep -P "${pid[supervisor]}" -f "aziot-$service\$") || return
+    done
 }
 exits() { # code, command...
     local code=$1 got
@@ -89,6 +105,9 @@ ok "aziotctl is the same" exits 0 aziotctl check --ntp-server 127.0.0.1:1123
 ok "what was not to run is ignored" is hostname ignored --dont-run "hostname certs-read"
 ok "an unknown id is wrong usage" exits 2 check --dont-run hostnam
 ok "the system's fields are there" eval 'check -o json | jq -e ".additional_info | .os.id and .system_info.total_ram and .now"'
+for id in device-enrolled device-known-to-hub; do
+    ok "$id is looked at" is "$id" ok
+done
 ok "options of the container are told to have no effect" says "has no effect" check --diagnostics-image-name x
 
 echo "== what an earlier version has written"
@@ -172,15 +191,94 @@ not_mine certd
 not_mine keyd
 ok "and taken back" iotedge system restart
 ok "all services answer again" within 10 is keyd-running ok
-end musterd
-ok "a service that is away" is host-connect-dps-endpoint error
-ok "says nothing of the time" is host-time-against-service skipped
-ok "a TPM that nobody needs" is tpmd-running ignored
-end supervisor
-for service in keyd certd identityd; do
-    ok "$service: a service that is away" is "$service-running" error
+
+echo "== a device that its services no longer know"
+service registration delete press-1 >/dev/null
+look
+ok "a registration that was deleted" finds device-enrolled error "DPS has no registration of \"press-1\""
+ok "with what mends it" finds device-enrolled error "to mend it: iotedge system reprovision"
+ok "which is not the hub's affair" finds device-known-to-hub ok
+service enrollment-group delete plant >/dev/null
+look
+ok "no enrollment lets it in" finds device-enrolled error "to mend it: the operator finds the reason"
+service device delete press-1 >/dev/null
+look
+ok "a device that was deleted at the hub" finds device-known-to-hub error "to mend it: iotedge system reprovision"
+enroll
+ok "which does" iotedge system reprovision
+look
+ok "known to DPS again" finds device-enrolled ok
+ok "and to the hub" finds device-known-to-hub ok
+ok "nothing was registered by looking" [ "$(service registration show press-1 -o json | jq -r .etag)" = "$(look; service registration show press-1 -o json | jq -r .etag)" ]
+
+echo "== what cannot be reached"
+# A queue of connections that is full: the next one has no answer.
+cat >silent.py <<'PY'
+import socket, sys, time
+listener = socket.socket()
+listener.bind(("127.0.0.1", int(sys.argv[1])))
+listener.listen(0)
+held = []
+for _ in range(3):
+    one = socket.socket()
+    one.setblocking(False)
+    one.connect_ex(("127.0.0.1", int(sys.argv[1])))
+    held.append(one)
+time.sleep(1000)
+PY
+python3 silent.py 8447 &
+pid[silent]=$!
+look --iothub-hostname localhost:1
+ok "a port that nobody listens at" finds host-connect-iothub-https error "Connection refused"
+ok "what mends it" finds host-connect-iothub-https error "to mend it: start what should listen at localhost:1"
+look --iothub-hostname 192.0.2.1
+ok "a host that there is no way to" finds host-connect-iothub-mqtt error "to mend it: give this device a way there"
+look --iothub-hostname nowhere.invalid
+ok "a name that is not known" finds host-connect-iothub-amqp error "to mend it: "
+ok "names are looked up by somebody" finds host-connect-iothub-amqp error "/etc/resolv.conf"
+look --iothub-hostname localhost:8447
+ok "a host that says nothing" finds host-connect-iothub-https error "to mend it: let this device reach localhost:8447"
+look --proxy-uri http://localhost:1
+ok "a proxy that is not there" finds host-connect-dps-endpoint error "to mend it: start the proxy"
+ok "is what DPS fails for, too" finds device-enrolled skipped host-connect-dps-endpoint
+end silent
+printf '127.0.0.1 other.example\n' >>hosts
+mount --bind hosts /etc/hosts
+look --iothub-hostname other.example
+ok "a certificate of another name" finds host-connect-iothub-https error "to mend it: the name must be one that the certificate has"
+umount /etc/hosts
+
+echo "== services that say nothing"
+signal STOP keyd
+look
+ok "keyd" finds keyd-running error "to mend it: iotedge system status"
+for id in key-pairs-read certs-match-private-keys device-enrolled device-known-to-hub; do
+    ok "$id does without it" finds "$id" skipped "aziot-keyd does not answer (see keyd-running)"
 done
-ok "the certificate is looked at all the same" is identity-certificate-expiry ok
+ok "certificates are read" finds certs-read ok
+signal CONT keyd
+signal STOP certd identityd
+look
+ok "certd" finds certd-running error
+ok "identityd" finds identityd-running error
+ok "certs-read does without it" finds certs-read skipped "see certd-running"
+ok "a certificate is read where it lies" finds identity-certificate-expiry ok
+ok "keys are read" finds key-pairs-read ok
+signal CONT certd identityd
+ok "they go on" within 10 exits 0 check
+end musterd
+look
+ok "a service that is away" finds host-connect-dps-endpoint error "to mend it: start what should listen at localhost:443"
+ok "says nothing of the time" finds host-time-against-service skipped
+ok "nor of the device" finds device-enrolled skipped "see host-connect-dps-endpoint"
+ok "nor does its hub" finds device-known-to-hub skipped "see host-connect-iothub-https"
+ok "a TPM that nobody needs" finds tpmd-running ignored
+end supervisor
+look
+for service in keyd certd identityd; do
+    ok "$service: a service that is away" finds "$service-running" error
+done
+ok "the certificate is looked at all the same" finds identity-certificate-expiry ok
 
 echo "== a configuration from a connection string"
 secret=$(head -c 32 /dev/urandom | base64)

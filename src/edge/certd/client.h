@@ -7,13 +7,16 @@
 
 #include "base/error.h"
 #include "base/task.h"
+#include "edge/service/local_call.h"
 
 namespace muster::edge::certd {
 
 // Safe to use from any thread and any loop; errors as call_local (edge/service/local_call.h) gives them.
 class Client {
 public:
-    explicit Client(std::filesystem::path socket) : socket_(std::move(socket)) {}
+    // Waits for an answer that long at most.
+    explicit Client(std::filesystem::path socket, std::chrono::seconds patience = usual_patience)
+        : socket_(std::move(socket)), patience_(patience) {}
 
     Task<Result<std::string>> load(std::string id) const;                 // the PEM chain
     Task<Result<std::optional<std::string>>> find(std::string id) const;  // nothing: there is none
@@ -24,7 +27,9 @@ public:
     Task<Result<>> remove(std::string id) const;
 
 private:
+    LocalService service() const;
     std::filesystem::path socket_;
+    std::chrono::seconds patience_;
 };
 
 }  // namespace muster::edge::certd

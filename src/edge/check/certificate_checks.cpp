@@ -151,11 +151,12 @@ Outcome preloaded(Device& device) {
 Outcome read_preloaded(Device& device) {
     const auto& settings = device.certd();
     if (!settings) return needs("certd's configuration");
+    if (auto missing = misses(device, Service::certd)) return *std::move(missing);
     auto all = Outcome::ok();
     for (const auto& [id, entry] : settings->preloaded) {
         // A list may be empty for the time being: its members are issued when they are needed.
         if (std::holds_alternative<std::vector<std::string>>(entry)) continue;
-        const auto pem = net::run_blocking(device.certificates().load(id));
+        const auto pem = net::run_blocking(device.neighbours().certificates.load(id));
         const auto chain = pem ? pki::parse_chain(*pem) : fail(pem.error());
         if (!chain)
             all.add(Outcome::failed(

@@ -8,14 +8,19 @@ namespace {
 struct Section {
     std::string_view name;
     std::vector<Check> checks;
+    void (*begin)(Device&) = nullptr;  // what its checks wait for
 };
 
 std::vector<Section> sections() {
-    std::vector<Check> configuration;
-    for (const auto& part : {configuration_checks(), service_checks(), certificate_checks(), key_checks()})
-        configuration.insert(configuration.end(), part.begin(), part.end());
-    return {{"Configuration checks (aziot-identity-service)", std::move(configuration)},
-            {"Connectivity checks (aziot-identity-service)", connection_checks()}};
+    const auto join = [](std::initializer_list<std::vector<Check>> parts) {
+        std::vector<Check> all;
+        for (const auto& part : parts) all.insert(all.end(), part.begin(), part.end());
+        return all;
+    };
+    return {{"Configuration checks (aziot-identity-service)",
+             join({configuration_checks(), service_checks(), certificate_checks(), key_checks()})},
+            {"Connectivity checks (aziot-identity-service)", join({connection_checks(), enrollment_checks()}),
+             begin_connection_checks}};
 }
 
 Outcome run_one(const Check& check, Device& device) {
@@ -66,12 +71,14 @@ std::vector<Found> run(const Paths& paths, const Options& options, const Clock& 
                        const std::function<void(const Found&)>& tell) {
     Device device(paths, options, clock);
     std::vector<Found> all;
-    for (const auto& section : sections())
+    for (const auto& section : sections()) {
+        if (section.begin != nullptr) section.begin(device);
         for (const auto& check : section.checks) {
             all.push_back({std::string(section.name), std::string(check.id), std::string(check.description),
                            run_one(check, device)});
             tell(all.back());
         }
+    }
     return all;
 }
 

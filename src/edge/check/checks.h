@@ -29,7 +29,8 @@ struct Found {
     Outcome outcome;
 };
 
-// Runs all checks in their order and tells each result at once. No check takes longer than 15 seconds.
+// Runs all checks in their order and tells each result at once. No check takes longer than half a minute, and what one
+// has found to be down, no other waits for: a device with everything down is told of in less than a minute.
 std::vector<Found> run(const Paths& paths, const Options& options, const Clock& clock,
                        const std::function<void(const Found&)>& tell);
 

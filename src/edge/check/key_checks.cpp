@@ -3,8 +3,6 @@
 
 #include "edge/check/device.h"
 #include "edge/config/access.h"
-#include "edge/keyd/remote_key.h"
-#include "net/reactor.h"
 
 namespace muster::edge::checks {
 namespace {
@@ -24,13 +22,6 @@ std::vector<std::string> pairs_of(Device& device) {
     return ids;
 }
 
-Result<pki::PublicKey> public_half(Device& device, const std::string& id) {
-    const auto keys = device.keys();
-    MUSTER_TRY(const auto handle, keys.load_pair_blocking(id));
-    MUSTER_TRY(const auto key, keyd::remote_key(keys, handle));
-    return key.public_key();
-}
-
 Outcome judge_strength(const std::string& id, const pki::KeySpec& spec) {
     if (spec.algorithm == pki::KeyAlgorithm::rsa && spec.bits < 2048)
         return Outcome::warning(
@@ -43,9 +34,10 @@ Outcome judge_strength(const std::string& id, const pki::KeySpec& spec) {
 
 Outcome pairs_read(Device& device) {
     if (!device.keyd()) return needs("keyd's configuration");
+    if (auto missing = misses(device, Service::keyd)) return *std::move(missing);
     auto all = Outcome::ok();
     for (const auto& id : pairs_of(device)) {
-        const auto key = public_half(device, id);
+        const auto& key = device.public_half(id);
         all.add(key ? judge_strength(id, key->spec())
                     : Outcome::failed(key.error().wrap(fmt::format("the key pair \"{}\" cannot be loaded", id))));
     }
@@ -55,11 +47,12 @@ Outcome pairs_read(Device& device) {
 Outcome pairs_match(Device& device) {
     if (!device.keyd()) return needs("keyd's configuration");
     if (!device.certd()) return needs("certd's configuration");
+    if (auto missing = misses(device, Service::keyd)) return *std::move(missing);
     auto all = Outcome::ok();
     for (const auto& id : pairs_of(device)) {
         if (!device.certd()->preloaded.contains(id)) continue;
         const auto chain = device.certificate(id);
-        const auto key = public_half(device, id);
+        const auto& key = device.public_half(id);
         if (!chain || !key) {
             all.add(Outcome::skipped(fmt::format("the certificate or key \"{}\" cannot be read", id)));
             continue;

@@ -1,14 +1,18 @@
 #include "edge/check/ntp.h"
 
-#include <netdb.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <boost/asio/this_coro.hpp>
 
 #include <array>
 #include <cerrno>
 
 #include "base/text.h"
+#include "net/address.h"
+#include "net/lookup.h"
+#include "net/reactor.h"
 
 namespace muster::edge::checks {
 namespace {
@@ -45,24 +49,22 @@ struct Socket {
     }
 };
 
+Task<Result<std::vector<boost::asio::ip::tcp::endpoint>>> look_up(std::string host, std::uint16_t port) {
+    net::Deadline deadline(co_await boost::asio::this_coro::executor, patience);
+    co_return co_await net::look_up(std::move(host), port, deadline);
+}
+
 Result<int> connect_to(const std::string& server) {
-    const auto colon = server.rfind(':');
-    const auto host = server.substr(0, colon);
-    const auto port = colon == std::string::npos ? std::string("123") : server.substr(colon + 1);
-    struct addrinfo hints{};
-    hints.ai_socktype = SOCK_DGRAM;
-    struct addrinfo* found = nullptr;
-    if (const int error = ::getaddrinfo(host.c_str(), port.c_str(), &hints, &found); error != 0)
-        return fail(Errc::unavailable, "the name of the NTP server {} is not known: {}", printable(server),
-                    ::gai_strerror(error));
-    int fd = -1;
-    for (const auto* at = found; at != nullptr && fd < 0; at = at->ai_next) {
-        fd = ::socket(at->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        if (fd >= 0 && ::connect(fd, at->ai_addr, at->ai_addrlen) != 0) ::close(std::exchange(fd, -1));
+    MUSTER_TRY(const auto where, net::parse_host_port(server, 123));
+    MUSTER_TRY(const auto found, net::run_blocking(look_up(where.host, where.port)));
+    int last = 0;
+    for (const auto& endpoint : found) {
+        const int fd = ::socket(endpoint.protocol().family(), SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        if (fd >= 0 && ::connect(fd, endpoint.data(), static_cast<socklen_t>(endpoint.size())) == 0) return fd;
+        last = errno;
+        if (fd >= 0) ::close(fd);
     }
-    ::freeaddrinfo(found);
-    if (fd < 0) return fail(Errc::unavailable, "the NTP server {} cannot be reached", printable(server));
-    return fd;
+    return fail(errno_error(fmt::format("the NTP server {} cannot be reached", printable(server)), last));
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ Bytes ntp_question(TimePoint sent);
 // question that was sent at `sent`, and for a server that says it does not know the time.
 Result<std::chrono::milliseconds> ntp_offset(ByteView answer, TimePoint sent, TimePoint received);
 
-// Asks "host:port" and waits a few seconds at most.
+// Asks "host:port" and waits a few seconds at most, for the name and for the answer.
 Result<std::chrono::milliseconds> ask_ntp(const std::string& server, const Clock& clock);
 
 }  // namespace muster::edge::checks

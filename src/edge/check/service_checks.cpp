@@ -1,29 +1,17 @@
 // Do the services answer, and do they hold what the configuration gave them?
 #include "edge/check/device.h"
-#include "edge/service/local_call.h"
-#include "net/reactor.h"
 
 namespace muster::edge::checks {
 namespace {
 
-// Any answer will do: it says that the service runs, or that systemd has started it for this question.
 Outcome answers(Device& device, Service service) {
-    const auto socket = device.paths.socket(service);
-    net::ClientOptions how;
-    how.connect = std::chrono::seconds(5);
-    how.request = std::chrono::seconds(10);
-    const auto http = net::HttpClient::create("unix://" + socket.string(), nullptr, how);
-    if (!http) return Outcome::failed(http.error());
-    net::HttpRequest request;
-    request.method = "GET";
-    request.target = "/?api-version=2020-09-01";
-    const auto response = (*http)->send_blocking(std::move(request));
-    if (response) return Outcome::ok();
-    if (response.error().code() == Errc::forbidden)
+    const auto& answer = device.answers(service);
+    if (answer) return Outcome::ok();
+    if (answer.error().code() == Errc::forbidden)
         return Outcome::error(
-            fmt::format("{} may not be asked by this user: {}", unit_name(service), response.error().chain()),
+            fmt::format("{} may not be asked by this user: {}", unit_name(service), answer.error().chain()),
             "sudo iotedge check");
-    auto outcome = Outcome::failed(response.error().wrap(fmt::format("{} does not answer", unit_name(service))));
+    auto outcome = Outcome::failed(answer.error().wrap(fmt::format("{} does not answer", unit_name(service))));
     outcome.details.push_back(
         fmt::format("to mend it: iotedge system status, iotedge system logs -- -u {}", unit_name(service)));
     return outcome;

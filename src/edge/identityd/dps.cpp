@@ -32,7 +32,7 @@ DpsClient::DpsClient(std::shared_ptr<CloudClient> client, Registration registrat
       deadline_(Clock::now() + registration_.bound) {}
 
 std::string DpsClient::path(std::string_view rest) const {
-    return fmt::format("/{}/registrations/{}/{}?api-version={}", percent_encode(registration_.scope_id),
+    return fmt::format("/{}/registrations/{}{}?api-version={}", percent_encode(registration_.scope_id),
                        percent_encode(registration_.registration_id), rest, api_version);
 }
 
@@ -48,7 +48,7 @@ Task<Result<net::HttpResponse>> DpsClient::send_register_once() {
                        {"storageRootKey", registration_.tpm->storage_root}};
     net::HttpRequest request;
     request.method = "PUT";
-    request.target = path("register");
+    request.target = path("/register");
     request.headers.add("Content-Type", "application/json");
     request.headers.add("Accept", "application/json");
     // RFC 7240: the outcome in this answer, please, if it does not take long. A service that does not know this answers
@@ -92,7 +92,7 @@ Error DpsClient::too_late(std::string_view operation_id, const std::optional<Err
 }
 
 Task<Result<Assignment>> DpsClient::poll(std::string operation_id) {
-    const auto where = path("operations/" + percent_encode(operation_id));
+    const auto where = path("/operations/" + percent_encode(operation_id));
     auto wait = wish_.value_or(first_look);
     std::optional<Error> trouble;
     while (Clock::now() + wait < deadline_) {
@@ -115,10 +115,12 @@ Task<Result<Assignment>> DpsClient::poll(std::string operation_id) {
 
 // The wire does not say whether there is such an enrollment; the service's log does.
 Error DpsClient::turned_away(const net::HttpResponse& response) const {
-    return refusal(fmt::format("DPS refused the registration of \"{}\"", registration_.registration_id), response)
-        .with_hint(
-            "the operator finds the reason in the service's log, under the trackingId; a device is let in with: "
-            "muster enrollment create, or muster enrollment-group create");
+    auto error =
+        refusal(fmt::format("DPS refused the registration of \"{}\"", registration_.registration_id), response);
+    if (error.code() != Errc::unauthorized) return error;
+    return std::move(error).with_hint(
+        "the operator finds the reason in the service's log, under the trackingId; a device is let in with: "
+        "muster enrollment create, or muster enrollment-group create");
 }
 
 Task<Result<std::string>> DpsClient::ask_challenge() {
@@ -127,20 +129,32 @@ Task<Result<std::string>> DpsClient::ask_challenge() {
     const auto body = parse_json_object(response.body);
     auto key = body ? string_or(*body, "authenticationKey") : std::string();
     if (response.status == 401 && !key.empty()) co_return key;
-    if (response.status == 401 || response.status == 403) co_return fail(turned_away(response));
     if (response.status == 200 || response.status == 202)
         co_return fail(Errc::conflict, "DPS gave an answer that cannot be used: it asks for no proof of the TPM");
-    co_return fail(
-        refusal(fmt::format("DPS refused the registration of \"{}\"", registration_.registration_id), response));
+    co_return fail(turned_away(response));
+}
+
+Task<Result<Reading>> DpsClient::look_up() {
+    net::HttpRequest request;
+    request.method = "POST";
+    request.target = path("");
+    request.headers.add("Content-Type", "application/json");
+    request.headers.add("Accept", "application/json");
+    request.body = json::serialize(json::object{{"registrationId", registration_.registration_id}});
+    MUSTER_CO_TRY(const auto response, co_await client_->send(std::move(request)));
+    if (response.status == 404)
+        co_return fail(
+            Errc::not_found, "{}",
+            refusal(fmt::format("DPS has no registration of \"{}\"", registration_.registration_id), response)
+                .message());
+    if (response.status != 200) co_return fail(turned_away(response));
+    co_return read_registration(response.body, registration_.registration_id);
 }
 
 Task<Result<Assignment>> DpsClient::run() {
     MUSTER_CO_TRY(auto response, co_await send_register());
     note_wish(response);
-    if (response.status == 401 || response.status == 403) co_return fail(turned_away(response));
-    if (response.status != 202 && response.status != 200)
-        co_return fail(
-            refusal(fmt::format("DPS refused the registration of \"{}\"", registration_.registration_id), response));
+    if (response.status != 202 && response.status != 200) co_return fail(turned_away(response));
     auto reading = read_operation(response.body, registration_.registration_id);
     if (reading.assignment) co_return std::move(*reading.assignment);  // some services answer at once
     const auto body = parse_json_object(response.body);

@@ -38,6 +38,9 @@ public:
     Task<Result<Assignment>> run();
     // The challenge for the TPM that the registration shows: a key wrapped for it, base64. Errors as above.
     Task<Result<std::string>> ask_challenge();
+    // What became of the registration that was made before, without making another (facts/dps.md 1.3). Errors as above,
+    // and not_found: there is none.
+    Task<Result<Reading>> look_up();
     // What the service asked to wait before the next registration.
     std::optional<std::chrono::seconds> wait_wish() const { return wish_; }
 

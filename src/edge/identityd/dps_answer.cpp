@@ -28,15 +28,7 @@ Reading read_assigned(const json::object& state) {
     return {Assignment{std::move(hub), std::move(device), std::move(key)}, {}};
 }
 
-}  // namespace
-
-Reading read_operation(std::string_view text, const std::string& registration_id) {
-    const auto body = parse_json_object(text);
-    if (!body) return malformed(body.error().message());
-    static const json::object no_state;
-    const auto found = optional_object(*body, "registrationState");
-    const auto& state = found && *found != nullptr ? **found : no_state;
-    const auto status = string_or(*body, "status", string_or(state, "status"));
+Reading read_state(std::string_view status, const json::object& state, const std::string& registration_id) {
     if (status == "assigned") return read_assigned(state);
     if (status == "assigning" || status == "unassigned") return {};
     if (status == "failed")
@@ -49,6 +41,23 @@ Reading read_operation(std::string_view text, const std::string& registration_id
             Error(Errc::conflict, fmt::format("the enrollment of \"{}\" is disabled{}", registration_id, detail(state)))
                 .with_hint("the operator enables it with: muster enrollment update (or enrollment-group update)")};
     return malformed(fmt::format("status \"{}\"", printable(status, 40)));
+}
+
+}  // namespace
+
+Reading read_operation(std::string_view text, const std::string& registration_id) {
+    const auto body = parse_json_object(text);
+    if (!body) return malformed(body.error().message());
+    static const json::object no_state;
+    const auto found = optional_object(*body, "registrationState");
+    const auto& state = found && *found != nullptr ? **found : no_state;
+    return read_state(string_or(*body, "status", string_or(state, "status")), state, registration_id);
+}
+
+Reading read_registration(std::string_view text, const std::string& registration_id) {
+    const auto body = parse_json_object(text);
+    if (!body) return malformed(body.error().message());
+    return read_state(string_or(*body, "status"), *body, registration_id);
 }
 
 }  // namespace muster::edge::identityd

@@ -22,5 +22,7 @@ struct Reading {
 };
 
 Reading read_operation(std::string_view body, const std::string& registration_id);
+// The same of a look at a registration that was made before: what it says stands in no "registrationState".
+Reading read_registration(std::string_view body, const std::string& registration_id);
 
 }  // namespace muster::edge::identityd

@@ -50,6 +50,13 @@ bool is_there(const std::filesystem::path& path) {
 
 }  // namespace
 
+Result<DeviceIdentity> read_identity(const std::filesystem::path& home) {
+    const auto path = home / "device_info";
+    if (!is_there(path)) return fail(Errc::not_found, "there is no {}", path.string());
+    MUSTER_TRY(const auto text, read_file(path));
+    return parse_identity(text, path.string());
+}
+
 Result<State> State::open(std::filesystem::path home) {
     MUSTER_CHECK(make_directories(home, 0700));
     sweep_interrupted_writes(home);
@@ -57,11 +64,9 @@ Result<State> State::open(std::filesystem::path home) {
 }
 
 std::optional<DeviceIdentity> State::load_identity() const {
-    const auto path = home_ / "device_info";
-    if (!is_there(path)) return std::nullopt;
-    auto text = read_file(path);
-    auto identity = text ? parse_identity(*text, path.string()) : fail(text.error());
+    auto identity = read_identity(home_);
     if (identity) return std::move(*identity);
+    if (identity.error().code() == Errc::not_found) return std::nullopt;
     log::error("the stored identity cannot be read; provisioning again", {{"error", identity.error().chain()}});
     return std::nullopt;
 }

@@ -33,6 +33,10 @@ struct HubModule {
     bool operator==(const HubModule&) const = default;
 };
 
+// The identity that is stored at `home`, without tidying up there as State::open does. Errc::not_found when there is
+// none.
+Result<DeviceIdentity> read_identity(const std::filesystem::path& home);
+
 class State {
 public:
     // Makes the directory (0700) and removes what an interrupted write left.

@@ -1,7 +1,6 @@
 #include "edge/keyd/client.h"
 
 #include "base/text.h"
-#include "edge/service/local_call.h"
 #include "net/reactor.h"
 
 namespace muster::edge::keyd {
@@ -24,7 +23,7 @@ Result<Bytes> decoded(Result<json::object> answer, std::string_view name) {
 }  // namespace
 
 Task<Result<json::object>> Client::call(std::string method, std::string path, json::object body) const {
-    const LocalService service{"aziot-keyd", socket_, std::string(api_version)};
+    const LocalService service{"aziot-keyd", socket_, std::string(api_version), patience_};
     co_return co_await call_local(service, std::move(method), std::move(path), std::move(body));
 }
 

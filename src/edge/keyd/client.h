@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/task.h"
+#include "edge/service/local_call.h"
 
 namespace muster::edge::keyd {
 
@@ -19,7 +20,9 @@ namespace muster::edge::keyd {
 // internal.
 class Client {
 public:
-    explicit Client(std::filesystem::path socket) : socket_(std::move(socket)) {}
+    // Waits for an answer that long at most.
+    explicit Client(std::filesystem::path socket, std::chrono::seconds patience = usual_patience)
+        : socket_(std::move(socket)), patience_(patience) {}
 
     Task<Result<std::string>> create_key(std::string id, std::string usage = "derive,sign") const;  // the handle
     Task<Result<std::string>> load_key(std::string id) const;
@@ -43,6 +46,7 @@ private:
     Task<Result<json::object>> call(std::string method, std::string path, json::object body) const;
     Task<Result<std::string>> member(std::string method, std::string path, json::object body, std::string name) const;
     std::filesystem::path socket_;
+    std::chrono::seconds patience_;
 };
 
 }  // namespace muster::edge::keyd

@@ -10,11 +10,14 @@
 
 namespace muster::edge {
 
+// Generating an RSA key takes a small board a while.
+inline constexpr std::chrono::seconds usual_patience{60};
+
 struct LocalService {
     std::string name;  // "aziot-keyd"
     std::filesystem::path socket;
     std::string api_version;
-    std::chrono::seconds patience{60};  // generating an RSA key takes a small board a while
+    std::chrono::seconds patience = usual_patience;
 };
 
 // The answer's body (empty for 204). `body` is sent when the verb is not GET. An error answer becomes an Error with

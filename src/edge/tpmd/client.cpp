@@ -1,7 +1,5 @@
 #include "edge/tpmd/client.h"
 
-#include "edge/service/local_call.h"
-
 namespace muster::edge::tpmd {
 namespace {
 
@@ -16,7 +14,7 @@ Result<Bytes> digest_of(const Result<json::object>& answer) {
 }  // namespace
 
 Task<Result<json::object>> Client::call(std::string method, std::string path, json::object body) const {
-    const LocalService service{"aziot-tpmd", socket_, "2020-09-01"};
+    const LocalService service{"aziot-tpmd", socket_, "2020-09-01", patience_};
     co_return co_await call_local(service, std::move(method), std::move(path), std::move(body));
 }
 

@@ -6,13 +6,16 @@
 #include "base/bytes.h"
 #include "base/json.h"
 #include "base/task.h"
+#include "edge/service/local_call.h"
 
 namespace muster::edge::tpmd {
 
 // Errors as call_local's (edge/service/local_call.h).
 class Client {
 public:
-    explicit Client(std::filesystem::path socket) : socket_(std::move(socket)) {}
+    // Waits for an answer that long at most.
+    explicit Client(std::filesystem::path socket, std::chrono::seconds patience = usual_patience)
+        : socket_(std::move(socket)), patience_(patience) {}
 
     struct Keys {
         std::string endorsement;  // base64 of TPM2B_PUBLIC, as DPS takes it
@@ -27,6 +30,7 @@ public:
 private:
     Task<Result<json::object>> call(std::string method, std::string path, json::object body) const;
     std::filesystem::path socket_;
+    std::chrono::seconds patience_;
 };
 
 }  // namespace muster::edge::tpmd
