@@ -38,7 +38,7 @@ struct HubParts {
         thread.start();
     }
     void stop() {
-        deliveries.stop();
+        if (thread.running()) deliveries.finish(std::chrono::seconds(5));
         thread.stop();
     }
     // Assignments that wait for another hub.

@@ -43,11 +43,12 @@ void tell_systemd(std::string_view state) {
     if (const auto told = notify_systemd(state); !told) log::warn("notify", {{"error", told.error().chain()}});
 }
 
-// What ends a sleep: a signal, a change of the certificate's files, a day that went by.
+// What ends a sleep: a signal, the service that cannot go on, a change of the certificate's files, a day that went by.
 class Wakeups {
 public:
-    Wakeups(const sigset_t& signals, const std::vector<std::filesystem::path>& files)
-        : signals_(::signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC)) {
+    Wakeups(const sigset_t& signals, const Service& service)
+        : signals_(::signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC)), ending_(service.ending_fd()) {
+        const auto files = service.certificate_files();
         if (files.empty()) return;
         auto watch = CertificateWatch::create(files);
         if (watch) {
@@ -64,7 +65,8 @@ public:
     enum class What { end, reload };
     What next() {
         for (;;) {
-            std::array polled{pollfd{signals_, POLLIN, 0}, pollfd{files_ ? files_->fd() : -1, POLLIN, 0}};
+            std::array polled{pollfd{signals_, POLLIN, 0}, pollfd{files_ ? files_->fd() : -1, POLLIN, 0},
+                              pollfd{ending_, POLLIN, 0}};
             const int ready = ::poll(polled.data(), polled.size(), settling_ ? settling_time : a_day);
             if (ready < 0 && errno == EINTR) continue;
             // Certificate and key are two files: read once nothing has changed for a moment. Otherwise a day went by,
@@ -73,6 +75,7 @@ public:
                 settling_ = false;
                 return What::reload;
             }
+            if (polled[2].revents != 0) return What::end;
             if (files_ && (polled[1].revents & POLLIN) != 0 && files_->changed()) settling_ = true;
             if (const auto number = taken_signal()) return number == SIGHUP ? What::reload : What::end;
         }
@@ -89,6 +92,7 @@ private:
     }
 
     int signals_;
+    int ending_;
     std::unique_ptr<CertificateWatch> files_;
     bool settling_ = false;
 };
@@ -133,13 +137,16 @@ int serve(Settings settings) {
     }
     fmt::print("{}", (*service)->welcome());
     (void)std::fflush(stdout);
-    Wakeups wakeups(signals, (*service)->certificate_files());
+    Wakeups wakeups(signals, **service);
     tell_systemd("READY=1");
     wait_for_end(wakeups, **service);
     tell_systemd("STOPPING=1");
     (*service)->stop();
     log::flush();
-    return 0;
+    const auto fault = (*service)->fault();
+    if (!fault) return 0;
+    print_error(*fault);
+    return 1;
 }
 
 int run(const Options& options) {

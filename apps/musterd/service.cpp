@@ -6,6 +6,8 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 
+#include <mutex>
+
 #include "announcement_parts.h"
 #include "authority_parts.h"
 #include "base/json.h"
@@ -26,6 +28,7 @@
 #include "server_identity.h"
 #include "shared_files.h"
 #include "store/sqlite_driver.h"
+#include "store/stop_signal.h"
 
 namespace muster::musterd {
 namespace {
@@ -118,6 +121,9 @@ struct Service::State {
     std::unique_ptr<net::StreamServer> amqp_server;
     std::unique_ptr<net::HttpServer> monitoring;
     std::string monitoring_address;
+    store::StopSignal ending;
+    std::mutex ending_mutex;
+    std::optional<Error> ends_for;  // under it
     bool stopped = false;
 
     Result<> open_store();
@@ -131,7 +137,16 @@ struct Service::State {
     Result<> listen();
     Result<> listen_for_monitoring();
     Result<> write_endpoints() const;
+    void end_for(Error reason);
 };
+
+// From any thread.
+void Service::State::end_for(Error reason) {
+    log::error("musterd ends", {{"error", reason.chain()}, {"hint", reason.hint()}});
+    const std::lock_guard lock(ending_mutex);
+    ends_for = std::move(reason);
+    ending.raise();
+}
 
 Result<> Service::State::open_store() {
     if (!settings.postgres) MUSTER_CHECK(check_not_shared(data));
@@ -178,7 +193,8 @@ void Service::State::make_services(const ServerIdentity& identity) {
     registry = std::make_unique<hub::Registry>(*store, clock, random);
     operating = std::make_unique<OperatingParts>(*store, settings, files, clock, random);
     announcements = std::make_unique<AnnouncementParts>(*store, *groups, *authority, *hubs, *crls, *operating,
-                                                        shared_files.get(), settings.host_name, random);
+                                                        shared_files.get(), settings.host_name, random,
+                                                        [this](Error reason) { end_for(std::move(reason)); });
     note_certificate(identity);
     services = std::make_unique<endpoints::Services>(
         endpoints::Services{.registrations = *registrations,
@@ -408,10 +424,20 @@ std::vector<std::filesystem::path> Service::certificate_files() const {
     return {*settings.certificate, *settings.key};
 }
 
+int Service::ending_fd() const {
+    return state_->ending.fd();
+}
+
+std::optional<Error> Service::fault() const {
+    const std::lock_guard lock(state_->ending_mutex);
+    return state_->ends_for;
+}
+
 void Service::stop() {
     auto& s = *state_;
     if (std::exchange(s.stopped, true)) return;
     log::info("musterd stops");
+    s.hubs->deliveries.stop();
     s.operating->events.stop();
     s.server->drain(drain_patience);
     s.mqtt_server->drain(drain_patience);

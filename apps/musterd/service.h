@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,11 @@ public:
     void reload_certificate();
     // The files that it would read, when they are the operator's own.
     std::vector<std::filesystem::path> certificate_files() const;
+    // Readable once the service cannot go on, and must be stopped: a later musterd has brought the shared database
+    // forward.
+    int ending_fd() const;
+    // Why; nothing when it is stopped as asked.
+    std::optional<Error> fault() const;
     // Stops taking connections, ends what runs, closes the store.
     void stop();
 
