@@ -1,5 +1,6 @@
 #include "hub/twin.h"
 
+#include "base/log.h"
 #include "base/text.h"
 #include "hub/errors.h"
 
@@ -15,10 +16,33 @@ std::unexpected<Error> invalid(std::string message) {
     return fail(Error(Errc::invalid_argument, std::move(message)).with_number(code::argument_invalid));
 }
 
+// An earlier version took a number that no double holds, and wrote it as what JSON's readers refuse. The greatest that
+// they take stands for it; in a string it is nothing but text.
+std::string with_finite_numbers(std::string_view text) {
+    constexpr std::string_view infinite = "Infinity";
+    std::string out;
+    bool in_string = false;
+    while (!text.empty()) {
+        const std::size_t length = in_string && text.size() > 1 && text.front() == '\\' ? 2 : 1;
+        if (!in_string && text.starts_with(infinite)) {
+            out += "1.7976931348623157e308";
+            text.remove_prefix(infinite.size());
+            continue;
+        }
+        if (length == 1 && text.front() == '"') in_string = !in_string;
+        out += text.substr(0, length);
+        text.remove_prefix(length);
+    }
+    return out;
+}
+
 json::object parse_section(const std::string& text) {
     if (text.empty()) return {};
     auto parsed = parse_json_object(text);
-    return parsed ? std::move(*parsed) : json::object();
+    if (!parsed) parsed = parse_json_object(with_finite_numbers(text));
+    if (parsed) return std::move(*parsed);
+    log::error("a part of a twin cannot be read and is shown as empty", {{"error", parsed.error().chain()}});
+    return {};
 }
 
 // Every member of `section`, with the time and version of its last change; objects are gone into.
