@@ -2,6 +2,7 @@
 #include "base/bytes.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "muster/certificate_files.h"
 #include "muster/command.h"
 #include "muster/commands.h"
 #include "muster/duration.h"
@@ -79,7 +80,7 @@ Result<> request(Context& context, const std::string& name, const std::string& k
 }
 
 Result<> install(Context& context, const std::string& chain_path, const std::string& key_path) {
-    MUSTER_TRY(const auto chain, read_file(chain_path));
+    MUSTER_TRY(const auto chain, read_certificates_as_pem(chain_path));
     json::object body{{"chain", chain}};
     if (!key_path.empty()) {
         MUSTER_TRY(auto key, read_file(key_path));

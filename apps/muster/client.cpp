@@ -89,6 +89,12 @@ Result<std::vector<json::object>> page_of(const net::HttpResponse& response, con
 
 Error transport_error(const Error& error, const Target& target, const Call& call) {
     auto outer = error.wrap(fmt::format("cannot {}: no answer from {}", call.what, target.base_url));
+    // Only a certificate without a known issuer comes with a hint: a CA more does not mend another fault.
+    if (error.code() == Errc::unauthorized && error.hint().empty()) {
+        return std::move(outer).with_hint(
+            "The service needs another certificate (section [tls] and host_name of musterd's configuration), or the "
+            "clock of one\n  machine is wrong.");
+    }
     if (error.code() == Errc::unauthorized) {
         return std::move(outer).with_hint(
             "The service's certificate is not trusted: name its CA with --ca FILE or MUSTER_CA. `muster trust` on the "

@@ -100,6 +100,10 @@ void add_data_dir_option(CLI::App& verb, Context& context) {
         ->group("Service");
 }
 
+std::string registration_id_fault(const std::string& text) {
+    return check_id(text, registration_id_characters);
+}
+
 CLI::Option* add_registration_id(CLI::App& verb, const char* name, std::string& value, const char* description) {
     return add_id(verb, name, value, description, registration_id_characters);
 }

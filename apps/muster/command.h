@@ -24,6 +24,8 @@ void add_service_options(CLI::App& verb, Context& context);
 void add_output_option(CLI::App& verb, Context& context);
 void add_data_dir_option(CLI::App& verb, Context& context);
 
+// Why the service would not take it as an id of an enrollment, a group or a registration; empty when it would.
+std::string registration_id_fault(const std::string& text);
 // "ID", required, checked against the characters and lengths that the service takes (facts: DPS and hub).
 CLI::Option* add_registration_id(CLI::App& verb, const char* name, std::string& value, const char* description);
 CLI::Option* add_device_id(CLI::App& verb, const char* name, std::string& value, const char* description);

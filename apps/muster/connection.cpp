@@ -10,6 +10,14 @@ namespace {
 // The policy with every right of both planes.
 constexpr const char* local_policy = "owner";
 constexpr const char* https_port = "443";
+// What a first start of musterd makes before all else.
+constexpr const char* first_file = "lock";
+
+// How musterd is started there: by its unit, where the package's directory is meant.
+std::string how_to_start(const std::filesystem::path& data_dir) {
+    if (data_dir == default_data_dir) return "systemctl start musterd";
+    return fmt::format("musterd --data-dir {}", data_dir.string());
+}
 
 struct HostAndPort {
     std::string host;
@@ -70,8 +78,8 @@ Result<Target> local_target(const std::filesystem::path& data_dir) {
     target.policy = local_policy;
     target.key = std::move(key);
     target.origin = fmt::format("the data directory {}", data_dir.string());
-    target.mend = fmt::format("Is musterd (process {}) still running? If not: musterd --data-dir {}", endpoints.pid,
-                              data_dir.string());
+    target.mend =
+        fmt::format("Is musterd (process {}) still running? If not: {}", endpoints.pid, how_to_start(data_dir));
     return target;
 }
 
@@ -109,22 +117,43 @@ Result<Target> unlabelled_target(const ConnectionOptions& options, const Io& io)
     return local_target(default_data_dir);
 }
 
+struct GivenCa {
+    std::string file;
+    std::string by;  // "--ca", "MUSTER_CA"
+};
+
+std::optional<GivenCa> given_ca(const ConnectionOptions& options, const Io& io) {
+    if (!options.ca_file.empty()) return GivenCa{options.ca_file, "--ca"};
+    auto file = io.environment("MUSTER_CA").value_or("");
+    if (file.empty()) return std::nullopt;
+    return GivenCa{std::move(file), "MUSTER_CA"};
+}
+
+Result<std::string> read_ca(const GivenCa& ca) {
+    auto pem = read_file(ca.file);
+    if (!pem) return fail(pem.error().wrap(fmt::format("the CA to trust ({}) cannot be read", ca.by)));
+    if (!pem->contains("-----BEGIN CERTIFICATE-----"))
+        return fail(Error(Errc::invalid_argument, fmt::format("{} ({}) holds no certificate in PEM", ca.file, ca.by))
+                        .with_hint("`muster trust` on the server prints the CA of the service."));
+    return pem;
+}
+
 }  // namespace
 
 Result<Target> find_target(const ConnectionOptions& options, const Io& io) {
     MUSTER_TRY(auto target, unlabelled_target(options, io));
-    auto ca_file = options.ca_file;
-    if (ca_file.empty()) ca_file = io.environment("MUSTER_CA").value_or("");
-    if (!ca_file.empty()) {
-        auto pem = read_file(ca_file);
-        if (!pem) return fail(pem.error().wrap("the CA to trust cannot be read"));
-        target.ca_pem.push_back(std::move(*pem));
+    const std::filesystem::path data_dir = options.data_dir.empty() ? default_data_dir : options.data_dir;
+    auto of_data_dir = read_file(data_dir / server_ca_file);
+    const bool chosen = !options.data_dir.empty() && of_data_dir;
+    const auto ca = chosen && options.ca_file.empty() ? std::nullopt : given_ca(options, io);
+    if (ca) {
+        MUSTER_TRY(auto pem, read_ca(*ca));
+        target.ca_pem.push_back(std::move(pem));
         target.trust_system_store = false;
         return target;
     }
-    const std::filesystem::path data_dir = options.data_dir.empty() ? default_data_dir : options.data_dir;
     // Absent or unreadable is no error here: the store of the operating system may do.
-    if (auto pem = read_file(data_dir / server_ca_file)) target.ca_pem.push_back(std::move(*pem));
+    if (of_data_dir) target.ca_pem.push_back(std::move(*of_data_dir));
     return target;
 }
 
@@ -135,6 +164,14 @@ Result<std::string> read_data_file(const std::filesystem::path& data_dir, const 
     if (error.code() == Errc::forbidden) {
         return fail(error.wrap(fmt::format("the data directory {} belongs to musterd's user", data_dir.string()))
                         .with_hint("Run this with sudo, or set MUSTER_CONNECTION_STRING."));
+    }
+    std::error_code ignored;
+    if (error.code() == Errc::not_found && std::filesystem::exists(data_dir / first_file, ignored)) {
+        return fail(
+            error.wrap(fmt::format("the first start of the musterd of {} has not come to its end", data_dir.string()))
+                .with_hint(fmt::format("Try again in a moment. If it is not running, see what it said "
+                                       "(journalctl -u musterd), or start it by\n  hand: musterd --data-dir {}",
+                                       data_dir.string())));
     }
     if (error.code() == Errc::not_found) {
         return fail(error.wrap(fmt::format("{} is not the data directory of a musterd", data_dir.string()))
@@ -168,7 +205,7 @@ Result<Endpoints> read_endpoints(const std::filesystem::path& data_dir) {
     if (!text && text.error().code() == Errc::not_found) {
         return fail(Error(Errc::unavailable, fmt::format("musterd is not running on {} (there is no {})",
                                                          data_dir.string(), path.string()))
-                        .with_hint(fmt::format("Start it: musterd --data-dir {}", data_dir.string())));
+                        .with_hint(fmt::format("Start it: {}", how_to_start(data_dir))));
     }
     if (!text) return fail(text.error());
     auto document = parse_json_object(*text);

@@ -34,7 +34,8 @@ struct Target {
 };
 
 // --connection-string, else --data-dir, else MUSTER_CONNECTION_STRING, else the default data directory. The CA: --ca,
-// else MUSTER_CA, else the data directory's; the last is trusted besides the store of the operating system.
+// else that of a data directory that was given, else MUSTER_CA, else that of the default data directory; one of a data
+// directory is trusted besides the store of the operating system.
 Result<Target> find_target(const ConnectionOptions& options, const Io& io);
 
 // What musterd keeps in its data directory for those who may read it.

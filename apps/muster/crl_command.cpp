@@ -2,13 +2,17 @@
 #include "base/bytes.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "muster/certificate_files.h"
 #include "muster/command.h"
 #include "muster/commands.h"
 #include "muster/crl_view.h"
 #include "muster/duration.h"
+#include "pki/crl.h"
 
 namespace muster::cli {
 namespace {
+
+constexpr const char* no_such_group_hint = "`muster enrollment-group list` shows the groups there are.";
 
 Call call_of(const char* verb, const char* method, const std::string& group, const std::string& issuer = {}) {
     auto path = fmt::format("/enrollmentGroups/{}/revocationLists", percent_encode(group));
@@ -34,6 +38,8 @@ Result<json::object> body_of(const CrlOptions& options) {
     json::object body{{"mustBeCurrent", options.must_be_current}};
     if (options.url.empty()) {
         MUSTER_TRY(const auto content, read_file(options.path));
+        if (const auto list = pki::RevocationList::from_any(content); !list)
+            return fail(list.error().wrap(fmt::format("{} is not a revocation list", options.path)));
         // A DER file is bytes, and JSON is text.
         const bool is_pem = content.contains("-----BEGIN X509 CRL-----");
         body["crl"] = is_pem ? content : base64_encode(as_bytes(content));
@@ -41,10 +47,10 @@ Result<json::object> body_of(const CrlOptions& options) {
         body["url"] = options.url;
     }
     if (!options.issuers.empty()) {
-        MUSTER_TRY(body["issuers"], read_file(options.issuers));
+        MUSTER_TRY(body["issuers"], read_certificates_as_pem(options.issuers));
     }
     if (!options.ca.empty()) {
-        MUSTER_TRY(body["caCertificate"], read_file(options.ca));
+        MUSTER_TRY(body["caCertificate"], read_certificates_as_pem(options.ca));
     }
     if (!options.refresh.empty()) body["refreshSeconds"] = seconds_of(options.refresh).value_or(0);
     return body;
@@ -54,7 +60,7 @@ Result<> set(Context& context, const CrlOptions& options) {
     MUSTER_TRY(auto body, body_of(options));
     MUSTER_TRY(auto client, context.connect());
     auto call = call_of("set a revocation list", "PUT", options.group);
-    call.not_found_hint = "`muster enrollment-group list` shows the groups there are.";
+    call.not_found_hint = no_such_group_hint;
     call.body = std::move(body);
     MUSTER_TRY(const auto list, client.call_object(call));
     if (context.json()) {
@@ -87,7 +93,9 @@ std::string fault_of(const CrlOptions& options) {
 
 Result<> list(Context& context, const std::string& group) {
     MUSTER_TRY(auto client, context.connect());
-    MUSTER_TRY(const auto answer, client.call_object(call_of("list the revocation lists", "GET", group)));
+    auto call = call_of("list the revocation lists", "GET", group);
+    call.not_found_hint = no_such_group_hint;
+    MUSTER_TRY(const auto answer, client.call_object(call));
     if (context.json()) {
         print_json(context, answer);
         return {};

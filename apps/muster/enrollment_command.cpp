@@ -138,8 +138,9 @@ void add_create(CLI::App& parent, Context& context, const Noun& noun, const char
     auto options = std::make_shared<EnrollmentOptions>();
     add_enrollment_options(verb, noun.kind, EnrollmentVerb::create, *options);
     verb.callback([&context, &noun, options] {
-        const auto fault = options->attestation_fault(noun.kind, EnrollmentVerb::create);
-        if (!fault.empty()) wrong_usage(fault);
+        for (const auto& fault :
+             {options->attestation_fault(noun.kind, EnrollmentVerb::create), options->allocation_fault()})
+            if (!fault.empty()) wrong_usage(fault);
         context.finish(create(context, noun, *options));
     });
 }

@@ -12,6 +12,7 @@ namespace {
 
 constexpr const char* symmetric_key = "symmetricKey";
 constexpr const char* tpm = "tpm";
+constexpr const char* custom = "custom";
 
 struct ReprovisionPolicy {
     const char* name;
@@ -25,17 +26,14 @@ constexpr ReprovisionPolicy reprovision_policies[] = {
 };
 
 // An inline JSON text, or with a leading "@" the content of a file.
-Result<json::object> read_object(const std::string& argument) {
-    if (!argument.starts_with('@')) return parse_json_object(argument);
-    MUSTER_TRY(const auto text, read_file(argument.substr(1)));
-    auto object = parse_json_object(text);
-    if (!object) return fail(object.error().wrap(argument.substr(1)));
-    return object;
-}
-
 Result<json::object> read_object_option(const char* option, const std::string& argument) {
-    auto object = read_object(argument);
-    if (!object) return fail(object.error().wrap(fmt::format("{} is not a JSON object", option)));
+    const bool is_file = argument.starts_with('@');
+    auto text = is_file ? read_file(argument.substr(1)) : argument;
+    if (!text) return fail(text.error().wrap(fmt::format("{} cannot be read", option)));
+    auto object = parse_json_object(*text);
+    if (!object)
+        return fail(
+            object.error().wrap(fmt::format("{}{} is not a JSON object", option, is_file ? " " + argument : "")));
     return object;
 }
 
@@ -62,14 +60,21 @@ Result<> set_certificate(json::object& slots, const char* slot, const std::strin
     return {};
 }
 
+Result<> remove_certificate(json::object& slots, std::string_view slot, const std::string& id) {
+    if (find_member(slots, slot) == nullptr)
+        return fail(Errc::invalid_argument, "'{}' holds no {} certificate that could be removed", id, slot);
+    slots.erase(slot);
+    return {};
+}
+
 Result<> apply_certificates(const EnrollmentOptions& options, EnrollmentKind kind, json::object& body) {
     const bool given = !options.certificate_path.empty() || !options.secondary_certificate_path.empty();
     if (!given && !options.remove_certificate && !options.remove_secondary_certificate) return {};
     auto& x509 = x509_of(body);
-    x509.erase("caReferences");
     auto& slots = child(x509, kind == EnrollmentKind::group ? "signingCertificates" : "clientCertificates");
-    if (options.remove_certificate) slots.erase("primary");
-    if (options.remove_secondary_certificate) slots.erase("secondary");
+    if (options.remove_certificate) MUSTER_CHECK(remove_certificate(slots, "primary", options.id));
+    if (options.remove_secondary_certificate) MUSTER_CHECK(remove_certificate(slots, "secondary", options.id));
+    x509.erase("caReferences");
     MUSTER_CHECK(set_certificate(slots, "primary", options.certificate_path, kind));
     return set_certificate(slots, "secondary", options.secondary_certificate_path, kind);
 }
@@ -130,7 +135,22 @@ Result<> apply_twin(const EnrollmentOptions& options, json::object& body) {
 // The first version whose webhooks are asked as ours are.
 constexpr const char* default_webhook_api = "2019-03-31";
 
-void apply_policies(const EnrollmentOptions& options, json::object& body) {
+// One that is never asked is a mistake: either of the policy or of the webhook.
+Result<> apply_webhook(const EnrollmentOptions& options, json::object& body) {
+    if (options.webhook_url.empty() && options.webhook_api_version.empty()) return {};
+    auto& webhook = child(body, "customAllocationDefinition");
+    if (!options.webhook_url.empty()) webhook["webhookUrl"] = options.webhook_url;
+    if (!options.webhook_api_version.empty()) webhook["apiVersion"] = options.webhook_api_version;
+    if (find_member(webhook, "apiVersion") == nullptr) webhook["apiVersion"] = default_webhook_api;
+    if (const auto policy = string_or(body, "allocationPolicy", "the service's own"); policy != custom)
+        return fail(
+            Error(Errc::invalid_argument, fmt::format("the allocation policy of '{}' is {}: no webhook is asked",
+                                                      options.id, printable(policy)))
+                .with_hint("Give --allocation-policy custom as well."));
+    return {};
+}
+
+Result<> apply_policies(const EnrollmentOptions& options, json::object& body) {
     if (!options.provisioning_status.empty()) body["provisioningStatus"] = options.provisioning_status;
     for (const auto& policy : reprovision_policies) {
         if (options.reprovision_policy != policy.name) continue;
@@ -142,11 +162,7 @@ void apply_policies(const EnrollmentOptions& options, json::object& body) {
         body.erase("iotHubHostName");  // the deprecated way to name one hub
         body["iotHubs"] = json::value_from(options.iot_hubs);
     }
-    if (options.webhook_url.empty() && options.webhook_api_version.empty()) return;
-    auto& webhook = child(body, "customAllocationDefinition");
-    if (!options.webhook_url.empty()) webhook["webhookUrl"] = options.webhook_url;
-    if (!options.webhook_api_version.empty()) webhook["apiVersion"] = options.webhook_api_version;
-    if (find_member(webhook, "apiVersion") == nullptr) webhook["apiVersion"] = default_webhook_api;
+    return apply_webhook(options, body);
 }
 
 // What can be told from the command line alone is told before anything is read or sent.
@@ -218,8 +234,8 @@ void add_twin_options(CLI::App& verb, EnrollmentOptions& options) {
 }
 
 void add_allocation_options(CLI::App& verb, EnrollmentOptions& options) {
-    add_choice(verb, "--allocation-policy,--ap", options.allocation_policy,
-               {"hashed", "geoLatency", "static", "custom"}, "how a hub is chosen; default: the service's own policy");
+    add_choice(verb, "--allocation-policy,--ap", options.allocation_policy, {"hashed", "geoLatency", "static", custom},
+               "how a hub is chosen; default: the service's own policy");
     verb.add_option("--iot-hubs,--ih", options.iot_hubs, "hubs to choose from; repeat it or separate with commas")
         ->type_name("HOST")
         ->delimiter(',')
@@ -250,6 +266,15 @@ std::string EnrollmentOptions::attestation_fault(EnrollmentKind kind, Enrollment
                       !secondary_ca_name.empty() || remove_certificate || remove_secondary_certificate;
     const bool keys = attestation_type == symmetric_key || !primary_key.empty() || !secondary_key.empty();
     const bool by_tpm = !endorsement_key.empty();
+    const bool by_name = !ca_name.empty() || !secondary_ca_name.empty();
+    if (by_name && (!certificate_path.empty() || !secondary_certificate_path.empty()))
+        return "a group holds its certificates or names them: --certificate-path and --ca-name do not go together";
+    if (remove_certificate && !certificate_path.empty())
+        return "--remove-certificate and --certificate-path do not go together";
+    if (remove_secondary_certificate && !secondary_certificate_path.empty())
+        return "--remove-secondary-certificate and --secondary-certificate-path do not go together";
+    if (by_name && (remove_certificate || remove_secondary_certificate))
+        return "--ca-name puts a name in the place of the group's certificates: there is nothing to remove";
     if (x509 && keys) return "certificates and symmetric keys do not go together";
     if (by_tpm && (x509 || keys)) return "an endorsement key goes together with no other credential";
     if (attestation_type == "x509" && keys) return "a symmetric key is not of attestation type x509";
@@ -258,6 +283,15 @@ std::string EnrollmentOptions::attestation_fault(EnrollmentKind kind, Enrollment
     if (verb == EnrollmentVerb::update || keys || by_tpm || !certificate_path.empty() || !ca_name.empty()) return {};
     return fmt::format("--certificate-path FILE is needed, or {}, or --attestation-type {}",
                        kind == EnrollmentKind::group ? "--ca-name NAME" : "--endorsement-key KEY", symmetric_key);
+}
+
+std::string EnrollmentOptions::allocation_fault() const {
+    const bool webhook = !webhook_url.empty();
+    if (allocation_policy == custom && !webhook) return "--allocation-policy custom needs --webhook-url URL";
+    if (webhook && allocation_policy != custom) return "--webhook-url is asked with --allocation-policy custom alone";
+    if (allocation_policy == "static" && iot_hubs.size() != 1)
+        return "--allocation-policy static needs --iot-hubs with one hub";
+    return {};
 }
 
 void add_enrollment_options(CLI::App& verb, EnrollmentKind kind, EnrollmentVerb change, EnrollmentOptions& options) {
@@ -316,8 +350,7 @@ Result<> apply_options(const EnrollmentOptions& options, EnrollmentKind kind, js
     if (options.edge_ca == "true") body["edgeCaIssuance"] = true;
     if (!options.edge_enabled.empty()) child(body, "capabilities")["iotEdge"] = options.edge_enabled == "true";
     MUSTER_CHECK(apply_twin(options, body));
-    apply_policies(options, body);
-    return {};
+    return apply_policies(options, body);
 }
 
 Result<> merge_tags(const std::string& argument, json::object& object) {
@@ -332,9 +365,20 @@ Result<> merge_tags(const std::string& argument, json::object& object) {
                     printable(argument));
     }
     auto* at = &object;
-    auto names = split(std::string_view(argument).substr(0, equals), '.');
-    for (std::size_t i = 0; i + 1 < names.size(); ++i) at = &child(*at, std::string(names[i]).c_str());
-    (*at)[json::string_view(names.back().data(), names.back().size())] = argument.substr(equals + 1);
+    const auto names = split(std::string_view(argument).substr(0, equals), '.');
+    const auto contradicts = [&](std::string_view name) {
+        return fail(Errc::invalid_argument, "'{}' and another tag do not go together: '{}' has a value and members",
+                    printable(argument), printable(name));
+    };
+    for (std::size_t i = 0; i + 1 < names.size(); ++i) {
+        auto& value = (*at)[json::string_view(names[i].data(), names[i].size())];
+        if (value.is_null()) value.emplace_object();
+        if (!value.is_object()) return contradicts(names[i]);
+        at = &value.as_object();
+    }
+    auto& value = (*at)[json::string_view(names.back().data(), names.back().size())];
+    if (value.is_object()) return contradicts(names.back());
+    value = argument.substr(equals + 1);
     return {};
 }
 

@@ -50,6 +50,8 @@ struct EnrollmentOptions {
     bool changes_something() const;
     // Why what is given of the attestation does not go together; empty when it does.
     std::string attestation_fault(EnrollmentKind kind, EnrollmentVerb verb) const;
+    // The same of the allocation; of a creation, as an update has what is there besides.
+    std::string allocation_fault() const;
 };
 
 void add_enrollment_options(CLI::App& verb, EnrollmentKind kind, EnrollmentVerb change, EnrollmentOptions& options);

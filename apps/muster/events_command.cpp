@@ -66,6 +66,11 @@ private:
     std::size_t count_ = 0;
 };
 
+std::string check_event_id(const std::string& text) {
+    if (const auto id = parse_integer<std::int64_t>(text); id && *id >= 0) return {};
+    return fmt::format("'{}' is no id of an event: a number, as `--output json` shows it", printable(text));
+}
+
 Result<std::string> first_place(const Context& context, const EventOptions& options) {
     if (!options.after.empty()) return "after=" + percent_encode(options.after);
     if (!options.since.empty()) {
@@ -141,12 +146,13 @@ void add_events_command(CLI::App& app, Context& context) {
         "  muster events --after 4711 --output json       # what came after the event with that id\n");
     auto options = std::make_shared<EventOptions>();
     verb.add_flag("-f,--follow", options->follow, "go on as more happens, until interrupted; json comes line by line");
-    add_types(verb, options->types,
-              "only these: registration, enrollment, enrollmentGroup, certificate, device, module, policy, ..., "
-              "or one of them alone (registration.refused)");
+    add_types(
+        verb, options->types,
+        "only these: registration, enrollment, enrollmentGroup, certificate, revocationList, device, module, twin, "
+        "hub, policy, authority, ..., or one of them alone (registration.refused)");
     auto* since = add_since(verb, options->since);
     auto* after = verb.add_option("--after", options->after, "those after the event with this id")
-                      ->check(CLI::Number.description(""))
+                      ->check(check_event_id, "", "")
                       ->type_name("ID");
     auto* last =
         add_number(verb, "-n,--last", options->last, 0, 1000,

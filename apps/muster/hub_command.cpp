@@ -4,9 +4,9 @@
 #include "base/bytes.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "muster/certificate_files.h"
 #include "muster/command.h"
 #include "muster/commands.h"
-#include "pki/certificate.h"
 #include "wire/sas.h"
 
 namespace muster::cli {
@@ -52,11 +52,18 @@ Result<std::string> read_standard_input() {
     }
 }
 
-// It holds a key, so it comes from a file or from standard input.
+// It holds a key, so it comes from a file or from standard input. What is wrong with it is told of that, before the
+// service sees it.
 Result<std::string> read_connection_string(const std::string& argument) {
-    auto text = argument == "@-" ? read_standard_input() : read_file(argument.substr(1));
+    const auto source = argument == "@-" ? std::string("standard input") : argument.substr(1);
+    auto text = argument == "@-" ? read_standard_input() : read_file(source);
     if (!text) return text;
-    return std::string(trim(*text));
+    std::string connection(trim(*text));
+    if (auto parsed = wire::ConnectionString::parse(connection); !parsed)
+        return fail(parsed.error()
+                        .wrap(fmt::format("{} holds no connection string of a hub", source))
+                        .with_hint("On that hub's server: muster connection-string --policy iothubowner"));
+    return connection;
 }
 
 std::string check_source(const std::string& argument) {
@@ -86,10 +93,7 @@ Result<> apply(const LinkOptions& options, json::object& body) {
     if (!options.weight.empty()) body["allocationWeight"] = *parse_integer<std::int64_t>(options.weight);
     if (!options.allocates.empty()) body["applyAllocationPolicy"] = options.allocates == "true";
     if (!options.ca_file.empty()) {
-        MUSTER_TRY(const auto pem, read_file(options.ca_file));
-        const auto chain = pki::parse_chain(pem);
-        if (!chain) return fail(chain.error().wrap(options.ca_file));
-        body["caCertificate"] = pki::to_pem(*chain);
+        MUSTER_TRY(body["caCertificate"], read_certificates_as_pem(options.ca_file));
     }
     return add_latencies(options.latencies, body);
 }

@@ -59,8 +59,13 @@ CLI::Option* add_types(CLI::App& verb, std::vector<std::string>& types, const ch
 }
 
 CLI::Option* add_since(CLI::App& verb, std::string& since) {
+    const auto check = [](const std::string& text) {
+        const auto moment = utc_of_moment(text, TimePoint());
+        return moment ? std::string() : moment.error().chain() + ". " + moment.error().hint();
+    };
     return verb
         .add_option("--since", since, "from this moment on (2026-11-24T06:00:00Z), or so long ago (90s, 15m, 3h, 2d)")
+        ->check(check, "", "")
         ->type_name("TIME");
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "muster/certificate_files.h"
 #include "muster/command.h"
 #include "muster/endorsement_key.h"
 #include "muster/symmetric_keys.h"
@@ -24,16 +25,11 @@ struct TestOptions {
 };
 
 Result<std::string> read_certificates(const TestOptions& options) {
-    MUSTER_TRY(auto pem, read_file(options.certificate));
+    MUSTER_TRY(auto pem, read_certificates_as_pem(options.certificate));
     for (const auto& file : options.chain) {
-        MUSTER_TRY(const auto more, read_file(file));
-        if (!pem.ends_with('\n')) pem += '\n';
+        MUSTER_TRY(const auto more, read_certificates_as_pem(file));
         pem += more;
     }
-    if (pem.contains("PRIVATE KEY-----"))
-        return fail(Error(Errc::invalid_argument,
-                          fmt::format("{} holds a private key, which no service needs to see", options.certificate))
-                        .with_hint("Give the certificate alone, with its intermediates."));
     return pem;
 }
 

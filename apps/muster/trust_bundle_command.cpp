@@ -1,10 +1,9 @@
 // `muster trust-bundle`: CA certificates under a name, which devices are given with their registration.
 #include "base/bytes.h"
-#include "base/file.h"
 #include "base/text.h"
+#include "muster/certificate_files.h"
 #include "muster/command.h"
 #include "muster/commands.h"
-#include "pki/certificate.h"
 
 namespace muster::cli {
 namespace {
@@ -47,19 +46,8 @@ void print_bundle(const Context& context, const json::object& bundle) {
 Result<json::object> body_of(const std::vector<std::string>& paths) {
     json::array certificates;
     for (const auto& path : paths) {
-        MUSTER_TRY(const auto content, read_file(path));
-        if (content.contains("PRIVATE KEY-----"))
-            return fail(Error(Errc::invalid_argument, fmt::format("{} holds a private key, which would go to all "
-                                                                  "devices",
-                                                                  path))
-                            .with_hint("Give the certificates alone."));
-        auto chain = pki::parse_chain(content);
-        if (!chain) {
-            auto single = pki::Certificate::from_der(as_bytes(content));
-            if (!single) return fail(chain.error().wrap(path));
-            chain = pki::CertificateChain{std::move(*single)};
-        }
-        for (const auto& certificate : *chain) certificates.push_back({{"certificate", certificate.pem()}});
+        MUSTER_TRY(const auto chain, read_certificate_file(path));
+        for (const auto& certificate : chain) certificates.push_back({{"certificate", certificate.pem()}});
     }
     return json::object{{"certificates", std::move(certificates)}};
 }

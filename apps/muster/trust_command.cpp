@@ -12,7 +12,7 @@ constexpr const char* how_to_install =
     "For Node.js besides: export NODE_EXTRA_CA_CERTS=/usr/local/share/ca-certificates/muster.crt\n"
     "For Python (requests, az): export REQUESTS_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt\n";
 
-// Of the files that a first start makes, the access policies come last, and the lock first.
+// Of the files that a first start makes, the access policies come last.
 Result<std::string> local_ca_pem(const std::filesystem::path& data_dir) {
     auto pem = read_data_file(data_dir, server_ca_file);
     if (pem || pem.error().code() != Errc::not_found) return pem;
@@ -21,13 +21,6 @@ Result<std::string> local_ca_pem(const std::filesystem::path& data_dir) {
         return fail(Errc::not_found,
                     "this musterd was given its certificate (section [tls] of its configuration), so there is no CA of "
                     "its own: clients must trust the CA that issued that certificate");
-    if (std::filesystem::exists(data_dir / "lock", ignored))
-        return fail(Error(Errc::not_found,
-                          fmt::format("the first start of the musterd of {} has not come to its end, so there is no CA "
-                                      "yet",
-                                      data_dir.string()))
-                        .with_hint("see what it says: journalctl -u muster, or start it by hand: musterd --data-dir " +
-                                   data_dir.string()));
     return pem;
 }
 

@@ -1,8 +1,11 @@
 // `muster authority` and `muster crl`: what they ask for, and what they print.
 #include <gmock/gmock.h>
 
+#include "base/bytes.h"
 #include "base/json.h"
 #include "fixture.h"
+#include "pki/crl.h"
+#include "pki/issue.h"
 
 namespace muster::cli {
 namespace {
@@ -40,7 +43,7 @@ TEST(AuthorityCommand, CreatesWithWhatIsGiven) {
 
 TEST(AuthorityCommand, InstallsAChainAndNeverPrintsTheKey) {
     const TemporaryDirectory directory;
-    const auto chain = directory.write("chain.pem", "the chain");
+    const auto chain = directory.write("chain.pem", TestCertificates::get().ca_pem);
     const auto key = directory.write("key.pem", "the key");
     const ScriptedService service(
         [](const net::HttpRequest&) { return json_answer(400, R"({"errorCode":400004,"message":"no good"})"); });
@@ -48,7 +51,7 @@ TEST(AuthorityCommand, InstallsAChainAndNeverPrintsTheKey) {
     EXPECT_EQ(ran.code, 1);
     EXPECT_THAT(ran.out + ran.err, Not(HasSubstr("the key\n")));
     const auto body = parse_json_object(service.requests().at(0).body).value();
-    EXPECT_EQ(body.at("chain"), "the chain");
+    EXPECT_EQ(body.at("chain").as_string(), TestCertificates::get().ca_pem);
     EXPECT_EQ(body.at("key"), "the key");
 }
 
@@ -92,10 +95,26 @@ TEST(AuthorityCommand, RevokesWithAReason) {
     EXPECT_EQ(service.run({"authority", "revoke", "0A", "--reason", "because"}).code, 2);
 }
 
+// An empty list, signed by a CA of its own.
+Bytes revocation_list() {
+    SystemRandom random;
+    const auto key = pki::PrivateKey::generate({}).value();
+    const pki::IssueRequest request{.profile = pki::Profile::root_ca,
+                                    .common_name = "Root",
+                                    .not_before = test_now(),
+                                    .not_after = test_now() + std::chrono::days(2)};
+    const auto ca = pki::issue(request, key.public_key().value(), nullptr, &key, random).value();
+    return pki::make_crl({.number = 1, .this_update = test_now(), .next_update = test_now() + std::chrono::days(1)},
+                         {ca, key})
+        .value();
+}
+
 TEST(CrlCommand, SendsPemAsItIsAndDerInBase64) {
     const TemporaryDirectory directory;
-    const auto pem = directory.write("list.pem", "-----BEGIN X509 CRL-----\nAA==\n-----END X509 CRL-----\n");
-    const auto der = directory.write("list.der", "\x30\x01");
+    const auto list = revocation_list();
+    const auto pem = directory.write(
+        "list.pem", fmt::format("-----BEGIN X509 CRL-----\n{}\n-----END X509 CRL-----\n", base64_encode(list)));
+    const auto der = directory.write("list.der", as_text(list));
     const ScriptedService service([](const net::HttpRequest&) {
         return json_answer(200, R"({"enrollmentGroupId":"plant","issuer":"CN=Root","entries":3,"ended":false})");
     });
@@ -104,13 +123,13 @@ TEST(CrlCommand, SendsPemAsItIsAndDerInBase64) {
     const auto first = parse_json_object(service.requests().at(0).body).value();
     EXPECT_THAT(std::string(first.at("crl").as_string()), HasSubstr("BEGIN X509 CRL"));
     EXPECT_EQ(first.at("mustBeCurrent"), true);
-    EXPECT_EQ(parse_json_object(service.requests().at(1).body).value().at("crl"), "MAE=");
+    EXPECT_EQ(parse_json_object(service.requests().at(1).body).value().at("crl").as_string(), base64_encode(list));
     EXPECT_EQ(service.requests().at(0).target, "/enrollmentGroups/plant/revocationLists?api-version=2021-10-01");
 }
 
 TEST(CrlCommand, NamesWhereTheListIsFetchedFrom) {
     const TemporaryDirectory directory;
-    const auto ca = directory.write("ca.pem", "the CA");
+    const auto ca = directory.write("ca.pem", TestCertificates::get().ca_pem);
     const ScriptedService service([](const net::HttpRequest&) {
         return json_answer(200, R"({"issuer":"CN=Root","entries":3,"ended":false,"url":"https://ca.test/x.crl"})");
     });
@@ -118,8 +137,11 @@ TEST(CrlCommand, NamesWhereTheListIsFetchedFrom) {
         service.run({"crl", "set", "plant", "--url", "https://ca.test/x.crl", "--server-ca", ca, "--refresh", "10min"});
     ASSERT_EQ(ran.code, 0) << ran.err;
     EXPECT_THAT(ran.out, HasSubstr("https://ca.test/x.crl"));
-    EXPECT_EQ(service.requests().at(0).body, R"({"mustBeCurrent":false,"url":"https://ca.test/x.crl",)"
-                                             R"("caCertificate":"the CA","refreshSeconds":600})");
+    const json::object asked{{"mustBeCurrent", false},
+                             {"url", "https://ca.test/x.crl"},
+                             {"caCertificate", TestCertificates::get().ca_pem},
+                             {"refreshSeconds", 600}};
+    EXPECT_EQ(parse_json_object(service.requests().at(0).body).value(), asked);
     EXPECT_EQ(service.run({"crl", "set", "plant"}).code, 2);
     EXPECT_EQ(service.run({"crl", "set", "plant", "--url", "http://x", "--path", ca}).code, 2);
     EXPECT_EQ(service.run({"crl", "set", "plant", "--path", ca, "--refresh", "1h"}).code, 2);

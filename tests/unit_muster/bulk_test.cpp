@@ -177,6 +177,29 @@ TEST_F(BulkTest, ADryRunSendsNothing) {
     EXPECT_EQ(service_.requests().size(), 0u);
 }
 
+TEST_F(BulkTest, ADryRunSaysWhatNeedsNoServiceToBeSeen) {
+    const auto checked = [&](std::string_view text) {
+        return run_command({"import", directory_.write("fleet.csv", text), "--dry-run"});
+    };
+    directory_.write("junk.pem", "not one");
+    const auto wrong = checked(
+        "registrationId,attestation,certificate,primaryKey\n"
+        "a b,symmetricKey,,\n"
+        "c,symmetricKeys,,\n"
+        "d,,@junk.pem,\n"
+        "e,,,AAAA\n"
+        "f,symmetricKey,,AAAAAAAAAAAAAAAAAAAAAA==\n");
+    EXPECT_EQ(wrong.code, 1);
+    EXPECT_THAT(wrong.err, HasSubstr("fleet.csv:2: a b: 'a b' cannot be an id"));
+    EXPECT_THAT(wrong.err, HasSubstr("fleet.csv:3: c: attestation.type must be x509, symmetricKey or tpm"));
+    EXPECT_THAT(wrong.err, HasSubstr("fleet.csv:4: d: attestation.x509.clientCertificates.primary.certificate: not a"));
+    EXPECT_THAT(wrong.err, HasSubstr("fleet.csv:5: e: attestation.symmetricKey.primaryKey is not base64"));
+    EXPECT_THAT(wrong.out, HasSubstr("5 records in "));
+    EXPECT_THAT(wrong.out, HasSubstr("4 of them wrong"));
+    EXPECT_EQ(checked("enrollmentGroupId,caName,trustBundleId,edgeCaIssuance\ng,root,b,true\n").code, 0);
+    EXPECT_THAT(checked("enrollmentGroupId,attestation\ng,tpm\n").err, HasSubstr("must be x509, symmetricKey, not"));
+}
+
 TEST_F(BulkTest, WhatCannotBeReadIsSaid) {
     const auto run = [&](const char* name, std::string_view text) {
         return service_.run({"import", directory_.write(name, text)}).err;
@@ -197,17 +220,23 @@ TEST(CsvColumns, HoldsAllThatAnEnrollmentCommonlyHas) {
         R"({"certificate":"AAAA"},"secondary":{"certificate":"BBBB"}}}},"deviceId":"m-7","capabilities":{"iotEdge":true},)"
         R"("provisioningStatus":"disabled","allocationPolicy":"static","iotHubs":["a","b"],"reprovisionPolicy":)"
         R"({"updateHubAssignment":true,"migrateDeviceData":false},"initialTwin":{"tags":{"site":"a,\"b\""},)"
-        R"("properties":{"desired":{"n":5}}},"optionalDeviceInformation":{"serial":"S1"}})");
+        R"("properties":{"desired":{"n":5}}},"optionalDeviceInformation":{"serial":"S1"},"credentialPolicyName":"default",)"
+        R"("trustBundleId":"gateways"})");
     ASSERT_TRUE(enrollment);
     const auto cells = columns.to_cells(*enrollment);
     ASSERT_TRUE(cells) << cells.error().chain();
     const auto back = columns.to_enrollment(*cells, ".");
     ASSERT_TRUE(back) << back.error().chain();
     EXPECT_EQ(*back, *enrollment);
-    const auto more = parse_json_object(R"({"registrationId":"dev-1","trustBundleId":"t"})").value();
+    const auto more = parse_json_object(R"({"registrationId":"dev-1","somethingNew":"t"})").value();
     const auto refused = columns.to_cells(more);
     ASSERT_FALSE(refused);
-    EXPECT_THAT(refused.error().chain(), HasSubstr("trustBundleId"));
+    EXPECT_THAT(refused.error().chain(), HasSubstr("somethingNew"));
+    const auto groups = CsvColumns::all(true);
+    const auto group = parse_json_object(
+        R"({"enrollmentGroupId":"g","attestation":{"type":"symmetricKey"},"capabilities":{"iotEdge":false},)"
+        R"("reprovisionPolicy":{"updateHubAssignment":true,"migrateDeviceData":true},"edgeCaIssuance":true})");
+    EXPECT_EQ(groups.to_enrollment(groups.to_cells(*group).value(), ".").value(), *group);
 }
 
 TEST(CsvColumns, CredentialsThatContradictAreRefused) {

@@ -11,6 +11,7 @@
 namespace muster::cli {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -145,6 +146,10 @@ TEST(Commands, AnUntrustedServiceIsNotSpokenTo) {
     const auto ran = service.run({"status", "--ca", foreign});
     EXPECT_EQ(ran.code, 1);
     EXPECT_THAT(ran.err, HasSubstr("--ca FILE"));
+    const auto other_name = run_command(
+        {"status", "--ca", directory.write("its.pem", TestCertificates::get().ca_pem), "--connection-string",
+         fmt::format("HostName=127.0.0.1:{};SharedAccessKeyName=p;SharedAccessKey=eA==", service.port())});
+    EXPECT_THAT(other_name.err, AllOf(HasSubstr("for other names"), HasSubstr("host_name"), Not(HasSubstr("--ca"))));
     EXPECT_TRUE(service.requests().empty());
 }
 
@@ -253,6 +258,28 @@ TEST(Commands, ConnectionStringsOfTheDataDirectory) {
     const auto all = service.run({"connection-string"});
     EXPECT_THAT(all.out, HasSubstr("provisioningreader  EnrollmentRead\n"));
     EXPECT_THAT(all.out, Not(HasSubstr("cmVhZA")));
+}
+
+TEST(Commands, AFileThatHoldsSomethingElseIsNamed) {
+    const TemporaryDirectory directory;
+    const auto junk = directory.write("junk.pem", "not a certificate");
+    const auto key = directory.write("key.pem", TestCertificates::get().device_key_pem);
+    const auto link = directory.write("link", "");
+    for (const auto& arguments : {std::vector<std::string>{"registration", "test", junk},
+                                  {"trust-bundle", "create", "b", "--path", junk},
+                                  {"authority", "install", "--certificate-path", junk},
+                                  {"crl", "set", "g", "--path", junk},
+                                  {"crl", "set", "g", "--url", "https://h/", "--server-ca", junk}}) {
+        const ScriptedService service([](const net::HttpRequest&) { return json_answer(500, "{}"); });
+        const auto ran = service.run(arguments);
+        EXPECT_EQ(ran.code, 1);
+        EXPECT_THAT(ran.err, testing::ContainsRegex("junk.pem (does not hold certificates|is not a revocation list)"));
+        EXPECT_EQ(service.requests().size(), 0u);
+    }
+    EXPECT_THAT(run_command({"trust-bundle", "create", "b", "--path", key}).err, HasSubstr("holds a private key"));
+    const auto hub = run_command({"hub", "link", "--hub-connection-string", "@" + link});
+    EXPECT_THAT(hub.err, HasSubstr("link holds no connection string of a hub"));
+    EXPECT_THAT(hub.err, HasSubstr("muster connection-string --policy iothubowner"));
 }
 
 TEST(Commands, TrustPrintsTheCa) {

@@ -74,18 +74,39 @@ TEST(FindTarget, ReadsADataDirectory) {
 
 TEST(FindTarget, AGivenCaIsTheOnlyOneTrusted) {
     const TemporaryDirectory directory;
-    const auto ca = directory.write("ca.pem", "mine");
+    const auto& mine = TestCertificates::get().ca_pem;
+    const auto ca = directory.write("ca.pem", mine);
     for (const bool by_option : {true, false}) {
         ConnectionOptions options{.connection_string = remote};
         if (by_option) options.ca_file = ca;
         const auto target = find_target(options, by_option ? io_with({}) : io_with({{"MUSTER_CA", ca}}));
         ASSERT_TRUE(target);
-        EXPECT_THAT(target->ca_pem, testing::ElementsAre("mine"));
+        EXPECT_THAT(target->ca_pem, testing::ElementsAre(mine));
         EXPECT_FALSE(target->trust_system_store);
     }
     const auto missing = find_target({.connection_string = remote, .ca_file = "/nowhere/ca.pem"}, io_with({}));
     ASSERT_FALSE(missing);
     EXPECT_THAT(missing.error().chain(), HasSubstr("/nowhere/ca.pem"));
+    const auto junk =
+        find_target({.connection_string = remote}, io_with({{"MUSTER_CA", directory.write("junk", "x")}}));
+    ASSERT_FALSE(junk);
+    EXPECT_THAT(junk.error().message(), HasSubstr("junk (MUSTER_CA) holds no certificate"));
+}
+
+TEST(FindTarget, ADataDirectoryThatIsGivenHasItsOwnCa) {
+    const TemporaryDirectory directory;
+    directory.write("access-policies.json",
+                    R"({"policies":[{"keyName":"owner","primaryKey":"c2VjcmV0","secondaryKey":"eA==","rights":[]}]})");
+    directory.write("endpoints.json",
+                    R"({"pid":1,"hostName":"muster.plant","idScope":"0ne00000001","https":"127.0.0.1:8443"})");
+    const auto& other = TestCertificates::get().ca_pem;
+    const auto io = io_with({{"MUSTER_CA", directory.write("other.pem", other)}});
+    // One that was given its certificate has no CA of its own.
+    EXPECT_THAT(find_target({.data_dir = directory.path()}, io)->ca_pem, testing::ElementsAre(other));
+    directory.write("server-ca.cert.pem", "its own");
+    EXPECT_THAT(find_target({.data_dir = directory.path()}, io)->ca_pem, testing::ElementsAre("its own"));
+    EXPECT_THAT(find_target({.data_dir = directory.path(), .ca_file = directory.path() / "other.pem"}, io)->ca_pem,
+                testing::ElementsAre(other));
 }
 
 TEST(FindTarget, SaysThatMusterdIsNotRunning) {

@@ -100,6 +100,39 @@ TEST_F(EnrollmentOptionsTest, AGroupHasOneKindOfCaAtATime) {
     EXPECT_EQ(object_at(body, "attestation.x509.caReferences"), nullptr);
 }
 
+TEST_F(EnrollmentOptionsTest, WhatContradictsIsNotLeftAside) {
+    const auto attestation = [](const EnrollmentOptions& options, EnrollmentVerb verb = EnrollmentVerb::update) {
+        return options.attestation_fault(EnrollmentKind::group, verb);
+    };
+    EXPECT_THAT(attestation({.certificate_path = ca_, .ca_name = "root"}, EnrollmentVerb::create),
+                HasSubstr("--certificate-path and --ca-name do not go together"));
+    EXPECT_THAT(attestation({.certificate_path = ca_, .remove_certificate = true}), HasSubstr("--remove-certificate"));
+    EXPECT_THAT(attestation({.secondary_certificate_path = ca_, .remove_secondary_certificate = true}),
+                HasSubstr("--remove-secondary-certificate"));
+    EXPECT_THAT(attestation({.remove_certificate = true, .ca_name = "root"}), HasSubstr("nothing to remove"));
+    // A certificate moves to the other place.
+    EXPECT_EQ(attestation({.secondary_certificate_path = ca_, .remove_certificate = true}), "");
+    EXPECT_THAT(EnrollmentOptions{.allocation_policy = "custom"}.allocation_fault(), HasSubstr("--webhook-url"));
+    EXPECT_THAT(EnrollmentOptions{.webhook_url = "https://h/"}.allocation_fault(), HasSubstr("policy custom"));
+    EXPECT_THAT(EnrollmentOptions{.allocation_policy = "static"}.allocation_fault(), HasSubstr("--iot-hubs"));
+    EXPECT_EQ(EnrollmentOptions{.allocation_policy = "hashed"}.allocation_fault(), "");
+}
+
+TEST_F(EnrollmentOptionsTest, AnUpdateThatWouldDoNothingSaysSo) {
+    const auto refusal = [](const EnrollmentOptions& options, std::string_view stored) {
+        auto body = *parse_json_object(stored);
+        const auto applied = apply_options(options, EnrollmentKind::group, body);
+        return applied ? std::string("applied") : applied.error().chain();
+    };
+    const std::string_view by_name = R"({"attestation":{"type":"x509","x509":{"caReferences":{"primary":"root"}}}})";
+    EXPECT_THAT(refusal({.id = "g", .remove_certificate = true}, by_name), HasSubstr("'g' holds no primary"));
+    EXPECT_THAT(refusal({.id = "g", .webhook_url = "https://h/"}, R"({"allocationPolicy":"hashed"})"),
+                HasSubstr("the allocation policy of 'g' is hashed"));
+    EXPECT_EQ(refusal({.id = "g", .webhook_url = "https://h/"}, R"({"allocationPolicy":"custom"})"), "applied");
+    EXPECT_THAT(refusal({.id = "g", .tags = {"@/nowhere/tags.json"}}, "{}"),
+                HasSubstr("--initial-twin-tags cannot be read"));
+}
+
 TEST_F(EnrollmentOptionsTest, ReadsDerAndTheFirstOfAChain) {
     const auto der = pki::Certificate::from_pem(TestCertificates::get().device_pem)->der();
     const auto der_file = directory_.write("device.der", as_text(der));
@@ -134,6 +167,19 @@ TEST_F(EnrollmentOptionsTest, ReadsJsonFromFiles) {
     const auto body = apply({.id = "d", .tags = {"@" + tags}, .desired = "@" + desired});
     EXPECT_EQ(json::serialize(*object_at(body, "initialTwin")),
               R"({"tags":{"site":"oslo"},"properties":{"desired":{"a":1}}})");
+}
+
+TEST(MergeTags, AValueDoesNotMakeRoomForMembers) {
+    json::object tags;
+    ASSERT_TRUE(merge_tags("a=1", tags));
+    ASSERT_TRUE(merge_tags("b.c=1", tags));
+    for (const auto* against : {"a.x=2", "a.x.y=2", "b=2"}) {
+        const auto merged = merge_tags(against, tags);
+        ASSERT_FALSE(merged) << against;
+        EXPECT_THAT(merged.error().message(), HasSubstr("do not go together"));
+    }
+    EXPECT_TRUE(merge_tags("a=2", tags));
+    EXPECT_EQ(json::serialize(tags), R"({"a":"2","b":{"c":"1"}})");
 }
 
 TEST(MergeTags, KeepsTheValueAfterTheFirstEqualsSign) {

@@ -132,6 +132,18 @@ TEST(RegistrationTest, AKeySignsHereAndIsNotSent) {
     EXPECT_TRUE(token->signed_by(as_bytes("a key of 16 bytes!")));
 }
 
+TEST(EventsCommand, WhatIsNoPlaceIsWrongUsage) {
+    const auto refused = [](std::vector<std::string> arguments) {
+        arguments.insert(arguments.begin(), "events");
+        const auto ran = run_command(arguments);
+        EXPECT_EQ(ran.code, 2) << ran.err;
+        return ran.err;
+    };
+    EXPECT_THAT(refused({"--after", "abc"}), HasSubstr("--after: 'abc' is no id of an event"));
+    EXPECT_THAT(refused({"--after", "-1"}), HasSubstr("--after"));
+    EXPECT_THAT(refused({"--since", "yesterday"}), HasSubstr("--since: 'yesterday' is no moment. Write 2026-"));
+}
+
 TEST(Moments, AreReadAsPeopleWriteThem) {
     EXPECT_EQ(utc_of_moment("15m", test_now()).value(), "2026-11-24T06:45:00Z");
     EXPECT_EQ(utc_of_moment("2d", test_now()).value(), "2026-11-22T07:00:00Z");

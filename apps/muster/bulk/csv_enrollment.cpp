@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view individual_id = "registrationId";
 constexpr std::string_view group_id = "enrollmentGroupId";
 
-constexpr std::array<std::string_view, 21> known_columns{individual_id,
+constexpr std::array<std::string_view, 24> known_columns{individual_id,
                                                          group_id,
                                                          "attestation",
                                                          "certificate",
@@ -33,7 +33,10 @@ constexpr std::array<std::string_view, 21> known_columns{individual_id,
                                                          "tags",
                                                          "desired",
                                                          "optionalDeviceInformation",
-                                                         "customAllocationDefinition"};
+                                                         "customAllocationDefinition",
+                                                         "credentialPolicyName",
+                                                         "trustBundleId",
+                                                         "edgeCaIssuance"};
 
 struct NamedPolicy {
     std::string_view name;
@@ -47,7 +50,7 @@ constexpr std::array reprovision_policies{
 };
 
 // Members of an enrollment that a line holds, or that the service adds anew.
-constexpr std::array<std::string_view, 17> held_members{individual_id,
+constexpr std::array<std::string_view, 20> held_members{individual_id,
                                                         group_id,
                                                         "attestation",
                                                         "capabilities",
@@ -60,6 +63,9 @@ constexpr std::array<std::string_view, 17> held_members{individual_id,
                                                         "initialTwin",
                                                         "optionalDeviceInformation",
                                                         "customAllocationDefinition",
+                                                        "credentialPolicyName",
+                                                        "trustBundleId",
+                                                        "edgeCaIssuance",
                                                         "etag",
                                                         "createdDateTimeUtc",
                                                         "lastUpdatedDateTimeUtc",
@@ -112,6 +118,8 @@ public:
             child(body_, "attestation")["type"] = cell;
         } else if (column == "iotEdge") {
             MUSTER_TRY(child(body_, "capabilities")["iotEdge"], read_flag(cell));
+        } else if (column == "edgeCaIssuance") {
+            MUSTER_TRY(body_[column], read_flag(cell));
         } else if (column == "iotHubs") {
             take_hubs(cell);
         } else if (column == "reprovisionPolicy") {
@@ -250,7 +258,8 @@ CsvColumns CsvColumns::all(bool groups) {
     for (const auto name : known_columns) {
         const bool of_individuals = name == individual_id || name == "endorsementKey" || name == "storageRootKey" ||
                                     name == "deviceId" || name == "optionalDeviceInformation";
-        const bool of_groups = name == group_id || name == "caName" || name == "secondaryCaName";
+        const bool of_groups =
+            name == group_id || name == "caName" || name == "secondaryCaName" || name == "edgeCaIssuance";
         if (groups ? !of_individuals : !of_groups) columns.names_.emplace_back(name);
     }
     return columns;

@@ -36,7 +36,8 @@ public:
         auto cells = columns_.to_cells(enrollment);
         if (cells) return wire::csv_line(*cells);
         return fail(cells.error().wrap(
-            fmt::format("'{}'", string_or(enrollment, "registrationId", string_or(enrollment, "enrollmentGroupId")))));
+            fmt::format("'{}' cannot be a line of a table",
+                        string_or(enrollment, "registrationId", string_or(enrollment, "enrollmentGroupId")))));
     }
 
 private:

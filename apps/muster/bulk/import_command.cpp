@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "muster/bulk/importer.h"
 #include "muster/bulk/progress_bar.h"
+#include "muster/bulk/record_check.h"
 #include "muster/command.h"
 #include "muster/commands.h"
 
@@ -39,6 +40,10 @@ private:
     std::size_t count_ = 0;
 };
 
+std::string records_text(std::size_t count) {
+    return fmt::format("{} record{}", grouped(count), count == 1 ? "" : "s");
+}
+
 void print_sum(Context& context, const ImportCounts& counts, const std::string& file, const std::string& report,
                std::chrono::duration<double> took) {
     if (context.json()) {
@@ -51,7 +56,7 @@ void print_sum(Context& context, const ImportCounts& counts, const std::string& 
     if (counts.updated != 0) parts.push_back(fmt::format("{} replaced", grouped(counts.updated)));
     if (counts.existing != 0) parts.push_back(fmt::format("{} were there already", grouped(counts.existing)));
     if (counts.failed != 0) parts.push_back(fmt::format("{} failed", grouped(counts.failed)));
-    context.io.out(fmt::format("Imported {} records of {} in {}: {}.\n", grouped(counts.records), file,
+    context.io.out(fmt::format("Imported {} of {} in {}: {}.\n", records_text(counts.records), file,
                                duration_text(took), join(parts, ", ")));
     if (counts.failed != 0) context.io.err(fmt::format("What failed, line by line: {}\n", report));
 }
@@ -69,15 +74,16 @@ Result<> check_only(Context& context, const ImportOptions& options) {
         bar.show(static_cast<double>(reader->bytes_read()) /
                      static_cast<double>(std::max<std::uintmax_t>(1, reader->size())),
                  records);
-        if (record->fault.empty()) continue;
+        const auto fault = fault_of(*record);
+        if (fault.empty()) continue;
         ++failed;
-        failures.print({{record->line, record->id, 0, record->fault}}, bar);
+        failures.print({{record->line, record->id, 0, fault}}, bar);
     }
     bar.clear();
     if (context.json()) {
         print_json(context, json::object{{"records", records}, {"failed", failed}});
     } else {
-        context.io.out(fmt::format("{} records in {}, {} of them cannot be read. Nothing was sent.\n", grouped(records),
+        context.io.out(fmt::format("{} in {}, {} of them wrong. Nothing was sent.\n", records_text(records),
                                    options.file, grouped(failed)));
     }
     if (failed != 0) context.exit_code = exit_failed;
@@ -116,8 +122,8 @@ Result<> import(Context& context, const ImportOptions& options) {
     if (!outcome) {
         MUSTER_CHECK(progress.save());
         return fail(Error(outcome.error())
-                        .wrap(fmt::format("the import of {} ended after {} records", options.file,
-                                          grouped(progress.counts().records)))
+                        .wrap(fmt::format("the import of {} ended after {}", options.file,
+                                          records_text(progress.counts().records)))
                         .with_hint("The same command goes on from there."));
     }
     MUSTER_CHECK(progress.finish());
@@ -134,7 +140,7 @@ void add_import_command(CLI::App& app, Context& context) {
         app, context, "import", "Write the enrollments of a whole fleet from a file: JSON lines or CSV",
         "  muster import fleet.csv\n"
         "  muster import fleet.jsonl --replace\n"
-        "  muster import fleet.csv --dry-run                # is every line right? Nothing is sent\n"
+        "  muster import fleet.csv --dry-run                # which lines are wrong? Nothing is sent\n"
         "\n"
         "A line of a .jsonl file is an enrollment or an enrollment group as the API and `muster export` have it. The\n"
         "first line of a .csv file names its columns: registrationId (or enrollmentGroupId), certificate, primaryKey,\n"
@@ -147,7 +153,8 @@ void add_import_command(CLI::App& app, Context& context) {
     add_format(verb, options->format, "what the file holds; default: by its name");
     verb.add_flag("--replace", options->replace, "replace what is there already");
     verb.add_flag("--restart", options->anew, "from the first line, even if a run before was ended in the middle");
-    verb.add_flag("--dry-run", options->dry_run, "read the file and say which lines are wrong, without a service");
+    verb.add_flag("--dry-run", options->dry_run,
+                  "read the file and say what can be seen to be wrong without the service");
     add_file(verb, "--report", options->report, "where failures go; default: FILE.failed");
     add_number(verb, "--concurrency", options->concurrency, 1, 64, "calls at a time; default 8");
     verb.callback([&context, options] { context.finish(import(context, *options)); });
