@@ -1,5 +1,7 @@
 #include "server_identity.h"
 
+#include <openssl/x509v3.h>
+
 #include "base/text.h"
 #include "pki/issue.h"
 
@@ -114,6 +116,42 @@ Result<ServerIdentity> own_server_identity(const DataDirectory& data, const std:
     MUSTER_TRY(const auto key_pem, server->key.to_pem());
     // The CA stays out of the chain: a client that trusts it has it, another has no use for it.
     return ServerIdentity{server->certificate.pem(), std::string(key_pem.text()), ca.certificate.pem()};
+}
+
+Result<ServerIdentity> given_server_identity(const std::string& certificate_file, const std::string& key_file) {
+    const auto told = [](const Error& error, std::string_view key, const std::string& file) {
+        return fail(error.wrap(fmt::format("{} of section [tls] cannot be used: {}", key, file)));
+    };
+    auto chain = read_file(certificate_file);
+    if (!chain) return told(chain.error(), "certificate", certificate_file);
+    auto key = read_file(key_file);
+    if (!key) return told(key.error(), "key", key_file);
+    const auto certificate = pki::Certificate::from_pem(*chain);
+    if (!certificate) return told(certificate.error(), "certificate", certificate_file);
+    const auto private_key = pki::PrivateKey::from_pem(*key);
+    if (!private_key) return told(private_key.error(), "key", key_file);
+    MUSTER_TRY(const auto in_certificate, certificate->public_key());
+    MUSTER_TRY(const auto in_key, private_key->public_key());
+    if (!(in_certificate == in_key))
+        return fail(Error(Errc::invalid_argument,
+                          fmt::format("the key in {} is not that of the certificate in {}", key_file, certificate_file))
+                        .with_hint("the server's certificate comes first in its file, its issuers behind it"));
+    return ServerIdentity{std::move(*chain), std::move(*key), {}};
+}
+
+std::string fault_of(const ServerIdentity& identity, const std::string& host_name, TimePoint now) {
+    const auto certificate = pki::Certificate::from_pem(identity.chain_pem);
+    if (!certificate) return certificate.error().chain();
+    if (now > certificate->not_after()) return "it expired at " + format_utc_seconds(certificate->not_after());
+    if (now < certificate->not_before())
+        return fmt::format("it is not valid before {}", format_utc_seconds(certificate->not_before()));
+    auto* const x509 = certificate->get();
+    if (X509_check_host(x509, host_name.data(), host_name.size(), 0, nullptr) == 1 ||
+        X509_check_ip_asc(x509, host_name.c_str(), 0) == 1)
+        return {};
+    const auto names = certificate->dns_names();
+    return fmt::format("it is not for {}, which devices are told, but for {}", host_name,
+                       names.empty() ? printable(certificate->subject()) : join(names, ", "));
 }
 
 }  // namespace muster::musterd

@@ -26,4 +26,11 @@ Result<> make_server_ca(const DataDirectory& data, const Clock& clock, Random& r
 Result<ServerIdentity> own_server_identity(const DataDirectory& data, const std::string& host_name, const Clock& clock,
                                            Random& random);
 
+// The operator's own ([tls] of the configuration). What is wrong with it is told of the key and the file: it cannot be
+// read, it is no certificate, the two do not belong together.
+Result<ServerIdentity> given_server_identity(const std::string& certificate_file, const std::string& key_file);
+
+// Why clients refuse it, but for its issuer: it has ended or not begun, or is for other names. Empty when they do not.
+std::string fault_of(const ServerIdentity& identity, const std::string& host_name, TimePoint now);
+
 }  // namespace muster::musterd

@@ -79,9 +79,7 @@ std::vector<std::string> names_of(const std::string& chain_pem, const std::strin
 Result<ServerIdentity> read_server_identity(const Settings& settings, const DataDirectory& data, const Clock& clock,
                                             Random& random) {
     if (!settings.certificate) return own_server_identity(data, settings.host_name, clock, random);
-    MUSTER_TRY(auto chain, read_file(*settings.certificate));
-    MUSTER_TRY(auto key, read_file(*settings.key));
-    return ServerIdentity{std::move(chain), std::move(key), {}};
+    return given_server_identity(*settings.certificate, *settings.key);
 }
 
 }  // namespace
@@ -242,8 +240,10 @@ Result<> Service::State::listen() {
     return listen_at(*amqp_server, settings.amqps, tls, services->amqps);
 }
 
-// Its end, for those who are to be warned of it.
+// Its end, for those who are to be warned of it, and what clients will have against it.
 void Service::State::note_certificate(const ServerIdentity& identity) {
+    if (const auto fault = fault_of(identity, settings.host_name, clock.now()); !fault.empty())
+        log::warn("clients will refuse the server certificate", {{"because", fault}});
     if (const auto certificate = pki::Certificate::from_pem(identity.chain_pem))
         operating->server_certificate_end = certificate->not_after().time_since_epoch().count();
 }
@@ -407,6 +407,12 @@ void Service::reload_certificate() {
     auto& s = *state_;
     auto reloaded = [&]() -> Result<> {
         MUSTER_TRY(const auto identity, read_server_identity(s.settings, s.data, s.clock, s.random));
+        // One that has ended, put there by mistake, must not take the place of one that is good.
+        MUSTER_TRY(const auto certificate, pki::Certificate::from_pem(identity.chain_pem));
+        if (certificate.not_after() < s.clock.now())
+            return fail(Errc::invalid_argument, "the one in {} expired at {}",
+                        s.settings.certificate.value_or("the data directory"),
+                        format_utc_seconds(certificate.not_after()));
         MUSTER_CHECK(s.tls->reload(identity.chain_pem, identity.key_pem));
         s.note_certificate(identity);
         return {};

@@ -150,7 +150,11 @@ void read_authority(const ConfigSection& root, Settings& settings) {
 void read_limit(const ConfigSection& section, std::string_view key, std::uint32_t& limit) {
     constexpr std::int64_t most = 100'000'000;
     if (section.kind(key) == ConfigKind::string) {
-        if (section.choice(key, {"off"})) limit = 0;
+        const auto word = section.string(key);
+        if (word != "off")
+            section.problem(key, fmt::format("'{}' is neither a number nor \"off\"", word.value_or("")),
+                            "write the number without quotes, or \"off\"");
+        limit = 0;
     } else if (const auto n = section.integer(key, 0, most)) {
         limit = static_cast<std::uint32_t>(*n);
     }

@@ -68,6 +68,14 @@ TEST_F(SettingsTest, WhatIsWrongWithItIsSaidWithItsLine) {
         AllOf(HasSubstr(":3: limits.store_cache_bytes:"), HasSubstr("shared_buffers")));
 }
 
+TEST_F(SettingsTest, ALimitIsANumberOrOff) {
+    EXPECT_EQ(load("[throttle]\nregistrations = \"off\"\noperations = 5\n").settings.throttle.operations, 5u);
+    EXPECT_THAT(problems("[throttle]\nregistrations = \"60\"\n"),
+                AllOf(HasSubstr(":2: throttle.registrations: '60' is neither a number nor \"off\""),
+                      HasSubstr("without quotes")));
+    EXPECT_THAT(problems("[throttle]\ngroups.plant = -4\n"), HasSubstr(":2: throttle.groups.plant:"));
+}
+
 TEST_F(SettingsTest, ThePasswordIsNobodyElses) {
     const auto with = [&](const std::filesystem::path& file) {
         return problems(fmt::format("host_name = \"h\"\n[store]\npostgresql = \"dbname=x\"\npassword_file = \"{}\"\n",
