@@ -51,9 +51,9 @@ TEST_F(ServerIdentityTest, WhatClientsHaveAgainstItIsKnownBefore) {
         return fault_of(given_server_identity(files.certificate, files.key).value(), host, now_);
     };
     EXPECT_EQ(fault(make("muster.plant"), "muster.plant"), "");
-    EXPECT_EQ(
-        fault(make("any", {"*.plant.example"}, now_ - std::chrono::hours(1), now_ + std::chrono::hours(1)), "m.plant"),
-        "");
+    EXPECT_EQ(fault(make("any", {"*.plant.example"}, now_ - std::chrono::hours(1), now_ + std::chrono::hours(1)),
+                    "m.plant.example"),
+              "");
     EXPECT_EQ(fault(make("muster.plant"), "other.plant"),
               "it is not for other.plant, which devices are told, but for muster.plant");
     EXPECT_THAT(fault(make("old", {"h"}, now_ - std::chrono::hours(2), now_ - std::chrono::hours(1)), "h"),
