@@ -196,8 +196,11 @@ private:
                                printable(subject.issuer())));
     }
 
+    // Of two that are the same, the one further up: what led there has been shown to fit. A root that a stranger
+    // brought along says nothing more than what is below it.
     void note(Reach reach, PathFault fault, std::size_t at, std::string explanation) {
-        if (reach <= reach_) return;
+        const bool further = path_.size() > result_.path.size() && !path_.back().is_self_issued();
+        if (reach < reach_ || (reach == reach_ && !further)) return;
         reach_ = reach;
         result_.fault = fault;
         result_.path = path_;

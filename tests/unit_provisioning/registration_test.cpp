@@ -175,6 +175,10 @@ TEST_F(RegistrationTest, AnUnverifiedCaIsNamedBesideATrustedOneOfTheSameName) {
     const auto unverified = register_with("dev1", chain_);
     EXPECT_NE(why(unverified).find("'plant-root' of group 'plant' would fit but is not verified"), std::string::npos)
         << why(unverified);
+    // A trusted look-alike of the intermediate is no reason to stop there.
+    ASSERT_TRUE(put_group("more", pki_.intermediate(root_, "Second intermediate").certificate));
+    const auto above = register_with("dev1", chain_);
+    EXPECT_NE(why(above).find("'plant-root' of group 'plant' would fit"), std::string::npos) << why(above);
     // The name alone is not enough.
     const auto stranger = pki_.root();
     const auto foreign = register_with("dev1", {pki_.leaf(&stranger, "dev1").certificate});
