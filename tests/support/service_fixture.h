@@ -43,6 +43,18 @@ protected:
         return net::run_blocking(std::move(task));
     }
 
+    // What was written to the journal until now can be read.
+    void settle() const {
+        if (database_) database_->wait_for_journal();
+    }
+    // The same database by another driver.
+    std::unique_ptr<store::Driver> open_again() const {
+        if (database_) return database_->open();
+        auto driver = store::SqliteDriver::open(directory_ / "muster.db");
+        EXPECT_TRUE(driver) << driver.error().chain();
+        return std::move(*driver);
+    }
+
     std::unique_ptr<store::Driver> open_driver(bool shared) {
         const auto* kind = std::getenv("MUSTER_TEST_DATABASE");
         if (kind != nullptr && std::string_view(kind) == "postgresql") {

@@ -38,6 +38,14 @@ public:
         return owned(store::PostgresDriver::open(PostgresServer::get()->settings(connection_)));
     }
 
+    // Until every entry of the journal that was written has its id: PostgreSQL's get them a moment later.
+    void wait_for_journal() const {
+        if (connection_.empty()) return;
+        const auto name = connection_.substr(connection_.rfind('=') + 1);
+        while (PostgresServer::get()->run("SELECT 1 FROM journal_pending LIMIT 1", name) == "1")
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+
 private:
     template <class Driver>
     static std::unique_ptr<store::Driver> owned(Result<std::unique_ptr<Driver>> driver) {

@@ -8,6 +8,7 @@
 #include "provisioning/certificate_enrolment.h"
 #include "provisioning/errors.h"
 #include "provisioning/group_crls.h"
+#include "support/full_disk.h"
 #include "support/service_fixture.h"
 #include "support/test_pki.h"
 
@@ -43,6 +44,20 @@ protected:
     void write(const std::function<Result<>(store::Tx&)>& work) {
         const auto done = store_->transact_now(work);
         ASSERT_TRUE(done) << why(done);
+    }
+
+    // Behind the authority's back.
+    void change_keys(const std::function<Result<>(Keys&)>& change) {
+        if (!store_->is_shared()) {
+            KeyDirectory keys(directory_ / "authority");
+            EXPECT_TRUE(change(keys));
+            return;
+        }
+        write([&](store::Tx& tx) -> Result<> {
+            MUSTER_TRY(const auto keys, KeyRecords::load(tx));
+            MUSTER_CHECK(change(*keys));
+            return keys->save(tx, clock_.now());
+        });
     }
 
     static pki::PrivateKey new_key(const pki::KeySpec& spec = {}) { return *pki::PrivateKey::generate(spec); }

@@ -13,23 +13,6 @@ using ::testing::HasSubstr;
 
 constexpr auto url = "http://ca.test/plant.crl";
 
-// A database on a full disk: it can be read.
-class FullDisk final : public store::Driver {
-public:
-    explicit FullDisk(std::unique_ptr<store::SqliteDriver> real) : real_(std::move(real)) {}
-    void write(Work work, Done done) override {
-        if (!full) return real_->write(std::move(work), std::move(done));
-        done(fail(Errc::io, "the disk is full"));
-    }
-    void read(Work work, Done done) override { real_->read(std::move(work), std::move(done)); }
-    Result<> write_now(Work work) override { return real_->write_now(std::move(work)); }
-    store::DriverStatistics statistics() const override { return real_->statistics(); }
-    bool full = false;
-
-private:
-    std::unique_ptr<store::SqliteDriver> real_;
-};
-
 class CrlRefreshTest : public AuthorityFixture {
 protected:
     CrlRefreshTest() {
@@ -69,6 +52,7 @@ protected:
             .group.has_value();
     }
     std::vector<std::string> events() {
+        settle();
         const auto entries = run(store_->read([](store::Tx& tx) { return tx.journal().after(0, 100); }));
         std::vector<std::string> told;
         for (const auto& entry : *entries)
@@ -231,7 +215,7 @@ TEST_F(CrlRefreshTest, ADeletedOneIsNotFetched) {
 
 TEST_F(CrlRefreshTest, WhatCannotBeStoredIsNotAskedForWithoutEnd) {
     ASSERT_TRUE(put());
-    auto driver = std::make_unique<FullDisk>(*store::SqliteDriver::open(directory_ / "muster.db"));
+    auto driver = std::make_unique<test::FullDisk>(open_again());
     auto& disk = *driver;
     const auto opened = store::Store::open(std::move(driver));
     ASSERT_TRUE(opened) << why(opened);

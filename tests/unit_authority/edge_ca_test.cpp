@@ -166,6 +166,7 @@ TEST_F(EdgeCaTest, GoesWithTheLastCertificateOfItsDevice) {
     EXPECT_EQ(list.find(made->serial_hex())->reason, pki::RevocationReason::key_compromise);
     EXPECT_FALSE(list.find(others->serial_hex()));
     EXPECT_EQ(code(revoke(*made)), Errc::conflict);
+    settle();
     const auto told = run(store_->read([](store::Tx& tx) { return tx.journal().changes_before(1'000'000, 3); }));
     for (const auto& entry : *told) EXPECT_EQ(entry.type, "certificate.revoked");
 }

@@ -183,6 +183,7 @@ TEST_F(EnrolmentTest, IssuingIsInTheJournal) {
     const auto made = enrol("dev-1", new_key(), {bootstrap.certificate});
     ASSERT_TRUE(made);
     ASSERT_TRUE(revoke(*made));
+    settle();
     std::vector<std::string> types;
     write([&](store::Tx& tx) -> Result<> {
         types.clear();

@@ -1,7 +1,10 @@
 // The authority of a service that several musterds are: one set of keys, in the store.
 #include <gmock/gmock.h>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 
-#include "authority/authority.h"
+#include <thread>
+
+#include "authority/certificates.h"
 #include "authority_fixture.h"
 
 namespace muster::authority {
@@ -71,15 +74,70 @@ TEST_F(SharedAuthority, NobodyIsToldThatItIsOffWhileTheOtherHasJustMadeIt) {
 }
 
 TEST_F(SharedAuthority, OfTwoThatMakeOneAtOnceOneIsTold) {
-    ASSERT_TRUE(create(a_));
-    // B has not heard of it.
-    const auto second = create(b_);
-    ASSERT_FALSE(second);
-    EXPECT_EQ(second.error().code(), Errc::conflict);
+    std::vector<Result<json::object>> outcomes;
+    const auto make = [&](Authority& authority) -> Task<> {
+        outcomes.push_back(co_await authority.create({.name = "Test"}, false, {}));
+    };
+    const auto both = [&]() -> Task<> {
+        using namespace boost::asio::experimental::awaitable_operators;
+        co_await (make(a_) && make(b_));
+    };
+    run(both());
+    const auto made = std::ranges::partition(outcomes, &Result<json::object>::has_value);
+    ASSERT_EQ(made.size(), 1u);
+    EXPECT_EQ(made.front().error().code(), Errc::conflict);
     EXPECT_EQ(keys().size(), 2u) << "a root and an issuing CA, no more";
-    ASSERT_TRUE(run(b_.refresh()));
+    for (auto* authority : {&a_, &b_}) EXPECT_TRUE(run(authority->find_issuing()));
     EXPECT_EQ(b_.issuing()->fingerprint, a_.issuing()->fingerprint);
     EXPECT_THAT(why(create(b_)), HasSubstr("issues certificates already"));
+}
+
+// B has just looked, each time, and hears nothing.
+TEST_F(SharedAuthority, WhatOneAnsweredIsInForceAtTheOther) {
+    for (int round = 0; round < 3; ++round) {
+        auto& here = round % 2 == 0 ? a_ : b_;
+        auto& there = round % 2 == 0 ? b_ : a_;
+        EXPECT_EQ(run(there.find_issuing()).has_value(), round > 0);
+        const auto made = create(here, round > 0, round == 2);
+        ASSERT_TRUE(made) << why(made);
+        const auto found = run(there.find_issuing());
+        ASSERT_TRUE(found) << why(found);
+        EXPECT_EQ((*found)->fingerprint, here.issuing()->fingerprint);
+        EXPECT_EQ(*run(there.status()), *run(here.status()));
+    }
+}
+
+TEST_F(SharedAuthority, ListsOfTheOtherFollow) {
+    Certificates at_a(*store_, a_, clock_);
+    Certificates at_b(*store_, b_, clock_);
+    ASSERT_TRUE(create(a_));
+    const auto entries = [&](Certificates& certificates) {
+        const auto list = run(certificates.revocation_list(a_.issuing()->id()));
+        EXPECT_TRUE(list) << why(list);
+        return list ? (*list)->entries : 0;
+    };
+    EXPECT_EQ(entries(at_b), 0u) << "of a CA that the other has just made";
+    for (std::size_t i = 1; i <= 3; ++i) {
+        const auto serial = fmt::format("0{}", i);
+        ASSERT_TRUE(store_->transact_now([&](store::Tx& tx) {
+            return tx.issued_certificates().insert({.serial = serial,
+                                                    .fingerprint = "F" + serial,
+                                                    .authority = a_.issuing()->fingerprint,
+                                                    .subject = "CN=dev-1",
+                                                    .registration_id = "dev-1",
+                                                    .group_id = {},
+                                                    .origin = "est",
+                                                    .certificate = {},
+                                                    .issued = clock_.now(),
+                                                    .not_after = clock_.now() + std::chrono::days(10)});
+        }));
+        static_cast<void>(entries(at_b));
+        const auto revoked = run(at_a.revoke(serial, pki::RevocationReason::superseded, {}));
+        ASSERT_TRUE(revoked) << why(revoked);
+        EXPECT_EQ(entries(at_a), i) << "at once where it was answered";
+        std::this_thread::sleep_for(Lookout::longest_unseen);
+        EXPECT_EQ(entries(at_b), i);
+    }
 }
 
 TEST_F(SharedAuthority, TheIssuingCaIsReplacedAtTheOther) {
@@ -97,10 +155,8 @@ TEST_F(SharedAuthority, TheIssuingCaIsReplacedAtTheOther) {
     ASSERT_TRUE(create(a_, true, true));
     const auto names = keys();
     EXPECT_EQ(std::ranges::count_if(names, [](const auto& name) { return name.starts_with("former-root-"); }), 1);
-    // B would replace what it does not know of.
-    const auto behind = create(b_, true);
-    ASSERT_FALSE(behind);
-    EXPECT_EQ(behind.error().code(), Errc::conflict);
+    ASSERT_TRUE(create(b_, true));
+    EXPECT_EQ(b_.issuing()->chain.back().der(), a_.issuing()->chain.back().der()) << "below the new root";
 }
 
 TEST_F(SharedAuthority, ARequestOfOneIsInstalledAtTheOther) {

@@ -19,11 +19,13 @@ protected:
         })));
     }
     void keep_house(JournalRetention retention) {
+        settle();
         Housekeeping keeping(*store_, clock_, retention, [this] { return clock_.now() + days(1'000); });
         const auto done = run(keeping.forget_old_entries());
         EXPECT_TRUE(done) << why(done);
     }
     std::vector<std::string> subjects(std::int64_t after = 0) {
+        settle();
         const auto page = run(events_.read({.after = after, .limit = max_events_page}));
         EXPECT_TRUE(page) << why(page);
         std::vector<std::string> out;
@@ -33,11 +35,13 @@ protected:
     }
     // "type subject daysLeft" of what a look at the certificates tells.
     std::vector<std::string> look(TimePoint server_end) {
+        settle();
         const auto before = run(events_.read({}))->next;
         Housekeeping keeping(*store_, clock_, {}, [=] { return server_end; });
         const auto done = run(keeping.tell_of_expiring_certificates());
         EXPECT_TRUE(done) << why(done);
         std::vector<std::string> out;
+        settle();
         const auto page = run(events_.read({.after = before}));
         for (const auto& event : page->events)
             out.push_back(fmt::format("{} {} {}", text_at(event, "/type"), text_at(event, "/subject"),
@@ -69,6 +73,7 @@ TEST_F(HousekeepingTest, TheNewestStaysSoThatIdsGoOn) {
     keep_house({});
     EXPECT_EQ(subjects(), Strings{"two"});
     append("three");
+    settle();
     const auto page = run(events_.read({.after = 2}));
     ASSERT_TRUE(page);
     EXPECT_EQ(text_at(page->events, "/0/id"), "3");
@@ -125,6 +130,7 @@ TEST_F(HousekeepingTest, OfSeveralMusterdsOneTellsOfWhatIsStored) {
     ASSERT_TRUE(run(certificates_.put("root", body, std::nullopt)));
     const auto end = ca.certificate.not_after();
     clock_.set(end - days(20));
+    settle();
     const auto before = run(events_.read({}))->next;
     // Both have read when the first one writes.
     Housekeeping a(*store_, clock_, {}, [=] { return end + days(10); });
