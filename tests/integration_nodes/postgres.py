@@ -26,20 +26,27 @@ def connection(port, database):
 
 
 class Postgres:
-    """A cluster in a directory of its own, on a port of 127.0.0.1, with one role, muster, and databases of its own."""
+    """A cluster in a directory of its own, on a port of 127.0.0.1, with one role, muster, and databases of its own.
 
-    def __init__(self, port, databases=("muster",)):
+    `small` puts its "data" or its "wal" on the file system that is mounted there."""
+
+    def __init__(self, port, databases=("muster",), small=(None, None)):
         self.programs, self.port = programs(), port
         self.directory = tempfile.mkdtemp(prefix="muster-postgres-")
         self.account = None
         if os.geteuid() == 0:  # PostgreSQL does not run as root
             self.account = next(name for name in ("postgres", "nobody") if name in {p.pw_name for p in pwd.getpwall()})
             shutil.chown(self.directory, self.account)
-        self.data = os.path.join(self.directory, "data")
-        self.run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N")
+        what, where = small
+        places = {part: os.path.join(where if part == what else self.directory, part) for part in ("data", "wal")}
+        if what and self.account:
+            shutil.chown(where, self.account)
+        self.data = places["data"]
+        segments = ["-X", places["wal"], "--wal-segsize=1"] if what else []
+        self.run("initdb", "-D", self.data, *segments, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N")
         with open(os.path.join(self.data, "postgresql.conf"), "a", encoding="utf-8") as file:
             file.write(f"listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = '{self.directory}'\n"
-                       "max_connections = 60\n")
+                       "max_connections = 60\n" + ("min_wal_size = 2MB\nmax_wal_size = 6MB\n" if what else ""))
         with open(os.path.join(self.data, "pg_hba.conf"), "w", encoding="utf-8") as file:
             file.write("local all postgres trust\nhost all muster 127.0.0.1/32 scram-sha-256\n")
         self.start()
@@ -62,6 +69,10 @@ class Postgres:
 
     def stop(self, mode="fast"):
         self.run("pg_ctl", "stop", "-w", "-m", mode, "-D", self.data)
+
+    def answers(self):
+        return subprocess.run(self.command("pg_isready", "-q", "-h", self.directory, "-p", str(self.port)), cwd=self.directory,
+                              check=False).returncode == 0
 
     def pid(self):
         with open(os.path.join(self.data, "postmaster.pid"), encoding="utf-8") as file:
