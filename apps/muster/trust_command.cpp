@@ -48,7 +48,7 @@ Result<> print(const Context& context) {
 void add_trust_command(CLI::App& app, Context& context) {
     auto& verb = add_verb(app, "trust", "Print the CA that clients must trust, and how to install it",
                           "  muster trust > muster-ca.pem\n"
-                          "  ssh server muster trust | sudo tee /usr/local/share/ca-certificates/muster.crt\n");
+                          "  ssh server sudo muster trust | sudo tee /usr/local/share/ca-certificates/muster.crt\n");
     add_service_options(verb, context);
     verb.callback([&context] { context.finish(print(context)); });
 }

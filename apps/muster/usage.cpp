@@ -56,6 +56,16 @@ std::string describe_extra(const Reached& reached, const std::string& extra) {
     return fmt::format("there is no command '{}'{}", printable(extra), instead);
 }
 
+// The parser's "--path: 1 required FILE missing".
+std::string in_words(const std::string& text) {
+    constexpr std::string_view begins = ": 1 required ";
+    constexpr std::string_view ends = " missing";
+    const auto at = text.find(begins);
+    if (at == std::string::npos || !text.ends_with(ends)) return text;
+    const auto value = text.substr(at + begins.size(), text.size() - at - begins.size() - ends.size());
+    return fmt::format("{} needs a value: {}", text.substr(0, at), value);
+}
+
 std::string describe(const Reached& reached, const CLI::ParseError& error) {
     // The parser complains about a missing command before it complains about the misspelled one.
     const auto extras = reached.app->remaining();
@@ -64,7 +74,7 @@ std::string describe(const Reached& reached, const CLI::ParseError& error) {
     if (error.get_name() == "RequiredError" && !commands.empty()) {
         return fmt::format("a command is missing: {}", join(commands, ", "));
     }
-    return error.what();
+    return in_words(error.what());
 }
 
 std::string with_way_to_help(const Reached& reached, const std::string& text) {

@@ -36,6 +36,8 @@ TEST(Usage, NamesWhatIsMissing) {
     expect_usage({"enrollment", "create", "dev-1"}, "--certificate-path FILE is needed");
     expect_usage({"enrollment-group", "create", "g"}, "--ca-name NAME");
     expect_usage({"enrollment", "update", "dev-1"}, "nothing to change");
+    expect_usage({"crl", "set", "g", "--path"}, "--path needs a value: FILE");
+    expect_usage({"enrollment", "list", "-o"}, "--output needs a value: table|json");
     expect_usage({}, "Usage: muster");
 }
 
