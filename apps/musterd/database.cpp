@@ -12,6 +12,14 @@ namespace {
 
 constexpr unsigned readers = 2;
 
+// As a password file is read: what is somebody else's is given to the user that musterd runs as.
+Result<std::string> read_own_file(const std::filesystem::path& path) {
+    auto text = read_file(path, 64 * 1024);
+    if (!text && text.error().code() == Errc::forbidden)
+        return fail(std::move(text).error().with_hint(fmt::format("chown muster {0}; chmod 0600 {0}", path.string())));
+    return text;
+}
+
 }  // namespace
 
 Result<Secret> read_password(const std::filesystem::path& path) {
@@ -19,7 +27,7 @@ Result<Secret> read_password(const std::filesystem::path& path) {
     if (::stat(path.c_str(), &found) == 0 && (found.st_mode & S_IRWXO) != 0)
         return fail(Error(Errc::forbidden, fmt::format("{} may be read by everybody", path.string()))
                         .with_hint(fmt::format("chmod 0600 {0}; chown muster {0}", path.string())));
-    MUSTER_TRY(auto text, read_file(path, 64 * 1024));
+    MUSTER_TRY(auto text, read_own_file(path));
     const std::string_view line(text.data(), std::min(text.size(), text.find('\n')));
     Secret password(line.ends_with('\r') ? line.substr(0, line.size() - 1) : line);
     wipe(text.data(), text.size());

@@ -23,9 +23,11 @@ namespace {
 using namespace muster;
 using namespace muster::musterd;
 
+// For whoever looks, at the journal or at `systemctl status`.
 void print_error(const Error& error) {
     fmt::print(stderr, "musterd: {}\n", error.chain());
     if (!error.hint().empty()) fmt::print(stderr, "         {}\n", error.hint());
+    static_cast<void>(notify_systemd(status_line(error.chain() + (error.hint().empty() ? "" : ". " + error.hint()))));
 }
 
 // Blocked before any thread starts, so that only sigwait below sees them.
@@ -111,7 +113,10 @@ std::optional<Settings> read_settings(const Options& options) {
         fmt::print(stderr, "{}\n", problem.text());
         if (!problem.hint.empty()) fmt::print(stderr, "         {}\n", problem.hint);
     }
-    if (!loaded->problems.empty()) return std::nullopt;
+    if (!loaded->problems.empty()) {
+        static_cast<void>(notify_systemd(status_line(loaded->problems.front().text())));
+        return std::nullopt;
+    }
     return std::move(loaded->settings);
 }
 

@@ -4,10 +4,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+
+#include "base/text.h"
 
 namespace muster::musterd {
 
@@ -31,6 +34,14 @@ Result<> notify_systemd(std::string_view state) {
     ::close(fd);
     if (sent < 0) return fail(errno_error("cannot tell systemd", error));
     return {};
+}
+
+std::string status_line(std::string_view text) {
+    // systemd drops a datagram of more than 4096 bytes, and a status that is no UTF-8.
+    constexpr std::size_t most = 1000;
+    std::string line(text.substr(0, most));
+    std::ranges::replace(line, '\n', ' ');
+    return "STATUS=" + as_utf8(line);
 }
 
 }  // namespace muster::musterd

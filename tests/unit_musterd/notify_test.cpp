@@ -75,5 +75,11 @@ TEST(NotifyTest, ADeadEndIsAnErrorThatSaysSo) {
     ::unsetenv("NOTIFY_SOCKET");
 }
 
+TEST(NotifyTest, AStatusIsOneLineOfTextThatSystemdTakes) {
+    EXPECT_EQ(status_line("no database\nit is away"), "STATUS=no database it is away");
+    EXPECT_EQ(status_line("caf\xE9"), "STATUS=caf\\xe9");
+    EXPECT_LT(status_line(std::string(100'000, '\xFF')).size(), 4096U);
+}
+
 }  // namespace
 }  // namespace muster::musterd
