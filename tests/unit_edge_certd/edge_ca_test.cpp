@@ -18,8 +18,8 @@ TEST_F(EdgeCa, IsIssuedByEst) {
     const auto made = create();
     ASSERT_EQ(made.status, 201) << made.message();
     ASSERT_EQ(stored().size(), 2U);
-    EXPECT_EQ(stored().front().common_name(), "aziot-edge CA dev-1");
-    EXPECT_TRUE(key_fits(stored().front()));
+    EXPECT_EQ(in_place().common_name(), "aziot-edge CA dev-1");
+    EXPECT_TRUE(key_fits(in_place()));
     for (int tries = 0; tries < 100 && log().find("will be renewed") == std::string::npos; ++tries)
         std::this_thread::sleep_for(20ms);
     EXPECT_THAT(log(), HasSubstr("the certificate will be renewed certId=aziot-edged-ca"));
@@ -40,17 +40,15 @@ TEST_F(EdgeCa, SelfSignedIsRenewedWithANewKey) {
         fmt::format("[cert_issuance.aziot-edged-ca]\nmethod = \"self_signed\"\nexpiry_days = 90\n"
                     "[cert_issuance.aziot-edged-ca.auto_renew]\nrotate_key = true\n{}",
                     renewed_soon));
-    put_old_one();
-    const auto old = stored().front();
+    const auto old = put_old_one();
     expect_next(renewed(old), old);
 }
 
 // As a renewal of somebody else's leaves it that came to nothing.
 TEST_F(EdgeCa, WhatLiesThereFromBeforeAndIsNoAuthorityDoesNotFollowIt) {
     start(
-        fmt::format("[cert_issuance.aziot-edged-ca]\nmethod = \"self_signed\"\n"
-                    "[cert_issuance.aziot-edged-ca.auto_renew]\nrotate_key = true\n{}",
-                    renewed_soon));
+        "[cert_issuance.aziot-edged-ca]\nmethod = \"self_signed\"\n"
+        "[cert_issuance.aziot-edged-ca.auto_renew]\nrotate_key = true\nthreshold = \"40%\"\nretry = \"1min\"\n");
     const auto key = pair_of("aziot-edged-ca-temp");
     const auto now = SystemClock().now();
     const auto leaf = pki::issue({.profile = pki::Profile::client,
@@ -61,12 +59,12 @@ TEST_F(EdgeCa, WhatLiesThereFromBeforeAndIsNoAuthorityDoesNotFollowIt) {
     const auto put = device.call(Service::certd, "PUT", std::string("/certificates/aziot-edged-ca-temp") + version,
                                  {{"pem", leaf->pem()}});
     ASSERT_EQ(put.status, 201) << put.message();
-    put_old_one();
-    const auto old = stored().front();
-    for (int tries = 0; tries < 150 && log().find("does not work") == std::string::npos; ++tries)
+    // Its renewal is tried within two seconds and a half, and after that in a minute.
+    const auto old = put_old_one(10s);
+    for (int tries = 0; tries < 3000 && log().find("does not work") == std::string::npos; ++tries)
         std::this_thread::sleep_for(20ms);
     EXPECT_THAT(log(), HasSubstr("is no authority (CA:TRUE)"));
-    EXPECT_EQ(stored().front().der(), old.der());
+    EXPECT_EQ(in_place().der(), old.der());
     EXPECT_TRUE(key_fits(old));
     EXPECT_EQ(device.call(Service::certd, "GET", std::string("/certificates/aziot-edged-ca-temp") + version).status,
               400);
@@ -82,8 +80,7 @@ TEST_F(EdgeCa, WithItsKeyInATokenItIsRenewedThere) {
                     renewed_soon),
         fmt::format("[aziot_keys]\npkcs11_lib_path = \"{}\"\npkcs11_base_slot = \"pkcs11:token=edge?pin-value=1234\"\n",
                     SoftHsm::library));
-    put_old_one();
-    const auto old = stored().front();
+    const auto old = put_old_one();
     expect_next(renewed(old), old);
     EXPECT_THAT(hsm.tool("--login --pin 1234 --list-objects"), HasSubstr("label:      aziot-edged-ca\n"));
     device.stop(Service::keyd, SIGTERM);
@@ -96,8 +93,7 @@ TEST_F(EdgeCa, OfTheDevicesOwnAuthorityIsRenewedByIt) {
                     "[cert_issuance.local-ca]\nmethod = \"self_signed\"\ncommon_name = \"my CA\"\n"
                     "[cert_issuance.local_ca]\ncert = \"local-ca\"\npk = \"local-ca\"\n",
                     renewed_soon));
-    put_old_one();
-    const auto old = stored().front();
+    const auto old = put_old_one();
     const auto next = renewed(old);
     expect_next(next, old);
     EXPECT_EQ(next.issuer(), "CN=my CA");
@@ -107,8 +103,7 @@ TEST_F(EdgeCa, ByEstItIsFollowedByItself) {
     est.allow_certificate("aziot-edge CA dev-1");
     est.set_authority(true);
     start(by_est(renewed_soon));
-    put_old_one();
-    const auto old = stored().front();
+    const auto old = put_old_one();
     expect_next(renewed(old), old);
     EXPECT_THAT(est.operations(), ::testing::Contains("simplereenroll by aziot-edge CA dev-1"));
 }
