@@ -30,6 +30,7 @@ Errc code_of(std::string_view state) {
 }
 
 std::string hint_of(std::string_view state) {
+    if (state.empty()) return std::string(lost_connection_hint);
     if (state == "53100") return "free space on the database's file system";
     if (state == "53200") return "give the server's machine more memory, or lower work_mem and max_connections";
     if (state.starts_with("58")) return "look into the server's log: it cannot use its files as it should";

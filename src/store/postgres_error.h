@@ -29,6 +29,10 @@ PostgresFailure postgres_failure(PGconn* connection, const PGresult* result, std
 // A commit that the server warned of: what it said, with what mends it.
 PostgresFailure postgres_half_commit(PGconn* connection, std::string_view warning);
 
+// What mends a connection that was there and is gone.
+inline constexpr std::string_view lost_connection_hint =
+    "PostgreSQL's log says why, if it has ended; see that its machine can be reached";
+
 // A connection that could not be made, with what mends it.
 Error postgres_refusal(PGconn* connection);
 

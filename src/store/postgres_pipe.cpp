@@ -87,7 +87,9 @@ PostgresPipe::PostgresPipe(PostgresHandle handle, std::chrono::milliseconds dead
 
 std::unexpected<Error> PostgresPipe::lose(std::string_view why) {
     lost_ = true;
-    return fail(Errc::unavailable, "the connection to the database {} was lost: {}", database_name(get()), why);
+    return fail(Error(Errc::unavailable,
+                      fmt::format("the connection to the database {} was lost: {}", database_name(get()), why))
+                    .with_hint(std::string(lost_connection_hint)));
 }
 
 Result<> PostgresPipe::wait(short events, Clock::time_point until) {
