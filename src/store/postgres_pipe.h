@@ -18,13 +18,13 @@
 #include <vector>
 
 #include "base/owner.h"
+#include "store/postgres_result.h"
 #include "store/session.h"
 #include "store/stop_signal.h"
 
 namespace muster::store {
 
 using PostgresHandle = std::unique_ptr<PGconn, Freer<PQfinish>>;
-using PostgresResult = std::unique_ptr<PGresult, Freer<PQclear>>;
 
 class PostgresPipe {
 public:
