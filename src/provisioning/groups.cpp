@@ -67,6 +67,11 @@ Result<> add_group(Tx& tx, const EnrollmentRecord& group, Read& read) {
     return {};
 }
 
+// Those of every group are read with each change of one: none stays in memory that was given back.
+void wipe_keys(EnrollmentRecord& group) {
+    for (auto* key : {&group.primary_key, &group.secondary_key}) wipe(key->data(), key->size());
+}
+
 Result<> add_authorities(Tx& tx, Read& read) {
     MUSTER_TRY(const auto records, tx.issuing_authorities().list());
     for (const auto& record : records) {
@@ -144,27 +149,33 @@ Result<std::shared_ptr<const GroupIndex>> read_groups(Tx& tx, const GroupIndex& 
     MUSTER_CHECK(add_revocation_lists(tx, before, read));
     std::string after;
     for (;;) {
-        MUSTER_TRY(const auto groups, tx.enrollment_groups().list({.after = after, .limit = page}));
-        for (const auto& group : groups) MUSTER_CHECK(add_group(tx, group, read));
+        MUSTER_TRY(auto groups, tx.enrollment_groups().list({.after = after, .limit = page}));
+        for (auto& group : groups) {
+            MUSTER_CHECK(add_group(tx, group, read));
+            wipe_keys(group);
+        }
         if (groups.size() < page) break;
         after = groups.back().id;
     }
     return std::make_shared<const GroupIndex>(std::move(read));
 }
 
-// Each with its length, so that none can be taken for two.
+// Each with its length, so that none can be taken for two. In one piece of memory from the start, which is wiped.
 Bytes digest_of_credentials(const EnrollmentRecord& group) {
+    constexpr std::size_t longest_length = 24;
+    const auto names = ca_references(group);
+    std::vector<ByteView> parts{group.primary_certificate, group.secondary_certificate, as_bytes(group.primary_key),
+                                as_bytes(group.secondary_key)};
+    for (const auto& name : names) parts.push_back(as_bytes(name));
+    std::size_t size = 0;
+    for (const auto& part : parts) size += part.size() + longest_length;
     Bytes all;
-    const auto add = [&](ByteView part) {
+    all.reserve(size);
+    for (const auto& part : parts) {
         const auto length = fmt::format("{}:", part.size());
         all.insert(all.end(), length.begin(), length.end());
         all.insert(all.end(), part.begin(), part.end());
-    };
-    add(group.primary_certificate);
-    add(group.secondary_certificate);
-    add(as_bytes(group.primary_key));
-    add(as_bytes(group.secondary_key));
-    for (const auto& name : ca_references(group)) add(as_bytes(name));
+    }
     auto digest = pki::sha256(all);
     wipe(all.data(), all.size());
     return digest;

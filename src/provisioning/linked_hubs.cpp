@@ -185,14 +185,15 @@ Result<LinkedHub> LinkedHubs::from_record(const LinkedHubRecord& record) {
 
 Result<std::shared_ptr<const HubList>> LinkedHubs::read(Tx& tx) {
     std::vector<LinkedHub> hubs;
-    MUSTER_TRY(const auto records, tx.linked_hubs().list());
+    MUSTER_TRY(auto records, tx.linked_hubs().list());
     if (records.empty() || !records.front().name.empty())
         hubs.push_back(LinkedHub{.name = own_name_, .state = state_of("")});
-    for (const auto& record : records) {
+    for (auto& record : records) {
         // A service whose own name changed to that of a hub it had linked: that is now itself.
         if (!record.name.empty() && is_own(record.name)) continue;
         MUSTER_TRY(auto hub, from_record(record));
         hubs.push_back(std::move(hub));
+        wipe(record.key.data(), record.key.size());
     }
     MUSTER_TRY(const auto setting, tx.settings().find(default_policy_setting));
     MUSTER_TRY(const auto policy, parse_allocation_policy(setting.value_or("hashed")));

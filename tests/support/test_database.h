@@ -41,9 +41,12 @@ public:
     // Until every entry of the journal that was written has its id: PostgreSQL's get them a moment later.
     void wait_for_journal() const {
         if (connection_.empty()) return;
-        const auto name = connection_.substr(connection_.rfind('=') + 1);
-        while (PostgresServer::get()->run("SELECT 1 FROM journal_pending LIMIT 1", name) == "1")
+        while (run("SELECT 1 FROM journal_pending LIMIT 1") == "1")
             std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    // PostgreSQL's: statements beside the driver's (PostgresServer::run).
+    std::string run(const std::string& sql) const {
+        return PostgresServer::get()->run(sql, connection_.substr(connection_.rfind('=') + 1));
     }
 
 private:
