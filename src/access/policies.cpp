@@ -60,6 +60,13 @@ Result<Policy> parse_policy(const json::object& object) {
     return policy;
 }
 
+// What the document holds of them; those of the policies wipe themselves.
+void wipe_keys(json::object& policy) {
+    for (const std::string_view member : {"primaryKey", "secondaryKey"})
+        if (auto* value = policy.if_contains(member); value != nullptr && value->is_string())
+            wipe(value->as_string().data(), value->as_string().size());
+}
+
 // The host of a resource: "host", "host:port" or "host/path", in lower case.
 std::string resource_host(std::string_view resource) {
     return to_lower(resource.substr(0, resource.find_first_of(":/")));
@@ -132,13 +139,15 @@ Policies Policies::generate(Random& random) {
 }
 
 Result<Policies> Policies::parse(std::string_view text) {
-    MUSTER_TRY(const auto document, parse_json_object(text));
-    const auto* list = find_member(document, "policies");
+    MUSTER_TRY(auto document, parse_json_object(text));
+    auto* list = document.if_contains("policies");
     if (list == nullptr || !list->is_array()) return fail(Errc::invalid_argument, "\"policies\" must be an array");
     Policies out;
-    for (const auto& entry : list->as_array()) {
+    for (auto& entry : list->as_array()) {
         if (!entry.is_object()) return fail(Errc::invalid_argument, "every policy must be an object");
-        MUSTER_TRY(auto policy, parse_policy(entry.as_object()));
+        auto parsed = parse_policy(entry.as_object());
+        wipe_keys(entry.as_object());
+        MUSTER_TRY(auto policy, std::move(parsed));
         if (out.find(policy.name) != nullptr)
             return fail(Errc::invalid_argument, "policy \"{}\" is there twice", policy.name);
         out.policies_.push_back(std::move(policy));

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "net/reactor.h"
+#include "support/memory_search.h"
 #include "wire/sas.h"
 
 namespace muster::access {
@@ -96,6 +97,23 @@ TEST(Policies, NamesAndRightsAreChecked) {
     EXPECT_EQ(rights_to_json(*rights_from_json(&known)), (json::array{"ServiceConfig", "EnrollmentRead"}));
     const json::value unknown{"EnrollmentReed"};
     EXPECT_FALSE(rights_from_json(&unknown));
+}
+
+TEST(Policies, KeysThatWereReadAreInNoMemoryButTheirOwn) {
+    SeededRandom random(3);
+    auto key = base64_encode(random.bytes(64));
+    const test::HiddenText hidden(std::string_view(key).substr(40, 20));
+    std::string text;
+    text.reserve(1'000);
+    text = R"({"policies":[{"keyName":"owner","primaryKey":")";
+    text += key;
+    text += R"(","secondaryKey":")";
+    text += key;
+    text += R"(","rights":["ServiceConfig"]}]})";
+    const auto parsed = Policies::parse(text);
+    ASSERT_TRUE(parsed) << parsed.error().chain();
+    for (auto* own : {&key, &text}) wipe(own->data(), own->size());
+    EXPECT_EQ(hidden.count(), 0);
 }
 
 // Two books on one storage, as two musterd have it.
