@@ -27,6 +27,10 @@ protected:
                               fmt::format("[preloaded_certs]\ndevice-id = \"file://{}\"\n", certificate.string()));
     }
     void write_identity_settings(const std::string& extra = "", const std::string& scope = "0ne00000001") {
+        write_identity_settings_for(cloud.address(), extra, scope);
+    }
+    void write_identity_settings_for(const std::string& endpoint, const std::string& extra = "",
+                                     const std::string& scope = "0ne00000001") {
         const auto ca = device.write("certs/cloud-ca.pem", cloud.ca_pem());
         device.write_settings(Service::identityd, fmt::format(R"(hostname = "edge"
 homedir = "/var/lib/aziot/identityd"
@@ -46,7 +50,7 @@ identity_pk = "device-id"
 uid = 4711
 name = "aziot-edge"
 )",
-                                                              extra, cloud.address(), scope, ca.string()));
+                                                              extra, endpoint, scope, ca.string()));
     }
     void start_all() {
         for (const auto service : steady_services) device.start(service);

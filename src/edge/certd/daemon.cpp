@@ -46,12 +46,11 @@ int run_daemon(const Paths& paths) {
     parts.started = [&] { certificates.start(); };
     parts.reload = [&] { reload(paths, certificates); };
     const int code = serve_daemon(paths, reactors, std::move(parts));
-    issuing.stop();
-    reactors.stop();
-    worker.stop();
-    // Not by way of the destructors: the issuing loop's would wait for a name server that does not answer.
-    log::flush();
-    std::_Exit(code);
+    end_daemon(code, [&] {
+        issuing.stop();
+        reactors.stop();
+        worker.stop();
+    });
 }
 
 }  // namespace muster::edge::certd

@@ -84,11 +84,10 @@ int run_daemon(const Paths& paths) {
     };
     parts.reload = [&] { reload(paths, api, provisioner, modules, **keeper, cloud.at(0)); };
     const int code = serve_daemon(paths, reactors, std::move(parts));
-    cloud.stop();
-    reactors.stop();
-    // Not by way of the destructors: the cloud loop's would wait for a name server that does not answer.
-    log::flush();
-    std::_Exit(code);
+    end_daemon(code, [&] {
+        cloud.stop();
+        reactors.stop();
+    });
 }
 
 }  // namespace muster::edge::identityd

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <thread>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -101,6 +102,18 @@ int serve_daemon(const Paths& paths, net::Reactors& reactors, DaemonParts parts)
     log::info("stopping", {{"service", unit_name(parts.service)}});
     server.drain(std::chrono::seconds(5));
     return EXIT_SUCCESS;
+}
+
+void end_daemon(int code, const std::function<void()>& stop_loops) {
+    std::thread([code] {
+        std::this_thread::sleep_for(std::chrono::seconds(2));
+        log::warn("a call does not come back; ending without it");
+        log::flush();
+        std::_Exit(code);
+    }).detach();
+    stop_loops();
+    log::flush();
+    std::_Exit(code);
 }
 
 }  // namespace muster::edge

@@ -47,6 +47,12 @@ struct DaemonParts {
 // Serves until SIGTERM or SIGINT and returns the exit code. The socket is systemd's (LISTEN_FDS) or made here, 0660.
 int serve_daemon(const Paths& paths, net::Reactors& reactors, DaemonParts parts);
 
+// Has `stop_loops` end the loops of a daemon that has served, and then the process, without the destructors: those of a
+// loop would wait for a name server that does not answer. Two seconds are the most it takes: a loop may be inside a
+// call that nothing ends, for a key whose daemon or token does not answer. What is on the disk is whole at every
+// instant.
+[[noreturn]] void end_daemon(int code, const std::function<void()>& stop_loops);
+
 // What mends it: the first hint along the chain of causes; empty when none has one.
 std::string hint_of(const Error& error);
 // The chain of causes with that hint, on one line: for logs.

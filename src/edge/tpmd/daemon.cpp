@@ -27,9 +27,10 @@ int run_daemon(const Paths& paths) {
     };
     parts.reload = [] { log::info("the way to the TPM changes with a restart: iotedge system restart"); };
     const int code = serve_daemon(paths, reactors, std::move(parts));
-    reactors.stop();
-    worker.stop();
-    return code;
+    end_daemon(code, [&] {
+        reactors.stop();
+        worker.stop();
+    });
 }
 
 }  // namespace muster::edge::tpmd
