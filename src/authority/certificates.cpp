@@ -204,15 +204,34 @@ std::uint64_t Certificates::next_number(const std::string& id, TimePoint now) {
     return number;
 }
 
+// The number before the records: of two editions, the one that read later must not have the lower number. Where others
+// publish lists of that CA, too, both are one transaction, and the last number is in the store.
+Task<Result<pki::CrlContent>> Certificates::next_edition(std::shared_ptr<const IssuingCa> ca, TimePoint now,
+                                                         std::uint64_t number) {
+    pki::CrlContent content{.entries = {},
+                            .number = number,
+                            .this_update = now - clock_skew,
+                            .next_update = now + authority_.policy().crl_life};
+    if (!store_.is_shared()) {
+        MUSTER_CO_TRY(content.entries, co_await store_.read([&](Tx& tx) { return revoked_of(tx, *ca, now); }));
+        co_return content;
+    }
+    co_return co_await store_.transact([&](Tx& tx) -> Result<pki::CrlContent> {
+        const auto mark = fmt::format("crl.{}", ca->id());
+        MUSTER_TRY(const auto last, tx.marks().find(mark));
+        auto edition = content;
+        edition.number = std::max(number, static_cast<std::uint64_t>(last.value_or(0)) + 1);
+        MUSTER_CHECK(tx.marks().put(mark, static_cast<std::int64_t>(edition.number)));
+        MUSTER_TRY(edition.entries, revoked_of(tx, *ca, now));
+        return edition;
+    });
+}
+
 Task<Result<>> Certificates::publish(std::shared_ptr<const IssuingCa> ca) {
     const auto id = ca->id();
     const auto now = clock_.now();
-    // Before the records are read: of two editions, the one that read later must not have the lower number.
-    pki::CrlContent content{.entries = {},
-                            .number = next_number(id, now),
-                            .this_update = now - clock_skew,
-                            .next_update = now + authority_.policy().crl_life};
-    MUSTER_CO_TRY(content.entries, co_await store_.read([&](Tx& tx) { return revoked_of(tx, *ca, now); }));
+    const auto number = next_number(id, now);
+    MUSTER_CO_TRY(const auto content, co_await next_edition(ca, now, number));
     MUSTER_CO_TRY(auto der, co_await authority_.worker().run(
                                 [&] { return pki::make_crl(content, {ca->certificate(), *ca->key}); }));
     const auto made = std::make_shared<const PublishedList>(
@@ -224,7 +243,7 @@ Task<Result<>> Certificates::publish(std::shared_ptr<const IssuingCa> ca) {
     const std::lock_guard lock(mutex_);
     auto& slot = slots_[id];
     slot.list = made;
-    slot.outdated = content.number != slot.number;
+    slot.outdated = number != slot.number;
     co_return Result<>();
 }
 

@@ -67,7 +67,7 @@ private:
         List list;
         bool outdated = false;  // it serves on when it cannot be made anew
         bool renewing = false;
-        std::uint64_t number = 0;             // of the last list
+        std::uint64_t number = 0;             // of the last list; it steps when that is outdated, too
         std::shared_ptr<OneReading> readers;  // who wait for a new one share it
     };
     Result<> revoke_one(store::Tx& tx, store::IssuedCertificateRecord& record, TimePoint now, std::string_view reason,
@@ -79,6 +79,8 @@ private:
     Task<Result<List>> made_anew(std::shared_ptr<const IssuingCa> ca);
     Task<void> renew(std::shared_ptr<const IssuingCa> ca);
     std::uint64_t next_number(const std::string& id, TimePoint now);
+    Task<Result<pki::CrlContent>> next_edition(std::shared_ptr<const IssuingCa> ca, TimePoint now,
+                                               std::uint64_t number);
 
     store::Store& store_;
     Authority& authority_;

@@ -1,11 +1,14 @@
 // The authority of a service that several musterds are: one set of keys, in the store.
 #include <gmock/gmock.h>
+#include <openssl/x509v3.h>
+
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include <thread>
 
 #include "authority/certificates.h"
 #include "authority_fixture.h"
+#include "base/owner.h"
 
 namespace muster::authority {
 namespace {
@@ -41,6 +44,17 @@ protected:
                                       .not_after = now + std::chrono::days(100)},
                                      *csr.public_key(), &issuer, nullptr, random);
         return made->pem() + root.front().pem();
+    }
+
+    static std::uint64_t number_of(const Bytes& list) {
+        const auto* next = list.data();
+        const std::unique_ptr<X509_CRL, Freer<X509_CRL_free>> crl(
+            d2i_X509_CRL(nullptr, &next, static_cast<long>(list.size())));
+        const std::unique_ptr<ASN1_INTEGER, Freer<ASN1_INTEGER_free>> number(
+            static_cast<ASN1_INTEGER*>(X509_CRL_get_ext_d2i(crl.get(), NID_crl_number, nullptr, nullptr)));
+        std::uint64_t value = 0;
+        EXPECT_EQ(ASN1_INTEGER_get_uint64(&value, number.get()), 1);
+        return value;
     }
 
     Authority a_{*store_, clock_, random_, directory_ / "a", {}};
@@ -137,6 +151,26 @@ TEST_F(SharedAuthority, ListsOfTheOtherFollow) {
         EXPECT_EQ(entries(at_a), i) << "at once where it was answered";
         std::this_thread::sleep_for(Lookout::longest_unseen);
         EXPECT_EQ(entries(at_b), i);
+    }
+}
+
+// Whoever has a list of one takes a later one of the other for the newer (RFC 5280 5.2.3), whatever the clocks say.
+TEST_F(SharedAuthority, NumbersOfListsGoOnAtTheOther) {
+    ASSERT_TRUE(create(a_));
+    ManualClock behind{clock_.now() - std::chrono::seconds(5)};
+    Certificates at_a(*store_, a_, clock_);
+    Certificates at_b(*store_, b_, behind);
+    const auto next_number = [&](Certificates& certificates) {
+        certificates.lists_are_outdated();
+        const auto list = run(certificates.revocation_list("issuing"));
+        EXPECT_TRUE(list) << why(list);
+        return list ? number_of((*list)->der) : 0;
+    };
+    std::uint64_t last = 0;
+    for (auto* certificates : {&at_a, &at_b, &at_b, &at_a, &at_b}) {
+        const auto number = next_number(*certificates);
+        EXPECT_GT(number, last);
+        last = number;
     }
 }
 
