@@ -21,6 +21,12 @@ std::string verified_text(const json::object& certificate) {
     return text_at(certificate, "properties.isVerified") == "true" ? "yes" : "no: groups do not let anyone in by it";
 }
 
+std::string expiry_text(const json::object& certificate, TimePoint now) {
+    const auto text = text_at(certificate, "properties.expiry");
+    const auto end = parse_utc(text);
+    return (end && *end < now ? "EXPIRED " : "") + text.substr(0, 10);
+}
+
 void print_certificate(const Context& context, const json::object& certificate) {
     const auto* properties = object_at(certificate, "properties");
     if (properties == nullptr) return;
@@ -72,9 +78,9 @@ Result<> list(Context& context) {
     for (const auto& entry : certificates->as_array()) {
         if (!entry.is_object()) continue;
         const auto& certificate = entry.as_object();
-        table.add(
-            {string_or(certificate, "name"), text_at(certificate, "properties.isVerified") == "true" ? "yes" : "no",
-             text_at(certificate, "properties.subject"), text_at(certificate, "properties.expiry").substr(0, 10)});
+        table.add({string_or(certificate, "name"),
+                   text_at(certificate, "properties.isVerified") == "true" ? "yes" : "no",
+                   text_at(certificate, "properties.subject"), expiry_text(certificate, context.io.now)});
     }
     table.finish();
     return {};

@@ -53,9 +53,22 @@ json::object& x509_of(json::object& body) {
     return child(attestation, "x509");
 }
 
-Result<> set_certificate(json::object& slots, const char* slot, const std::string& path, EnrollmentKind kind) {
+// The service lets a device register under its certificate's common name alone (facts: DPS 1.2).
+Result<> check_common_name(const std::string& pem, const std::string& path, const std::string& id) {
+    MUSTER_TRY(const auto certificate, pki::Certificate::from_pem(pem));
+    if (equals_ignore_case(certificate.common_name(), id)) return {};
+    return fail(Error(Errc::invalid_argument,
+                      fmt::format("{} is for '{}', and the enrollment for '{}': its device would be refused", path,
+                                  printable(certificate.common_name()), id))
+                    .with_hint("The id of an individual enrollment is the common name (CN) of the certificate; "
+                               "--device-id names it otherwise at\n  the hub."));
+}
+
+Result<> set_certificate(json::object& slots, const char* slot, const std::string& path, EnrollmentKind kind,
+                         const std::string& id) {
     if (path.empty()) return {};
     MUSTER_TRY(auto pem, read_certificate(path, kind));
+    if (kind == EnrollmentKind::individual) MUSTER_CHECK(check_common_name(pem, path, id));
     slots[slot] = json::object{{"certificate", std::move(pem)}};
     return {};
 }
@@ -75,8 +88,8 @@ Result<> apply_certificates(const EnrollmentOptions& options, EnrollmentKind kin
     if (options.remove_certificate) MUSTER_CHECK(remove_certificate(slots, "primary", options.id));
     if (options.remove_secondary_certificate) MUSTER_CHECK(remove_certificate(slots, "secondary", options.id));
     x509.erase("caReferences");
-    MUSTER_CHECK(set_certificate(slots, "primary", options.certificate_path, kind));
-    return set_certificate(slots, "secondary", options.secondary_certificate_path, kind);
+    MUSTER_CHECK(set_certificate(slots, "primary", options.certificate_path, kind, options.id));
+    return set_certificate(slots, "secondary", options.secondary_certificate_path, kind, options.id);
 }
 
 void apply_ca_references(const EnrollmentOptions& options, json::object& body) {

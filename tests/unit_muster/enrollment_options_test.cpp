@@ -118,6 +118,19 @@ TEST_F(EnrollmentOptionsTest, WhatContradictsIsNotLeftAside) {
     EXPECT_EQ(EnrollmentOptions{.allocation_policy = "hashed"}.allocation_fault(), "");
 }
 
+TEST_F(EnrollmentOptionsTest, ACertificateOfAnotherNameIsNotEnrolled) {
+    for (const bool secondary : {false, true}) {
+        EnrollmentOptions options{.id = "dev-2"};
+        (secondary ? options.secondary_certificate_path : options.certificate_path) = device_;
+        json::object body;
+        const auto applied = apply_options(options, EnrollmentKind::individual, body);
+        ASSERT_FALSE(applied);
+        EXPECT_THAT(applied.error().message(), HasSubstr("is for 'dev-1', and the enrollment for 'dev-2'"));
+        options.id = "DEV-1";
+        EXPECT_TRUE(apply_options(options, EnrollmentKind::individual, body));
+    }
+}
+
 TEST_F(EnrollmentOptionsTest, AnUpdateThatWouldDoNothingSaysSo) {
     const auto refusal = [](const EnrollmentOptions& options, std::string_view stored) {
         auto body = *parse_json_object(stored);
