@@ -1,5 +1,7 @@
 # shellcheck shell=bash
-# A Debian that boots in systemd-nspawn, without a network but its own loopback. Sourced by run.
+# A Debian that boots in systemd-nspawn, without a network but its own loopback unless container_network says otherwise.
+# Sourced by run.
+container_network=(--private-network)
 
 # A tree of files to boot: from base.tar. What the packages need of Debian is fetched now, and kept in archives/.
 tree_make() { # directory with base.tar and archives/, host name, package of Debian...
@@ -37,11 +39,32 @@ in_tree() { # command...
 }
 
 container_boot() {
-  ln -sf /dev/null "$root/etc/systemd/system/console-getty.service"
-  systemd-nspawn --quiet --register=no --keep-unit --private-network --machine="$(basename "$root")" -D "$root" -b \
-    >>"$root.console" 2>&1 </dev/null &
-  nspawn=$!
+  container_start "$(basename "$root")"
   container_wait
+}
+
+container_start() { # name
+  ln -sf /dev/null "$root/etc/systemd/system/console-getty.service"
+  (
+    while read -r group; do mkdir -p "$group" && echo 0 >"$group/cgroup.procs"; done < <(container_groups "$1")
+    exec systemd-nspawn --quiet --register=no --keep-unit "${container_network[@]}" --machine="$1" -D "$root" -b
+  ) >>"$root.console" 2>&1 </dev/null &
+  nspawn=$!
+}
+
+# The control groups of that container below ours, in each hierarchy that a systemd orders: in the same ones, two containers
+# would have each other's units in their hands.
+container_groups() { # name
+  local controllers path
+  while IFS=: read -r _ controllers path; do
+    case $controllers in
+      name=systemd) echo "/sys/fs/cgroup/systemd${path%/}/$1" ;;
+      '') if [ -d /sys/fs/cgroup/unified ]; then echo "/sys/fs/cgroup/unified${path%/}/$1"; else echo "/sys/fs/cgroup${path%/}/$1"; fi ;;
+    esac
+  done </proc/self/cgroup
+}
+container_groups_end() { # name
+  while read -r group; do find "$group" -depth -type d -exec rmdir {} + 2>/dev/null || true; done < <(container_groups "$1")
 }
 
 # Waits until it has booted; sets init_pid, its process 1.
@@ -77,6 +100,7 @@ container_end() {
     for _ in $(seq 50); do kill -0 "$nspawn" 2>/dev/null && sleep 0.1; done
     kill -KILL "$nspawn" 2>/dev/null || true
     wait "$nspawn" 2>/dev/null || true
+    container_groups_end "$(basename "$root")"
   fi
   nspawn=
   [ -z "${root:-}" ] || rm -rf "$root" "$root.console"
