@@ -184,7 +184,7 @@ Task<Result<>> CaCertificates::remove(std::string name, std::optional<std::strin
         return tx.journal().change(by, clock_.now(), "certificate.deleted", record->name,
                                    journal_detail(&*record, nullptr));
     }));
-    co_return co_await groups_.refresh();
+    co_return co_await groups_.refresh_everywhere();
 }
 
 Task<Result<json::object>> CaCertificates::change(std::string name, std::string if_match, std::string_view type,

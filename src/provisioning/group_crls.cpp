@@ -193,7 +193,7 @@ Task<Result<json::object>> GroupCrls::put(std::string group_id, json::object bod
         MUSTER_CHECK(tx.journal().change(by, now, "revocationList.written", made.group_id, detail));
         return made;
     }));
-    MUSTER_CO_CHECK(co_await groups_.refresh());
+    MUSTER_CO_CHECK(co_await groups_.refresh_everywhere());
     if (record.source) tell_();
     co_return to_json(record, given.list, now);
 }

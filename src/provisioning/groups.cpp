@@ -144,6 +144,8 @@ Result<std::shared_ptr<const GroupIndex>> read_groups(Tx& tx, const GroupIndex& 
     read.rules = rules;
     MUSTER_TRY(const auto version, tx.marks().find(store::groups_version_mark));
     read.version = version.value_or(0);
+    MUSTER_TRY(const auto restrictions, tx.marks().find(store::restrictions_version_mark));
+    read.restrictions = restrictions.value_or(0);
     if (rules.verified_ca_only) MUSTER_CHECK(add_verified_cas(tx, read));
     MUSTER_CHECK(add_authorities(tx, read));
     MUSTER_CHECK(add_revocation_lists(tx, before, read));
@@ -301,7 +303,7 @@ std::shared_ptr<const GroupIndex> Groups::current() const {
 }
 
 Groups::Groups(store::Store& store, GroupRules rules)
-    : store_(store), rules_(rules), reading_([this] { return read(); }) {}
+    : store_(store), rules_(rules), reading_([this] { return read(); }), lookout_([this] { return look(); }) {}
 
 void Groups::set(std::shared_ptr<const GroupIndex> index) {
     const std::lock_guard lock(mutex_);
@@ -322,8 +324,22 @@ Task<Result<>> Groups::refresh() {
     co_return co_await reading_.ask();
 }
 
+Task<Result<>> Groups::refresh_everywhere() {
+    MUSTER_CO_CHECK(co_await refresh());
+    if (store_.is_shared()) co_await Lookout::settle();
+    co_return Result<>();
+}
+
 Task<Result<>> Groups::refresh_if_stale() {
-    if (!stale_) co_return Result<>();
+    if (stale_) co_return co_await refresh();
+    if (!store_.is_shared()) co_return Result<>();
+    co_return co_await lookout_.make_sure();
+}
+
+Task<Result<>> Groups::look() {
+    MUSTER_CO_TRY(const auto newest,
+                  co_await store_.read([](Tx& tx) { return tx.marks().find(store::restrictions_version_mark); }));
+    if (newest.value_or(0) == current()->restrictions()) co_return Result<>();
     co_return co_await refresh();
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/lookout.h"
 #include "base/one_reading.h"
 #include "base/task.h"
 #include "pki/certificate.h"
@@ -75,6 +76,7 @@ public:
         GroupRules rules;
         std::vector<pki::Certificate> verified_cas;  // read where the rules ask for them
         std::int64_t version = 0;                    // of the groups in the store (store/topic_versions.h)
+        std::int64_t restrictions = 0;               // the same of restrictions
     };
     GroupIndex() = default;
     explicit GroupIndex(Content content);
@@ -99,6 +101,7 @@ public:
     // The unverified CA certificate that issued `certificate`.
     const Anchor* unverified_issuer_of(const pki::Certificate& certificate) const;
     std::int64_t version() const { return content_.version; }
+    std::int64_t restrictions() const { return content_.restrictions; }
     bool has_anchors() const { return !content_.anchors.empty() || !content_.authorities.empty(); }
     const std::vector<KeyGroup>& key_groups() const { return content_.key_groups; }
     const std::vector<GroupCrl>& revocation_lists() const { return content_.revocation_lists; }
@@ -123,7 +126,12 @@ public:
     // After a change of groups or CA certificates, before it is answered. When it fails, the next registration tries
     // again: an index that is behind would answer 401 where the store is at fault.
     Task<Result<>> refresh();
+    // Before a device is judged; usually nothing. What another musterd was answered of a restriction
+    // (store/topic_versions.h) is in force from then on (base/lookout.h).
     Task<Result<>> refresh_if_stale();
+    // After a restriction, before it is answered, instead of `refresh`: no other musterd lets in by what was before. So
+    // it takes Lookout::settling where there are others.
+    Task<Result<>> refresh_everywhere();
     // For whoever was judged by the groups of that version and is about to be refused: true when there are others by
     // now, which are in force then, so that the judgement is to be made anew. Where no other musterd writes to the
     // store, what is in memory is the newest. It costs one row, and a reading only when somebody changed the groups.
@@ -135,6 +143,7 @@ public:
 
 private:
     Task<Result<>> read();
+    Task<Result<>> look();
     void set(std::shared_ptr<const GroupIndex> index);
 
     store::Store& store_;
@@ -144,6 +153,7 @@ private:
     mutable std::mutex mutex_;
     std::shared_ptr<const GroupIndex> index_ = std::make_shared<const GroupIndex>();
     OneReading reading_;
+    Lookout lookout_;
 };
 
 }  // namespace muster::provisioning

@@ -213,7 +213,7 @@ Result<> GroupCrlTable::put(const GroupCrlRecord& record) {
          record.must_be_current, record.updated, source.url, source.certificates, source.issuers,
          static_cast<std::int64_t>(source.interval.count()), source.due, source.fetched, source.failures,
          source.problem, record.list_hash, record.list_begins}));
-    return note_groups_change(session_);
+    return note_restriction(session_);
 }
 
 Result<> GroupCrlTable::note(const GroupCrlRecord& record) {

@@ -40,7 +40,7 @@ Result<> CaCertificateTable::put(const CaCertificateRecord& record) {
 
 Result<bool> CaCertificateTable::erase(std::string_view name) {
     MUSTER_TRY(const auto rows, session_.execute("DELETE FROM ca_certificate WHERE name_key = $1", {to_lower(name)}));
-    MUSTER_CHECK(note_groups_change(session_));
+    MUSTER_CHECK(note_restriction(session_));
     return rows > 0;
 }
 

@@ -25,4 +25,9 @@ Result<> note_revocation(Session& session) {
     return note_change(session, revocations_version_mark, Topic::revocations);
 }
 
+Result<> note_restriction(Session& session) {
+    MUSTER_CHECK(note_change(session, restrictions_version_mark, Topic::groups));
+    return note_groups_change(session);
+}
+
 }  // namespace muster::store

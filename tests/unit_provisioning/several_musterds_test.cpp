@@ -2,6 +2,7 @@
 #include <latch>
 
 #include "hubs_fixture.h"
+#include "provisioning/group_crls.h"
 
 namespace muster::provisioning {
 namespace {
@@ -72,6 +73,47 @@ TEST_F(SeveralMusterds, AGroupThatOneDeletedKeepsDevicesOutAtTheOther) {
     ASSERT_TRUE(run(groups_b_.refresh()));
     ASSERT_TRUE(run(enrollments_.remove(EnrollmentKind::group, "plant", std::nullopt)));
     EXPECT_EQ(number(register_at_b("dev1", chain("dev1"))), code::unauthorized);
+}
+
+class NoFetcher final : public CrlFetcher {
+public:
+    Task<Result<pki::RevocationList>> fetch(std::string, std::string) override {
+        co_return fail(Errc::unavailable, "nobody is there");
+    }
+};
+
+TEST_F(SeveralMusterds, ARevocationListThatOneWasGivenHoldsAtTheOther) {
+    ASSERT_TRUE(group({}));
+    // B knows the group, and has just looked.
+    ASSERT_TRUE(register_at_b("dev1", chain("dev1")));
+    pki::CrlContent content{.number = 1,
+                            .this_update = clock_.now() - std::chrono::hours(1),
+                            .next_update = clock_.now() + std::chrono::hours(1)};
+    content.entries.push_back(
+        {chain("dev1").front().serial_hex(), content.this_update, pki::RevocationReason::key_compromise});
+    NoFetcher fetcher;
+    GroupCrls lists(*store_, groups_, fetcher, clock_);
+    const auto list = base64_encode(*pki::make_crl(content, {root_.certificate, root_.key}));
+    const auto given = run(lists.put("plant", {{"crl", list}}, {}));
+    ASSERT_TRUE(given) << why(given);
+    EXPECT_EQ(number(register_at_b("dev1", chain("dev1"))), code::unauthorized);
+    ASSERT_TRUE(run(lists.remove("plant", text_at(*given, "/issuerThumbprint"), {})));
+    EXPECT_TRUE(register_at_b("dev1", chain("dev1")));
+}
+
+TEST_F(SeveralMusterds, ACaCertificateThatOneDeletedIsNoneAtTheOther) {
+    Groups strict(*store_, GroupRules{.verified_ca_only = true});
+    Registrations registrations(*store_, strict, clock_, random_, metrics_,
+                                ServiceIdentity{"0ne1", own, Secret(Bytes(32, 1))});
+    const auto at_strict = [&] { return run(registrations.register_device(request("dev1", chain("dev1")), {})); };
+    ASSERT_TRUE(group({}));
+    const json::object ca{{"properties", {{"certificate", root_.certificate.pem()}, {"isVerified", true}}}};
+    ASSERT_TRUE(run(certificates_.put("root", ca, std::nullopt)));
+    ASSERT_TRUE(strict.load());
+    const auto accepted = at_strict();
+    ASSERT_TRUE(accepted) << why(accepted);
+    ASSERT_TRUE(run(certificates_.remove("root", std::nullopt)));
+    EXPECT_EQ(number(at_strict()), code::unauthorized);
 }
 
 TEST_F(SeveralMusterds, AKeyIsJudgedByTheNewestGroups) {
