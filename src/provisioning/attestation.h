@@ -45,6 +45,7 @@ struct Verdict {
     std::string fault;                    // why the credential may not be used at all; empty when it may
     std::optional<GroupMatch> group;
     std::string group_fault;     // why it leads to no group
+    std::string mend;            // of that; empty: the chain, or that nobody enrolled it
     pki::CertificateChain path;  // of a chain that is sound: from the leaf to the CA that it ends at; where that is an
                                  // issuing CA of the service, up to its root
     // What the service's own authority issued: the leaf, or the CA above it. What is recorded of it decides, before

@@ -26,15 +26,17 @@ std::string describe_leaf_fault(const pki::Certificate& leaf, TimePoint now) {
     return {};
 }
 
-std::string describe_path_fault(const pki::PathResult& result, const GroupIndex& groups) {
+void note_path_fault(const pki::PathResult& result, const GroupIndex& groups, Verdict& verdict) {
+    verdict.group_fault = result.explanation;
     // Another CA of the same name may be trusted: test certificates of Azure's tools all have one.
     const bool ends_here = result.fault == pki::PathFault::no_issuer || result.fault == pki::PathFault::bad_signature;
     if (ends_here && !result.path.empty()) {
-        if (const auto* ca = groups.unverified_issuer_of(result.path.back()); ca != nullptr)
-            return fmt::format("{}; the CA certificate '{}' of group '{}' would fit but is not verified",
-                               result.explanation, ca->ca_name, ca->group.id);
+        if (const auto* ca = groups.unverified_issuer_of(result.path.back()); ca != nullptr) {
+            verdict.group_fault += fmt::format("; the CA certificate '{}' of group '{}' would fit but is not verified",
+                                               ca->ca_name, ca->group.id);
+            verdict.mend = fmt::format("muster ca-certificate verification-code {}, then verify", ca->ca_name);
+        }
     }
-    return result.explanation;
 }
 
 bool holds(std::span<const pki::Certificate> certificates, const pki::Certificate& wanted) {
@@ -73,7 +75,7 @@ Verdict judge_chain(const pki::CertificateChain& chain, const GroupIndex& groups
     const pki::PathOptions options{.now = now, .verified = &verified};
     const auto result = pki::validate_client_path(chain, find, options);
     if (!result.ok()) {
-        verdict.group_fault = describe_path_fault(result, groups);
+        note_path_fault(result, groups, verdict);
         return verdict;
     }
     const auto& end = result.path.back();
@@ -87,10 +89,12 @@ Verdict judge_chain(const pki::CertificateChain& chain, const GroupIndex& groups
     }
     if (auto unproven = lacks_verified_ca(chain, result.path, *anchor, groups, options)) {
         verdict.group_fault = std::move(*unproven);
+        verdict.mend = "verify the group's certificate, or let the device present its chain up to one that is";
         return verdict;
     }
     if (auto revoked = groups.revocation(verdict.path, anchor->group.id, now)) {
         verdict.group_fault = std::move(*revoked);
+        verdict.mend = "give the device another certificate";
         return verdict;
     }
     verdict.group = GroupMatch{anchor->group, {}, {}};

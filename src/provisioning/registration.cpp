@@ -25,6 +25,12 @@ std::string describe_credential(const DeviceRequest& request) {
     return request.chain.empty() ? "nothing" : printable(request.chain.front().subject());
 }
 
+std::string what_mends(const Verdict& verdict) {
+    if (!verdict.usable()) return "give the device a client certificate that is in force; check the clocks of both";
+    if (!verdict.mend.empty()) return verdict.mend;
+    return "present the leaf with all its intermediates; enroll the certificate or one of its issuers";
+}
+
 // One sentence for all who are not known here, whatever of it is stored: only what the device itself showed.
 std::unexpected<Error> unknown_device(const DeviceRequest& request, const Verdict& verdict) {
     const auto& why = verdict.usable() ? verdict.group_fault : verdict.fault;
@@ -41,8 +47,7 @@ std::unexpected<Error> unknown_device(const DeviceRequest& request, const Verdic
     return fail(unauthorized(fmt::format("no enrollment stands for the certificate '{}': {}",
                                          printable(request.chain.front().subject()),
                                          why.empty() ? "it is in no individual enrollment" : why))
-                    .with_hint("present the leaf with all its intermediates; enroll the certificate or one of its "
-                               "issuers"));
+                    .with_hint(what_mends(verdict)));
 }
 
 std::unexpected<Error> other_credential(const EnrollmentRecord& enrollment, const Verdict& verdict) {

@@ -175,6 +175,7 @@ TEST_F(RegistrationTest, AnUnverifiedCaIsNamedBesideATrustedOneOfTheSameName) {
     const auto unverified = register_with("dev1", chain_);
     EXPECT_NE(why(unverified).find("'plant-root' of group 'plant' would fit but is not verified"), std::string::npos)
         << why(unverified);
+    EXPECT_EQ(unverified.error().hint(), "muster ca-certificate verification-code plant-root, then verify");
     // A trusted look-alike of the intermediate is no reason to stop there.
     ASSERT_TRUE(put_group("more", pki_.intermediate(root_, "Second intermediate").certificate));
     const auto above = register_with("dev1", chain_);
