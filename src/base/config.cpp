@@ -1,6 +1,7 @@
 #include "base/config.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/config_state.h"
 #include "base/file.h"
@@ -20,6 +21,17 @@ bool is_plain(std::string_view key) {
     return !key.empty() && key.find_first_of(" \t\"'.[]{}") == std::string_view::npos;
 }
 
+// Quotes as word processors and web pages make them, and backticks.
+std::string_view without_odd_quotes(std::string_view value) {
+    constexpr std::array<std::string_view, 8> odd{"\u201c", "\u201d", "\u201e", "\u2018",
+                                                  "\u2019", "\u00ab", "\u00bb", "`"};
+    for (const auto quote : odd)
+        if (value.starts_with(quote)) value.remove_prefix(quote.size());
+    for (const auto quote : odd)
+        if (value.ends_with(quote)) value.remove_suffix(quote.size());
+    return value;
+}
+
 // "key = Word" is the commonest slip of all, and the published how-to makes it: the value lacks its quotes.
 std::string parse_hint(std::string_view line) {
     const auto equals = line.find('=');
@@ -28,6 +40,8 @@ std::string parse_hint(std::string_view line) {
     auto value = trim(line.substr(equals + 1));
     value = trim(value.substr(0, value.find('#')));
     if (!is_plain(key) || value.empty() || value.find_first_of("\"'{}[]") != std::string_view::npos) return {};
+    const auto bare = without_odd_quotes(value);
+    if (bare.size() < value.size()) return fmt::format("use plain quotes: {} = {}", key, toml_string(bare));
     return fmt::format("put the value in quotes: {} = {}", key, toml_string(value));
 }
 
@@ -42,6 +56,12 @@ std::unexpected<Error> parse_failure(const toml::parse_error& error, std::string
     if (hint.empty() && what.find("parsing string") != std::string_view::npos && std::ranges::count(line, '"') % 2 == 1)
         hint =
             fmt::format("line {} opens a quote that it does not close: each value's text stands between two", at.line);
+    if (hint.empty() && what.find("utf-8") != std::string_view::npos)
+        hint = fmt::format("save the file as UTF-8: iconv -f LATIN1 -t UTF-8 {}", source);
+    if (hint.empty())
+        hint =
+            "a line is a [table] in brackets, name = value (a text between two quotes), or a comment that begins with "
+            "#";
     Error out(Errc::invalid_argument, fmt::format("{}:{}:{}: {}", source, at.line, at.column, printable(what, 400)));
     return fail(std::move(out).with_hint(std::move(hint)));
 }

@@ -64,6 +64,36 @@ std::string value_text(const toml::node& node) {
     return std::move(out).str();
 }
 
+namespace {
+
+// A value of another kind that was meant for the wanted one; empty when nobody can tell. What may be a secret stays
+// out.
+std::string written_right(std::string_view name, std::string_view wanted, const toml::node& value) {
+    const auto key = toml_key(name);
+    if (wanted == "a string" && !value.is_table() && !value.is_array())
+        return fmt::format("put the value in quotes: {} = \"...\"", key);
+    const auto* text = value.as_string();
+    if (text == nullptr) return {};
+    const bool number = wanted == "an integer" && parse_integer<std::int64_t>(text->get()).has_value();
+    const bool flag = wanted == "true or false" && (text->get() == "true" || text->get() == "false");
+    if (number || flag) return fmt::format("{} = {}", key, text->get());
+    if (wanted == "an array of strings") return fmt::format("{} = [\"...\"]", key);
+    return {};
+}
+
+// scope_id for id_scope
+std::optional<std::string> in_another_order(std::string_view name, const std::vector<std::string>& candidates) {
+    const auto words = [](std::string_view of) {
+        auto all = split(of, '_');
+        std::ranges::sort(all);
+        return all;
+    };
+    const auto found =
+        std::ranges::find_if(candidates, [&](const auto& candidate) { return words(candidate) == words(name); });
+    return found == candidates.end() ? std::nullopt : std::optional(*found);
+}
+
+}  // namespace
 }  // namespace config_detail
 
 using namespace config_detail;
@@ -95,7 +125,8 @@ void Config::State::note(std::size_t node, std::string_view name, std::string me
 
 void Config::State::wrong_kind(std::size_t node, std::string_view name, std::string_view wanted,
                                const toml::node& value) {
-    note(node, name, fmt::format("must be {}, not {}", wanted, kind_name(kind_of(&value))), {});
+    note(node, name, fmt::format("must be {}, not {}", wanted, kind_name(kind_of(&value))),
+         written_right(name, wanted, value));
 }
 
 void Config::State::accept_all(const toml::node& value) {
@@ -132,7 +163,12 @@ ConfigProblem Config::State::unknown(const OpenTable& in, std::string_view name,
     }
     std::vector<std::string> candidates(in.asked.begin(), in.asked.end());
     candidates.insert(candidates.end(), in.also_known.begin(), in.also_known.end());
-    if (const auto close = nearest(name, candidates)) {
+    // What stands in the table already is not what was meant.
+    std::vector<std::string> absent;
+    std::ranges::copy_if(candidates, std::back_inserter(absent),
+                         [&](const auto& candidate) { return !in.table->contains(candidate); });
+    const auto reordered = in_another_order(name, absent);
+    if (const auto close = reordered ? reordered : nearest(name, absent)) {
         problem.message += fmt::format(" (did you mean \"{}\"?)", *close);
     } else if (!candidates.empty() && candidates.size() <= 12) {
         std::ranges::sort(candidates);

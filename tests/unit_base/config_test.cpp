@@ -134,6 +134,50 @@ TEST(Config, AnUnquotedWordIsToldToTakeQuotes) {
     EXPECT_EQ(config.error().hint(), "put the value in quotes: auto_reprovisioning_mode = \"Dynamic\"");
 }
 
+TEST(Config, QuotesOfAWordProcessorAreToldToBePlain) {
+    for (const auto* line : {"a = \u201cx\u201d\n", "a = `x`\n", "a = \u2018x\u2019 # why\n"}) {
+        const auto config = Config::parse(line, "c.toml");
+        ASSERT_FALSE(config) << line;
+        EXPECT_EQ(config.error().hint(), "use plain quotes: a = \"x\"") << line;
+    }
+}
+
+TEST(Config, NoSyntaxErrorIsWithoutAWordOfWhatMendsIt) {
+    for (const auto* text :
+         {"[\na = 1\n", "a = 1\n\xff\xfe\n", "a\n", "a = [1\n", "= 1\n", "[[a]\n", "a = \"x\n", "a = {\n"}) {
+        const auto config = Config::parse(text, "c.toml");
+        ASSERT_FALSE(config) << text;
+        EXPECT_NE(config.error().hint(), "") << text;
+    }
+}
+
+TEST(Config, AValueOfTheWrongKindIsToldHowItIsWritten) {
+    auto config = parsed("s = 12345\nn = \"90\"\nf = \"true\"\nl = \"x\"\nt = 1\n");
+    const auto root = config.root();
+    (void)root.string("s");
+    (void)root.integer("n", 0, 99);
+    (void)root.boolean("f");
+    (void)root.strings("l");
+    (void)root.table("t");
+    std::vector<std::string> hints;
+    for (const auto& problem : config.problems()) hints.push_back(problem.hint);
+    // A password may stand there.
+    EXPECT_THAT(hints, ElementsAre("put the value in quotes: s = \"...\"", "n = 90", "f = true", "l = [\"...\"]", ""));
+}
+
+TEST(Config, WordsInAnotherOrderAreTheSameName) {
+    auto config = parsed("scope_id = \"x\"\n");
+    (void)config.root().string("id_scope");
+    EXPECT_THAT(texts(config), ElementsAre("c.toml:1: scope_id: unknown key (did you mean \"id_scope\"?)"));
+}
+
+TEST(Config, WhatIsThereAlreadyWasNotMeant) {
+    auto config = parsed("identity_cert = \"x\"\nidentity_key = \"y\"\n");
+    (void)config.root().string("identity_cert");
+    (void)config.root().string("identity_pk");
+    EXPECT_THAT(texts(config), ElementsAre("c.toml:2: identity_key: unknown key (did you mean \"identity_pk\"?)"));
+}
+
 TEST(Config, TwoBlocksOfOneNameAreToldApart) {
     const auto config = Config::parse("[p]\na = 1\n\n[p]\na = 2\n", "c.toml");
     ASSERT_FALSE(config);

@@ -108,6 +108,9 @@ TEST_F(CheckTest, FilesThatAreSomethingElse) {
     write("key.pem", leaf_->certificate.pem(), 0600);
     EXPECT_THAT(problems(), ElementsAre(HasSubstr("holds a private key where certificates belong"),
                                         HasSubstr("holds a certificate where the private key belongs")));
+    const auto der = leaf_->certificate.der();
+    write("chain.pem", std::string(der.begin(), der.end()), 0644);
+    EXPECT_THAT(problems(), ::testing::Contains(HasSubstr("in the form DER; PEM is needed")));
     write("chain.pem", "nothing", 0644);
     write("key.pem", "nothing", 0600);
     EXPECT_THAT(problems(),

@@ -49,6 +49,11 @@ TEST_F(IssuanceCheck, EstNeedsAServerAndAWayToSignIn) {
     EXPECT_THAT(problems(), IsEmpty());
 }
 
+TEST_F(IssuanceCheck, AUrlThatIsWrongIsNotCalledMissing) {
+    write_issued("method = \"est\"\nurl = \"http://est.example/.well-known/est\"\n" + password);
+    EXPECT_THAT(problems(), ElementsAre(HasSubstr("must be https")));
+}
+
 TEST_F(IssuanceCheck, ASubjectIsOneThatACertificateCanHave) {
     write_issued(est + password +
                  "subject = { cn = \"press-7\", STREET = \"Road 1\", SerialNumber = \"5\", c = \"DE\" }\n");

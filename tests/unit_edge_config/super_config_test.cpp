@@ -62,9 +62,15 @@ TEST(SuperConfig, ATypoNamesTheNearestKey) {
     EXPECT_THAT(below_top("hostnam = \"x\"\n"),
                 ElementsAre("c.toml:1: hostnam: unknown key (did you mean \"hostname\"?)"));
     EXPECT_THAT(texts_of("[provisioning]\nsource = \"dps\"\nglobal_endpoint = \"https://a.b\"\nscope_id = \"0ne1\"\n"),
-                Contains("c.toml:4: provisioning.scope_id: unknown key (did you mean \"id_scope\"?)").Times(0));
+                Contains("c.toml:4: provisioning.scope_id: unknown key (did you mean \"id_scope\"?)"));
     EXPECT_THAT(with_base("[edge_ca]\nauto_generated_edge_ca_expiry_day = 9\n"),
                 ElementsAre(HasSubstr("did you mean \"auto_generated_edge_ca_expiry_days\"?")));
+}
+
+TEST(SuperConfig, PrincipalsAreSentToTheServicesFiles) {
+    const auto problems = problems_of(base_text + "[[principal]]\nname = \"x\"\n");
+    ASSERT_EQ(problems.size(), 1U);
+    EXPECT_THAT(problems[0].hint, HasSubstr("config.d"));
 }
 
 TEST(SuperConfig, AKeyBelowTheWrongHeaderIsSentHome) {

@@ -60,6 +60,7 @@ TEST(Endpoint, IsNormalised) {
 TEST(Endpoint, SaysWhatIsWrong) {
     EXPECT_EQ(parse_endpoint("http://a.b").error().hint(), "\"https://a.b\"");
     EXPECT_EQ(parse_endpoint("a.b").error().hint(), "\"https://a.b\"");
+    EXPECT_EQ(parse_endpoint("htps://a.b").error().hint(), "\"https://a.b\"");
     EXPECT_EQ(parse_endpoint("https://a.b/x?y").error().hint(), "\"https://a.b\"");
     for (const auto* bad : {"", "https://", "https://:1", "https://a:0", "https://a:99999", "https://a:b",
                             "https://u@a", "https://[::1", "https://a b"})

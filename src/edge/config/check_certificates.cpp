@@ -51,11 +51,17 @@ std::optional<pki::CertificateChain> read_certificates(const GivenFile& file, No
     auto chain = pki::parse_chain(*text);
     if (!chain) {
         if (text->find("PRIVATE KEY") != std::string::npos) {
-            notes.problem(file, fmt::format("{} holds a private key where certificates belong", file.path.string()));
+            notes.problem(file, fmt::format("{} holds a private key where certificates belong", file.path.string()),
+                          "name the file of the certificate here, and that of its key in the line for the key");
+        } else if (pki::Certificate::from_der(as_bytes(*text))) {
+            notes.problem(file,
+                          fmt::format("{} holds a certificate in the form DER; PEM is needed", file.path.string()),
+                          fmt::format("openssl x509 -inform DER -in {0} -out {0}.pem, and name {0}.pem here",
+                                      file.path.string()));
         } else {
             notes.problem(
                 file, fmt::format("{} holds no readable certificates: {}", file.path.string(), chain.error().chain()),
-                fmt::format("openssl x509 -in {} -inform DER -out {}.pem", file.path.string(), file.path.string()));
+                "put the device's certificate there in the form PEM, and behind it those of its issuers");
         }
         return std::nullopt;
     }
@@ -77,9 +83,13 @@ std::optional<pki::PrivateKey> read_private_key(const GivenFile& file, Notes& no
         notes.problem(file, fmt::format("the private key in {} is encrypted; keyd needs it in the clear", path),
                       fmt::format("openssl pkey -in {} -out {}.plain && mv {}.plain {}", path, path, path, path));
     } else if (certificate) {
-        notes.problem(file, fmt::format("{} holds a certificate where the private key belongs", path));
+        notes.problem(file, fmt::format("{} holds a certificate where the private key belongs", path),
+                      "name the file of the key here, and that of its certificate in the line for the certificate");
     } else {
-        notes.problem(file, fmt::format("{} holds no readable private key: {}", path, key.error().chain()));
+        notes.problem(file, fmt::format("{} holds no readable private key: {}", path, key.error().chain()),
+                      fmt::format("put the key there in the form PEM; of one in the form DER: openssl pkey -inform DER "
+                                  "-in YOUR_FILE -out {}",
+                                  path));
     }
     return std::nullopt;
 }

@@ -162,6 +162,9 @@ IssueOptions issue_options(const ConfigSection& section) {
         return options;
     }
     options.url = checked(section, "url", check_url);
+    // One that is wrong is there, all the same.
+    if (!options.url && section.kind("url") == ConfigKind::string)
+        options.url = given(section, "url", *section.string("url"));
     options.auth = est_auth(section);
     return options;
 }

@@ -50,17 +50,20 @@ Complaint check_connection_string(std::string_view text) {
 
 void connection_string(const ConfigSection& section, Provisioning& out) {
     only_with(section, {"iothub_hostname", "device_id", "authentication"}, "no connection_string beside it");
-    const auto text = checked(section, "connection_string", check_connection_string);
-    if (!text) return;
-    auto parsed = wire::ConnectionString::parse(text->value);
+    const auto written = section.string("connection_string");
+    if (!written) return;
+    if (const auto wrong = check_connection_string(*written))
+        return section.problem("connection_string", *wrong,
+                               "copy the device's own from the hub: HostName=...;DeviceId=...;SharedAccessKey=...");
+    auto parsed = wire::ConnectionString::parse(*written);
     if (!parsed) return section.problem("connection_string", parsed.error().message());
     out.method = Provisioning::Method::symmetric_key;
     out.iothub_hostname = given(section, "connection_string", std::move(parsed->host));
     out.device_id = given(section, "connection_string", std::move(parsed->device_id));
     SharedKey key;
     key.value = std::move(parsed->key);
-    key.key = text->key;
-    key.line = text->line;
+    key.key = section.path("connection_string");
+    key.line = section.line("connection_string");
     out.shared_key = std::move(key);
 }
 
@@ -113,9 +116,13 @@ std::optional<SharedKey> shared_key(const ConfigSection& section, std::string_vi
         if (!key.file) return std::nullopt;
         return key;
     }
-    const auto text = checked(*table, "value", check_base64);
+    const auto text = table->string("value");
     if (!text) return std::nullopt;
-    key.value = Secret(*base64_decode(text->value));
+    if (const auto wrong = check_base64(*text)) {
+        table->problem("value", *wrong, "copy the key as the service shows it, to its last =");
+        return std::nullopt;
+    }
+    key.value = Secret(*base64_decode(*text));
     return key;
 }
 

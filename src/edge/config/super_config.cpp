@@ -142,6 +142,13 @@ void read_service_endpoints(const ConfigSection& root) {
     root.problem("endpoints", "cannot be moved: the sockets stand in /run/aziot", "comment it out with #");
 }
 
+// Those of the services' own files.
+void read_principals(const ConfigSection& root) {
+    if (root.kind("principal") == ConfigKind::absent) return;
+    root.problem("principal", "is understood in the services' own files alone",
+                 "move it into a file of your own, such as /etc/aziot/identityd/config.d/50-mine.toml");
+}
+
 }  // namespace
 
 SuperConfig understand(Config& source) {
@@ -162,6 +169,7 @@ SuperConfig understand(Config& source) {
     read_key_library(root, config.key_library);
     config.tpm = read_tpm(root);
     read_service_endpoints(root);
+    read_principals(root);
     container_runtime(root, config);
     return config;
 }

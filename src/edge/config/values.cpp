@@ -194,9 +194,12 @@ Result<Endpoint> parse_endpoint(std::string_view text) {
     if (starts_with_ignore_case(text, "http://"))
         return wrong_endpoint("must be https: the service is spoken to over TLS only",
                               fmt::format("\"https://{}\"", text.substr(7)));
-    if (!starts_with_ignore_case(text, scheme))
+    if (!starts_with_ignore_case(text, scheme)) {
+        const auto other = text.find("://");
+        const auto host = other == std::string_view::npos ? text : text.substr(other + 3);
         return wrong_endpoint(fmt::format("must be a URL, \"https://host\", not \"{}\"", printable(text)),
-                              fmt::format("\"https://{}\"", printable(text)));
+                              fmt::format("\"https://{}\"", printable(host)));
+    }
     auto rest = text.substr(scheme.size());
     const auto authority = rest.substr(0, rest.find_first_of("/?#"));
     rest.remove_prefix(authority.size());
