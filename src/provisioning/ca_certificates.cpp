@@ -150,7 +150,7 @@ Task<Result<json::object>> CaCertificates::put(std::string name, json::object bo
                                          journal_detail(existing ? &*existing : nullptr, &record)));
         return record;
     }));
-    MUSTER_CO_CHECK(co_await groups_.refresh());
+    MUSTER_CO_CHECK(co_await groups_.refresh_everywhere());
     co_return to_json(written);
 }
 

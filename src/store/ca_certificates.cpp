@@ -35,7 +35,8 @@ Result<> CaCertificateTable::put(const CaCertificateRecord& record) {
         "created = excluded.created, updated = excluded.updated",
         {to_lower(record.name), record.name, record.etag, record.certificate, record.verified, record.verification_code,
          record.created, record.updated}));
-    return note_groups_change(session_);
+    // It may take the place of another.
+    return note_restriction(session_);
 }
 
 Result<bool> CaCertificateTable::erase(std::string_view name) {

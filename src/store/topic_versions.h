@@ -13,7 +13,7 @@ inline constexpr std::string_view groups_version_mark = "version.groups";
 inline constexpr std::string_view hubs_version_mark = "version.hubs";
 inline constexpr std::string_view revocations_version_mark = "version.revocations";
 // Of the changes of groups, those by which a device may be refused that no record of the registration's own transaction
-// speaks of: revocation lists given to groups, and CA certificates that went. They are rare.
+// speaks of: revocation lists given to groups, and CA certificates. They are rare.
 inline constexpr std::string_view restrictions_version_mark = "version.restrictions";
 
 // Counts a change of what the topic says, in the change's own transaction, and announces it.

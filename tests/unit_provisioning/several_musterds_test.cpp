@@ -101,7 +101,7 @@ TEST_F(SeveralMusterds, ARevocationListThatOneWasGivenHoldsAtTheOther) {
     EXPECT_TRUE(register_at_b("dev1", chain("dev1")));
 }
 
-TEST_F(SeveralMusterds, ACaCertificateThatOneDeletedIsNoneAtTheOther) {
+TEST_F(SeveralMusterds, ACaCertificateThatOneTookAwayIsNoneAtTheOther) {
     Groups strict(*store_, GroupRules{.verified_ca_only = true});
     Registrations registrations(*store_, strict, clock_, random_, metrics_,
                                 ServiceIdentity{"0ne1", own, Secret(Bytes(32, 1))});
@@ -113,6 +113,12 @@ TEST_F(SeveralMusterds, ACaCertificateThatOneDeletedIsNoneAtTheOther) {
     const auto accepted = at_strict();
     ASSERT_TRUE(accepted) << why(accepted);
     ASSERT_TRUE(run(certificates_.remove("root", std::nullopt)));
+    EXPECT_EQ(number(at_strict()), code::unauthorized);
+    ASSERT_TRUE(run(certificates_.put("root", ca, std::nullopt)));
+    EXPECT_TRUE(at_strict());
+    const auto another = pki_.root("Another").certificate.pem();
+    const json::object replaced{{"properties", {{"certificate", another}, {"isVerified", true}}}};
+    ASSERT_TRUE(run(certificates_.put("root", replaced, std::nullopt)));
     EXPECT_EQ(number(at_strict()), code::unauthorized);
 }
 
