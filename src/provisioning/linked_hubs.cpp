@@ -234,6 +234,17 @@ Task<Result<>> LinkedHubs::catch_up() {
     co_return co_await refresh();
 }
 
+Task<Result<>> LinkedHubs::make_sure() {
+    if (!store_.is_shared()) co_return Result<>();
+    co_return co_await lookout_.make_sure();
+}
+
+Task<Result<>> LinkedHubs::refresh_everywhere() {
+    MUSTER_CO_CHECK(co_await refresh());
+    if (store_.is_shared()) co_await Lookout::settle();
+    co_return Result<>();
+}
+
 Task<Result<json::array>> LinkedHubs::list() {
     MUSTER_CO_CHECK(co_await catch_up());
     const auto hubs = current();
@@ -329,7 +340,7 @@ Task<Result<json::object>> LinkedHubs::put(std::string name, json::object body, 
         if (now) detail["etagBefore"] = now->etag;
         return tx.journal().change(by, record.updated, now ? "hub.updated" : "hub.linked", name, detail);
     }));
-    MUSTER_CO_CHECK(co_await refresh());
+    MUSTER_CO_CHECK(co_await refresh_everywhere());
     co_return co_await get(std::move(name));
 }
 
@@ -346,7 +357,7 @@ Task<Result<>> LinkedHubs::remove(std::string name, std::optional<std::string> i
         MUSTER_CHECK(tx.linked_hubs().erase(name));
         return tx.journal().change(by, clock_.now(), "hub.unlinked", existing->name, {{"etagBefore", existing->etag}});
     }));
-    co_return co_await refresh();
+    co_return co_await refresh_everywhere();
 }
 
 Task<Result<json::object>> LinkedHubs::default_policy() {
@@ -365,7 +376,7 @@ Task<Result<json::object>> LinkedHubs::put_default_policy(json::object body, sto
         MUSTER_CHECK(tx.settings().put(default_policy_setting, to_string(policy)));
         return tx.journal().change(by, clock_.now(), "allocationPolicy.updated", to_string(policy), {});
     }));
-    MUSTER_CO_CHECK(co_await refresh());
+    MUSTER_CO_CHECK(co_await refresh_everywhere());
     co_return co_await default_policy();
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/lookout.h"
 #include "base/one_reading.h"
 #include "base/random.h"
 #include "base/task.h"
@@ -37,6 +38,8 @@ public:
     // Before an answer that rests on which hubs there are: where other musterds write to the store, what they have
     // changed is in force then. It costs one row, and a reading only when somebody changed them.
     Task<Result<>> catch_up();
+    // The same for a device that is to be sent somewhere: usually it costs nothing (base/lookout.h).
+    Task<Result<>> make_sure();
 
     // {name, connectionString (its key masked), location, allocationWeight, applyAllocationPolicy, etag, and ours:
     // builtIn, address, caCertificate, latencies, state}.
@@ -47,7 +50,8 @@ public:
     // said. Errors name the member.
     Task<Result<json::object>> put(std::string name, json::object body, std::optional<std::string> if_match,
                                    bool untried, store::Origin by = {});
-    // Devices stay where they are; those that were on their way there end as failed (400208).
+    // Devices stay where they are; those that were on their way there end as failed (400208). Where other musterds send
+    // devices to hubs, too, changes take Lookout::settling: none of them goes by what was before when they are answered.
     Task<Result<>> remove(std::string name, std::optional<std::string> if_match, store::Origin by = {});
 
     // {"allocationPolicy": "hashed"}: for enrollments that name none. Custom needs a webhook, so it is an enrollment's.
@@ -62,6 +66,7 @@ private:
     std::shared_ptr<HubState> state_of(const std::string& name);
     Task<Result<>> try_out(const store::LinkedHubRecord& record);
     Task<Result<>> read_anew();
+    Task<Result<>> refresh_everywhere();
     bool is_own(std::string_view name) const;
     std::string stored_name(std::string_view name) const { return is_own(name) ? "" : std::string(name); }
 
@@ -76,6 +81,7 @@ private:
     std::shared_ptr<const HubList> list_;
     std::map<std::string, std::shared_ptr<HubState>> states_;  // outlive a link's changes
     OneReading reading_;
+    Lookout lookout_{[this] { return catch_up(); }};
 };
 
 }  // namespace muster::provisioning

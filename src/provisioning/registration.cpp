@@ -236,6 +236,7 @@ Task<Result<json::object>> Registrations::register_device(DeviceRequest request,
                                             request.registration_id)));
     MUSTER_CO_TRY(const auto csr, certificate_request_of(request, body));
     MUSTER_CO_CHECK(co_await groups_.refresh_if_stale());
+    if (hubs_ != nullptr) MUSTER_CO_CHECK(co_await hubs_->make_sure());
     std::string binding;
     MUSTER_CO_TRY(const auto settled, co_await judge_and_settle(request, body, csr ? &*csr : nullptr, binding));
     log_outcome(settled.record, settled.left_behind, request.peer, request.tracking_id);
