@@ -151,6 +151,20 @@ TEST_F(SeveralMusterds, AHubThatOneLinkedIsThereAtTheOther) {
     EXPECT_EQ(text_at(final_state(accepted), "/assignedHub"), "c.example");
 }
 
+TEST_F(SeveralMusterds, AHubThatOneUnlinkedGetsNoDeviceOfTheOther) {
+    link("b.example");
+    link("c.example");
+    ASSERT_TRUE(group({{"iotHubs", {"b.example", "c.example"}}}));
+    ASSERT_TRUE(register_at_b("dev0", chain("dev0")));
+    ASSERT_TRUE(run(linked_.remove("b.example", std::nullopt)));
+    for (int i = 1; i < 8; ++i) {
+        const auto id = fmt::format("dev{}", i);
+        const auto accepted = register_at_b(id, chain(id));
+        ASSERT_TRUE(accepted) << why(accepted);
+        EXPECT_EQ(text_at(final_state(accepted, id), "/assignedHub"), "c.example");
+    }
+}
+
 TEST_F(SeveralMusterds, WhatAnotherWorksOnIsLeftToItUntilItsClaimEnds) {
     link("b.example");
     ASSERT_TRUE(group(at("b.example")));
