@@ -86,7 +86,7 @@ Result<std::string> read_latencies(const json::object& body) {
         MUSTER_TRY(const auto latency, HubLatency::parse(network, *milliseconds));
         out.push_back(json::object{{"network", latency.network_text()}, {"milliseconds", latency.milliseconds}});
     }
-    return json::serialize(out);
+    return out.empty() ? std::string() : json::serialize(out);
 }
 
 Result<std::string> read_certificates(const json::object& body) {
@@ -96,6 +96,22 @@ Result<std::string> read_certificates(const json::object& body) {
     if (!chain)
         return fail(chain.error().wrap(Errc::invalid_argument, "\"caCertificate\"").with_number(code::invalid_body));
     return pki::to_pem(*chain);
+}
+
+// For the audit trail: the members that have another value, and nothing of the values.
+json::array changed_members(const LinkedHubRecord& before, const LinkedHubRecord& after) {
+    json::array changed;
+    const auto note = [&](bool differs, std::string_view name) {
+        if (differs) changed.emplace_back(name);
+    };
+    note(before.policy != after.policy || before.key != after.key, "connectionString");
+    note(before.address != after.address, "address");
+    note(before.certificates != after.certificates, "caCertificate");
+    note(before.location != after.location, "location");
+    note(before.weight != after.weight, "allocationWeight");
+    note(before.allocates != after.allocates, "applyAllocationPolicy");
+    note(before.latencies != after.latencies, "latencies");
+    return changed;
 }
 
 json::object state_json(const HubState& state) {
@@ -338,6 +354,7 @@ Task<Result<json::object>> LinkedHubs::put(std::string name, json::object body, 
         MUSTER_CHECK(tx.linked_hubs().put(record));
         json::object detail{{"etagAfter", record.etag}};
         if (now) detail["etagBefore"] = now->etag;
+        if (now) detail["changed"] = changed_members(*now, record);
         return tx.journal().change(by, record.updated, now ? "hub.updated" : "hub.linked", name, detail);
     }));
     MUSTER_CO_CHECK(co_await refresh_everywhere());

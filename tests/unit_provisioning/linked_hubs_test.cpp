@@ -21,6 +21,11 @@ TEST_F(HubsTest, ALinkIsShownWithoutItsKeyAndChangedWithoutGivingItAgain) {
     EXPECT_EQ(text_at(*shown, "/allocationWeight"), "9");
     EXPECT_EQ(text_at(*shown, "/location"), "Bergen");
     EXPECT_EQ(linked_.current()->find("b.example")->access->key.size(), 32u);
+    // The audit trail has what was changed, and not to what.
+    const auto trail = run(store_->read([](store::Tx& tx) { return tx.journal().changes_before(1'000, 1); })).value();
+    ASSERT_EQ(trail.size(), 1u);
+    EXPECT_EQ(trail.front().type, "hub.updated");
+    EXPECT_EQ(text_at(object(trail.front().detail), "/changed"), R"(["allocationWeight"])");
 }
 
 TEST_F(HubsTest, ALinkThatCannotWorkIsRefused) {
