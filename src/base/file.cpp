@@ -139,7 +139,8 @@ Result<> make_directories(const std::filesystem::path& path, mode_t mode) {
     if (!made && errno == EEXIST) {
         std::error_code ignored;
         if (std::filesystem::is_directory(path, ignored)) return {};
-        return fail(Errc::conflict, "{} exists and is not a directory", path.string());
+        return fail(Error(Errc::conflict, fmt::format("{} exists and is not a directory", path.string()))
+                        .with_hint(fmt::format("mv {0} {0}.old", path.string())));
     }
     if (!made && errno == ENOENT && path.has_parent_path() && path.parent_path() != path) {
         MUSTER_CHECK(make_directories(path.parent_path(), mode));

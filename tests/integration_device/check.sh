@@ -165,6 +165,12 @@ for service in keyd certd tpmd identityd edged; do
     ok "$id: it names the file" says "$service/config.d/50-mine.toml" check
     not_mine "$service"
 done
+for service in keyd certd tpmd identityd; do
+    mine "$service" 'max_requests = "many"'
+    ok "$service: a setting of another kind" is "$service-config-well-formed" error
+    ok "$service: it names the file, and what mends it" says "to mend it: correct $root/etc/aziot/$service/config.d/50-mine.toml" check
+    not_mine "$service"
+done
 mine identityd 'hostname = "elsewhere"'
 ok "another name than the operating system's" is hostname warning
 mine identityd 'hostname = "under_score"'

@@ -173,8 +173,8 @@ Result<std::map<std::string, Preloaded>> read_preloaded(const json::object& obje
 }  // namespace
 
 Result<Settings> Settings::load(const Paths& paths) {
-    MUSTER_TRY(const auto object, load_settings(SettingsFiles::of(paths, Service::certd)));
-    return from(object, paths);
+    return read_settings(SettingsFiles::of(paths, Service::certd),
+                         [&](const json::object& object) { return from(object, paths); });
 }
 
 Result<Settings> Settings::from(const json::object& object, const Paths& paths) {

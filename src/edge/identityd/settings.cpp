@@ -35,8 +35,8 @@ Result<Reprovisioning> read_reprovisioning(const json::object& object) {
 }  // namespace
 
 Result<Settings> Settings::load(const Paths& paths) {
-    MUSTER_TRY(const auto object, load_settings(SettingsFiles::of(paths, Service::identityd)));
-    return from(object, paths);
+    return read_settings(SettingsFiles::of(paths, Service::identityd),
+                         [&](const json::object& object) { return from(object, paths); });
 }
 
 Result<Settings> Settings::from(const json::object& object, const Paths& paths) {

@@ -59,8 +59,8 @@ Result<> read_preloaded(const json::object& object, Settings& settings) {
 }  // namespace
 
 Result<Settings> Settings::load(const Paths& paths) {
-    MUSTER_TRY(const auto object, load_settings(SettingsFiles::of(paths, Service::keyd)));
-    return from(object, paths);
+    return read_settings(SettingsFiles::of(paths, Service::keyd),
+                         [&](const json::object& object) { return from(object, paths); });
 }
 
 Result<Settings> Settings::from(const json::object& object, const Paths& paths) {

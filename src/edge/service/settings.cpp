@@ -99,6 +99,27 @@ Result<std::vector<std::filesystem::path>> drop_ins(const std::filesystem::path&
     return files;
 }
 
+std::string what_mends(const std::filesystem::path& file) {
+    if (file.filename() == "00-super.toml") return "iotedge config apply";
+    return fmt::format("correct {}, then run: iotedge system restart", file.string());
+}
+
+// In the order in which they count.
+Result<std::vector<std::filesystem::path>> sources_of(const SettingsFiles& files) {
+    MUSTER_TRY(auto sources, drop_ins(files.directory));
+    if (std::filesystem::exists(files.file)) sources.insert(sources.begin(), files.file);
+    return sources;
+}
+
+Result<> merge_file(json::object& into, const std::filesystem::path& source) {
+    MUSTER_TRY(const auto text, read_file(source));
+    auto settings = parse_toml(text, source.string());
+    if (!settings)
+        return fail(Error(settings.error().code(), settings.error().message()).with_hint(what_mends(source)));
+    merge(into, std::move(*settings));
+    return {};
+}
+
 std::filesystem::path from_environment(const std::string& name, std::filesystem::path otherwise) {
     const char* value = std::getenv(name.c_str());
     return value != nullptr && *value != '\0' ? std::filesystem::path(value) : std::move(otherwise);
@@ -128,19 +149,31 @@ std::string to_toml(const json::object& object) {
 }
 
 Result<json::object> load_settings(const SettingsFiles& files) {
-    MUSTER_TRY(auto sources, drop_ins(files.directory));
-    if (std::filesystem::exists(files.file)) sources.insert(sources.begin(), files.file);
+    MUSTER_TRY(const auto sources, sources_of(files));
     if (sources.empty())
         return fail(Error(Errc::not_found, fmt::format("no settings: neither {} nor a file in {}", files.file.string(),
                                                        files.directory.string()))
                         .with_hint("run: iotedge config apply"));
     json::object merged;
-    for (const auto& source : sources) {
-        MUSTER_TRY(const auto text, read_file(source));
-        MUSTER_TRY(auto settings, parse_toml(text, source.string()));
-        merge(merged, std::move(settings));
-    }
+    for (const auto& source : sources) MUSTER_CHECK(merge_file(merged, source));
     return merged;
+}
+
+Error blame(const Error& error, const SettingsFiles& files,
+            const std::function<bool(const json::object&)>& understood) {
+    const auto sources = sources_of(files);
+    json::object merged;
+    std::filesystem::path culprit;
+    for (const auto& source : sources.value_or(std::vector<std::filesystem::path>())) {
+        if (!merge_file(merged, source)) break;
+        if (understood(merged))
+            culprit.clear();
+        else if (culprit.empty())
+            culprit = source;
+    }
+    if (culprit.empty()) return error;
+    return Error(error.code(), fmt::format("{}: {}", culprit.string(), error.chain()))
+        .with_hint(error.hint().empty() ? what_mends(culprit) : error.hint());
 }
 
 void warn_unknown(const json::object& table, const std::vector<std::string>& known, std::string_view where) {
@@ -168,9 +201,7 @@ Result<std::filesystem::path> file_uri_path(std::string_view uri, std::string_vi
     }
     if (uri.starts_with("pkcs11:"))
         return fail(Errc::unsupported,
-                    "{}: pkcs11: URIs (keys in a hardware module) come with a later version; "
-                    "use a file:// URI",
-                    what);
+                    "{}: is a pkcs11: URI, and nothing but keys may be in a hardware module: use a file:// URI", what);
     return fail(Errc::unsupported, "{}: {} is not a file:/// URI", what, printable(uri));
 }
 

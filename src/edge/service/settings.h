@@ -4,8 +4,10 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "base/json.h"
@@ -24,6 +26,19 @@ struct SettingsFiles {
 // The merged settings as JSON values. Errc::invalid_argument names file, line and column; Errc::not_found when there
 // is no file at all.
 Result<json::object> load_settings(const SettingsFiles& files);
+
+// `error`, seen from the first file without which the rest would be understood.
+Error blame(const Error& error, const SettingsFiles& files, const std::function<bool(const json::object&)>& understood);
+
+// The settings as `read` understands them: Result<Settings>(const json::object&). An error of what the files say
+// together names the file that brought it, and what mends it.
+template <class Read>
+auto read_settings(const SettingsFiles& files, Read read) -> std::invoke_result_t<Read&, const json::object&> {
+    MUSTER_TRY(const auto merged, load_settings(files));
+    auto settings = read(merged);
+    if (settings) return settings;
+    return fail(blame(settings.error(), files, [&](const json::object& part) { return read(part).has_value(); }));
+}
 
 // A TOML text as JSON values; `source` is its name in errors. Dates become strings.
 Result<json::object> parse_toml(std::string_view text, const std::string& source);

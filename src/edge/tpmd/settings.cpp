@@ -18,8 +18,7 @@ Result<Secret> read_auth(const json::object& hierarchies, std::string_view name)
 }  // namespace
 
 Result<Settings> Settings::load(const Paths& paths) {
-    MUSTER_TRY(const auto object, load_settings(SettingsFiles::of(paths, Service::tpmd)));
-    return from(object);
+    return read_settings(SettingsFiles::of(paths, Service::tpmd), from);
 }
 
 Result<Settings> Settings::from(const json::object& object) {
