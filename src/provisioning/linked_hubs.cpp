@@ -324,12 +324,20 @@ Task<Result<>> LinkedHubs::try_out(const LinkedHubRecord& record) {
     if (hub.own()) co_return Result<>();
     const auto failed = [](const Error& error) {
         return fail(bad_body(fmt::format("the hub was tried and did not work: {}", error.chain()))
-                        .with_hint("mend it, or link it untried (muster hub link --force)"));
+                        .with_hint(error.code() == Errc::forbidden
+                                       ? "the key must be right, and the policy needs RegistryRead, RegistryWrite and "
+                                         "ServiceConnect: iothubowner has them"
+                                       : "mend it, or link it untried (muster hub link --force)"));
     };
     const auto client = outside_.connect(hub);
     if (!client) co_return failed(client.error());
     const auto round_trip = co_await (*client)->probe();
     if (!round_trip) co_return failed(round_trip.error());
+    // What the policy may not do, too: with an id that no device has.
+    const auto nobody = "muster-link-" + hex_encode(random_.bytes(16));
+    if (const auto read = co_await (*client)->read_twin(nobody); !read) co_return failed(read.error());
+    if (const auto removed = co_await (*client)->remove_device(nobody, std::nullopt); !removed)
+        co_return failed(removed.error());
     hub.state->measured(*round_trip);
     hub.state->works(clock_.now());
     co_return Result<>();

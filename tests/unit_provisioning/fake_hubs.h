@@ -21,6 +21,7 @@ public:
         std::map<std::string, Device> devices;
         std::optional<Error> down;          // every call ends like this
         std::optional<Error> refuses;       // to create
+        std::optional<Error> forbids;       // to remove
         std::function<Result<>()> answers;  // how a creation that was done ends; not under the lock
         std::function<void()> removes;      // when it is asked to remove a device; not under the lock
         int creations = 0;
@@ -88,6 +89,7 @@ private:
             if (const auto told = all_.with(name_, [](Hub& hub) { return hub.removes; })) told();
             co_return all_.with(name_, [&](Hub& hub) -> Result<bool> {
                 MUSTER_CHECK(check(hub));
+                if (hub.forbids) return fail(*hub.forbids);
                 const auto found = hub.devices.find(id);
                 if (found == hub.devices.end()) return false;
                 if (only_with && found->second.credential.thumbprint != only_with->thumbprint) return false;

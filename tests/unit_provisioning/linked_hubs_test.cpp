@@ -57,6 +57,13 @@ TEST_F(HubsTest, ALinkThatCannotWorkIsRefused) {
     }
     outside_.with("b.example", [](auto& hub) { hub.down = Error(Errc::forbidden, "status 401"); });
     EXPECT_NE(why(put("b.example", good, false)).find("status 401"), std::string::npos);
+    outside_.with("b.example", [](auto& hub) {
+        hub.down.reset();
+        hub.forbids = Error(Errc::forbidden, "status 401: the access policy 'p' lacks the right RegistryWrite");
+    });
+    const auto reads_only = put("b.example", good, false);
+    EXPECT_NE(why(reads_only).find("lacks the right RegistryWrite"), std::string::npos) << why(reads_only);
+    EXPECT_NE(reads_only.error().hint().find("iothubowner"), std::string::npos);
     EXPECT_EQ(run(linked_.list())->size(), 1u);
     EXPECT_TRUE(put("b.example", good, true));
     EXPECT_EQ(number(run(linked_.remove(own, std::nullopt))), code::conflict);
