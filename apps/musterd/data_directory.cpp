@@ -7,6 +7,10 @@ Result<DataDirectory> open_data_directory(const std::filesystem::path& path) {
         return fail(Error(made.error()).with_hint("choose a directory you may write with --data-dir"));
     auto lock = FileLock::acquire(path / "lock");
     if (lock) return DataDirectory{path, std::move(*lock)};
+    if (lock.error().code() == Errc::forbidden)
+        return fail(Error(lock.error())
+                        .with_hint("it belongs to another user: systemctl start musterd for the service of this "
+                                   "machine, or another directory with --data-dir"));
     if (lock.error().code() != Errc::conflict) return std::unexpected(std::move(lock).error());
     return fail(lock.error()
                     .wrap(fmt::format("another musterd uses the data directory {}", path.string()))
