@@ -85,6 +85,10 @@ Task<> OneReading::read_on(std::shared_ptr<State> state) {
     while (reader.next()) {
         const auto outcome = co_await state->read();
         reader.tell(outcome);
+        if (outcome) continue;
+        // Who came meanwhile does not wait as long again for what has just been found to be away.
+        if (!reader.next()) co_return;
+        reader.tell(outcome);
     }
 }
 

@@ -1,5 +1,6 @@
 // One reading of the store at a time for all who ask for it: who comes while one is under way shares the next, which
-// begins after they asked. So a fleet that finds a cache behind costs two readings and not one for each device.
+// begins after they asked. So a fleet that finds a cache behind costs two readings and not one for each device. A
+// reading that fails has failed for both.
 #pragma once
 
 #include <functional>

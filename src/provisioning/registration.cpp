@@ -146,7 +146,8 @@ Result<> Registrations::check_hubs_are_newest(Tx& tx, std::int64_t known) const 
     if (hubs_ == nullptr || !store_.is_shared()) return {};
     MUSTER_TRY(const auto newest, tx.marks().find(store::hubs_version_mark));
     if (newest.value_or(0) == known) return {};
-    return fail(Errc::unavailable, "the linked hubs are changing; try again");
+    // The number tells it from a database that does not answer, which is not asked once more.
+    return fail(Error(Errc::unavailable, "the linked hubs are changing; try again").with_number(code::unavailable));
 }
 
 // Whether the certificate that the device asks for is there, and for the enrollment that decides now.
@@ -281,7 +282,7 @@ Task<Result<Registrations::Settlement>> Registrations::judge_and_settle(const De
 Task<Result<bool>> Registrations::is_outdated(const Error& refusal, std::int64_t groups_version,
                                               std::int64_t hubs_version) {
     if (refusal.code() == Errc::unauthorized) co_return co_await groups_.changed_since(groups_version);
-    if (refusal.code() != Errc::unavailable || hubs_ == nullptr) co_return false;
+    if (refusal.number() != code::unavailable || hubs_ == nullptr) co_return false;
     MUSTER_CO_CHECK(co_await hubs_->catch_up());
     co_return hubs()->version() != hubs_version;
 }

@@ -121,6 +121,29 @@ TEST(OneReading, WhoComesWhileOneIsUnderWayGetsTheNext) {
     threads.stop();
 }
 
+TEST(OneReading, WhoComesWhileOneFailsDoesNotWaitForAnother) {
+    net::Reactors threads{1};
+    std::atomic<int> readings{0};
+    std::latch done(2);
+    std::atomic<int> failed{0};
+    const auto ask = [&](OneReading& reading) -> Task<> {
+        if (!co_await reading.ask()) ++failed;
+        done.count_down();
+    };
+    OneReading reading([&]() -> Task<Result<>> {
+        ++readings;
+        boost::asio::co_spawn(threads.at(0), ask(reading), boost::asio::detached);
+        co_await pause(std::chrono::milliseconds(20));
+        co_return fail(Errc::unavailable, "away");
+    });
+    boost::asio::co_spawn(threads.at(0), ask(reading), boost::asio::detached);
+    threads.start();
+    done.wait();
+    EXPECT_EQ(failed, 2);
+    EXPECT_EQ(readings, 1);
+    threads.stop();
+}
+
 TEST(OneReading, AnErrorIsForThoseWhoAskedThen) {
     int readings = 0;
     OneReading reading([&]() -> Task<Result<>> {
