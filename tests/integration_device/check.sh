@@ -46,7 +46,12 @@ pid[ntp2]=$!
 
 begin_device device
 check() { iotedge check --ntp-server "127.0.0.1:${ntp:-1123}" "$@"; }
-result() { check -o json "${@:2}" | jq -re ".checks[\"$1\"].result.result"; }
+every_id=" $(iotedge check-list -o json | jq -r '[.[].id] | join(" ")') "
+result() { # id, options: of that check alone, unless the options say which not to run
+    local others=()
+    [[ " $* " = *" --dont-run "* ]] || others=(--dont-run "${every_id/ $1 / }")
+    check -o json "${others[@]}" "${@:2}" | jq -re ".checks[\"$1\"].result.result"
+}
 is() { # id, result, options
     local got
     got=$(result "$1" "${@:3}")
@@ -67,10 +72,15 @@ finds() { # id, result[, text]: what the last `look` found
 }
 look() { check -o json "$@" >"$work/found.json"; [ -s "$work/found.json" ]; }
 signal() { # signal, services of the device
-    local service
+    local service process
     for service in "${@:2}"; do
-        kill "-$1" $(pgrep -P "${pid[supervisor]}" -f "aziot-$service\$") || return
+        process=$(pgrep -P "${pid[supervisor]}" -f "aziot-$service\$") && kill "-$1" "$process" || return
+        [ "$1" != STOP ] || within 10 all_stopped "$process" || return
     done
+}
+# On a busy machine a thread answers on until its process's turn to be stopped comes.
+all_stopped() { # process
+    ! cat "/proc/$1"/task/*/stat | grep -vE '^[0-9]+ \(.*\) T ' | grep -q .
 }
 exits() { # code, command...
     local code=$1 got
@@ -255,7 +265,7 @@ ok "a certificate of another name" finds host-connect-iothub-https error "to men
 umount /etc/hosts
 
 echo "== services that say nothing"
-signal STOP keyd
+ok "keyd is stopped" signal STOP keyd
 look
 ok "keyd" finds keyd-running error "to mend it: iotedge system status"
 for id in key-pairs-read certs-match-private-keys device-enrolled device-known-to-hub; do
@@ -263,7 +273,7 @@ for id in key-pairs-read certs-match-private-keys device-enrolled device-known-t
 done
 ok "certificates are read" finds certs-read ok
 signal CONT keyd
-signal STOP certd identityd
+ok "certd and identityd are stopped" signal STOP certd identityd
 look
 ok "certd" finds certd-running error
 ok "identityd" finds identityd-running error
