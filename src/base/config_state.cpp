@@ -93,6 +93,17 @@ std::optional<std::string> in_another_order(std::string_view name, const std::ve
     return found == candidates.end() ? std::nullopt : std::optional(*found);
 }
 
+// Rather a name that does not stand in the table yet.
+std::optional<std::string> meant(const OpenTable& in, std::string_view name,
+                                 const std::vector<std::string>& candidates) {
+    std::vector<std::string> absent;
+    std::ranges::copy_if(candidates, std::back_inserter(absent),
+                         [&](const auto& candidate) { return !in.table->contains(candidate); });
+    if (auto reordered = in_another_order(name, absent)) return reordered;
+    if (auto close = nearest(name, absent)) return close;
+    return nearest(name, candidates);
+}
+
 }  // namespace
 }  // namespace config_detail
 
@@ -163,12 +174,7 @@ ConfigProblem Config::State::unknown(const OpenTable& in, std::string_view name,
     }
     std::vector<std::string> candidates(in.asked.begin(), in.asked.end());
     candidates.insert(candidates.end(), in.also_known.begin(), in.also_known.end());
-    // What stands in the table already is not what was meant.
-    std::vector<std::string> absent;
-    std::ranges::copy_if(candidates, std::back_inserter(absent),
-                         [&](const auto& candidate) { return !in.table->contains(candidate); });
-    const auto reordered = in_another_order(name, absent);
-    if (const auto close = reordered ? reordered : nearest(name, absent)) {
+    if (const auto close = meant(in, name, candidates)) {
         problem.message += fmt::format(" (did you mean \"{}\"?)", *close);
     } else if (!candidates.empty() && candidates.size() <= 12) {
         std::ranges::sort(candidates);

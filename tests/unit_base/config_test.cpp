@@ -171,7 +171,7 @@ TEST(Config, WordsInAnotherOrderAreTheSameName) {
     EXPECT_THAT(texts(config), ElementsAre("c.toml:1: scope_id: unknown key (did you mean \"id_scope\"?)"));
 }
 
-TEST(Config, WhatIsThereAlreadyWasNotMeant) {
+TEST(Config, WhatIsThereAlreadyWasHardlyMeant) {
     auto config = parsed("identity_cert = \"x\"\nidentity_key = \"y\"\n");
     (void)config.root().string("identity_cert");
     (void)config.root().string("identity_pk");
