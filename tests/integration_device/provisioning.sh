@@ -50,6 +50,14 @@ identityd() { # method, path, body
 spec() { identityd POST /identities/device '{"type":"aziot"}' | jq -re ".spec.$1"; }
 is_at() { [ "$(spec hubName)" = "$1" ]; }
 is_device() { [ "$(spec deviceId)" = "$1" ]; }
+# What `iotedge check` says of it: the device's own credential is what it asks with.
+cloud_says() { # of device-enrolled, of device-known-to-hub
+    local ids
+    ids=$(iotedge check-list -o json | jq -r '[.[].id] - ["device-enrolled", "device-known-to-hub"] | join(" ")')
+    iotedge check -o json --dont-run "$ids" >found.json
+    jq -e --arg dps "$1" --arg hub "$2" '.checks | .["device-enrolled"].result.result == $dps and
+        .["device-known-to-hub"].result.result == $hub' found.json || { cat found.json; return 1; }
+}
 module() { identityd POST /identities/modules?type=aziot "{\"type\":\"aziot\",\"moduleId\":\"$1\"}" >/dev/null; }
 
 serve a
@@ -99,6 +107,7 @@ ok "provisioned" within 5 is_device pump-1
 ok "it signs" [ "$(spec auth.type)" = sas ]
 ok "a module" module m1
 ok "the hub has it" a_has pump-1 m1
+ok "check: DPS and the hub know it" cloud_says ok ok
 ok "the key is keyd's file" [ "$(stat -c %a "$root/var/secrets/aziot/keyd/device-id")" = 600 ]
 ok "and nowhere else" [ -z "$(grep -rlF "$key" "$root/etc/aziot" "$root/var/lib" "$log" | grep -v config.toml)" ]
 
@@ -128,6 +137,7 @@ ok "config apply" iotedge config apply
 ok "an identity" within 5 is_device hand-1
 ok "a module" module m1
 ok "the hub has it" a_has hand-1 m1
+ok "check: the hub knows it" cloud_says ignored ok
 
 echo "== by hand, with a certificate that the hub knows by its thumbprint"
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=whatever -keyout "$work/hand-2.key" \
@@ -147,6 +157,9 @@ ok "config apply" iotedge config apply
 ok "an identity" within 5 is_device hand-2
 ok "a module" module m1
 ok "the hub has it" a_has hand-2 m1
+ok "check: the hub knows it" cloud_says ignored ok
+a device delete hand-2 >/dev/null
+ok "check: until it is deleted" cloud_says ignored error
 
 echo "== without provisioning"
 device alone
@@ -181,6 +194,7 @@ ok "but not shown" fails_with "" grep -rq "wrong" "$log"
 proxied "http://press:pass%2Eword%2D7@127.0.0.1:3128"
 ok "config apply" iotedge config apply
 ok "provisioned" within 5 is_device press-2
+ok "check: by the way of the proxy, too" cloud_says ok ok
 ok "through the proxy" grep -q "CONNECT hub-a.test:443" "$work/proxy.log"
 before=$(grep -c CONNECT "$work/proxy.log")
 proxied "http://press:pass%2Eword%2D7@127.0.0.1:3128" 'no_proxy = ["hub-a.test"]'
