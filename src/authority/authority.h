@@ -92,6 +92,8 @@ public:
 
     // For the revocation list's signature.
     Worker& worker() { return worker_; }
+    // Ends what is being worked on. Before whoever awaits it goes; nothing is asked for afterwards.
+    void stop() { worker_.stop(); }
 
 private:
     // What the store knows, in one snapshot: no CA without its key.

@@ -21,7 +21,8 @@ public:
     // What waits at most; beyond it work is turned away.
     static constexpr int max_waiting = 1000;
 
-    ~Worker() { pool_.join(); }
+    ~Worker() { stop(); }
+    void stop() { pool_.join(); }
 
     // `fn` returns a Result; its caller goes on, on its own reactor, when it has run. Errc::unavailable when too much
     // waits. The worker must go before the reactors do.
