@@ -450,8 +450,10 @@ void Service::stop() {
     s.amqp_server->drain(drain_patience);
     if (s.monitoring) s.monitoring->drain(std::chrono::milliseconds(0));
     s.reactors.stop();
-    s.operating->policies.stop();
     s.hubs->stop();
+    // Nobody asks these for anything any more; what they were asked for is answered while the loops that asked are there.
+    s.operating->policies.stop();
+    s.authority->authority.stop();
     s.store.reset();
     if (auto removed = remove_file(s.data.file("endpoints.json")); !removed)
         log::warn("endpoints.json stays behind", {{"error", removed.error().chain()}});
