@@ -128,6 +128,7 @@ ok "is told" is configs-up-to-date warning
 ok "with what mends it" says "00-super.toml is not what this version makes of" check
 cp certd.toml "$generated"
 ok "no more once it is mended" is configs-up-to-date ok
+ok "certd has read it again" within 10 is certs-read ok
 
 echo "== what is wrong is found"
 ntp=1124
