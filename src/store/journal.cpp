@@ -130,4 +130,9 @@ Result<> MarkTable::put(std::string_view name, std::int64_t value) {
     return {};
 }
 
+Result<std::int64_t> MarkTable::erase_below(std::string_view beginning, std::int64_t value) {
+    return session_.execute("DELETE FROM mark WHERE substr(name, 1, length($1)) = $1 AND value < $2",
+                            {beginning, value});
+}
+
 }  // namespace muster::store

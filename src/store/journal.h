@@ -67,6 +67,8 @@ public:
     explicit MarkTable(Session& session) : session_(session) {}
     Result<std::optional<std::int64_t>> find(std::string_view name);
     Result<> put(std::string_view name, std::int64_t value);
+    // Those whose names begin so, with smaller values; how many it were.
+    Result<std::int64_t> erase_below(std::string_view beginning, std::int64_t value);
 
 private:
     Session& session_;

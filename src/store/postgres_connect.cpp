@@ -1,9 +1,12 @@
 #include "store/postgres_connect.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 
 #include "base/log.h"
 #include "base/text.h"
+#include "store/host_lookup.h"
 #include "store/postgres_error.h"
 
 namespace muster::store {
@@ -11,6 +14,8 @@ namespace {
 
 // ON CONFLICT, LISTEN and serializable transactions are older; this is the oldest that still gets corrections.
 constexpr int oldest_server = 130'000;
+// Of one host: each is given all the time of a connection.
+constexpr std::size_t most_addresses = 4;
 
 struct Parameter {
     std::string name;
@@ -71,6 +76,30 @@ std::vector<std::vector<Parameter>> one_for_each_host(const std::vector<Paramete
             set(all[i], name, std::string(parts[std::min(i, parts.size() - 1)]));
         }
     }
+    return all;
+}
+
+// Libpq does not look it up: a directory of sockets, an address, and nothing, which is its own default.
+bool is_no_name(const std::string& host) {
+    in_addr ignored{};
+    return host.empty() || host.starts_with('/') || host.starts_with('@') || host.find(':') != std::string::npos ||
+           ::inet_pton(AF_INET, host.c_str(), &ignored) == 1;
+}
+
+// One set of parameters for each address of the host: libpq itself would look the name up for as long as the system
+// likes, and give the first address all the time there is. The certificate is judged by the name all the same
+// (PostgreSQL 15 documentation, 34.1.2, hostaddr).
+Result<std::vector<std::vector<Parameter>>> one_for_each_address(const std::vector<Parameter>& given,
+                                                                 std::chrono::milliseconds time,
+                                                                 const StopSignal& interrupted) {
+    const auto* host = find(given, "host");
+    const auto* address = find(given, "hostaddr");
+    if (host == nullptr || is_no_name(*host) || (address != nullptr && !address->empty()))
+        return std::vector<std::vector<Parameter>>{given};
+    MUSTER_TRY(auto addresses, HostLookup::system().find(*host, time, interrupted));
+    addresses.resize(std::min(addresses.size(), most_addresses));
+    std::vector<std::vector<Parameter>> all(addresses.size(), given);
+    for (std::size_t i = 0; i < addresses.size(); ++i) set(all[i], "hostaddr", addresses[i]);
     return all;
 }
 
@@ -174,9 +203,14 @@ Result<PostgresHandle> connect_postgres(const PostgresSettings& settings, const 
     MUSTER_TRY(auto given, parse(settings.connection));
     add_ours(given);
     Result<PostgresHandle> connected = fail(Errc::internal, "no host to connect to");
-    for (const auto& parameters : one_for_each_host(given)) {
-        connected = connect_to(parameters, settings, interrupted);
-        if (connected || interrupted.raised()) break;
+    for (const auto& of_host : one_for_each_host(given)) {
+        const auto all = one_for_each_address(of_host, settings.connect_deadline, interrupted);
+        if (!all) connected = fail(all.error());
+        if (!all) continue;
+        for (const auto& parameters : *all) {
+            connected = connect_to(parameters, settings, interrupted);
+            if (connected || interrupted.raised()) return connected;
+        }
     }
     return connected;
 }

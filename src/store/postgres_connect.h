@@ -6,8 +6,8 @@
 
 namespace muster::store {
 
-// Tries the hosts of the settings in turn, each for at most `connect_deadline`; `interrupted` ends that at once.
-// Looking up a host's name is the system's and has its bounds (resolv.conf). Errors: those of PostgresDriver::open.
+// Tries the hosts of the settings in turn: looks the name up and connects to each of its addresses, each step for at
+// most `connect_deadline`; `interrupted` ends that at once. Errors: those of PostgresDriver::open.
 Result<PostgresHandle> connect_postgres(const PostgresSettings& settings, const StopSignal& interrupted);
 
 }  // namespace muster::store

@@ -29,10 +29,12 @@ Errc code_of(std::string_view state) {
     return Errc::unavailable;
 }
 
-std::string hint_of(std::string_view state) {
+// What mends it; the server's own advice where we know no better.
+std::string hint_of(std::string_view state, std::string advice) {
     if (state.empty()) return std::string(lost_connection_hint);
     if (state == "53100") return "free space on the database's file system";
-    if (state == "53200") return "give the server's machine more memory, or lower work_mem and max_connections";
+    if (state == "53200" && advice.empty())
+        return "give the server's machine more memory, or lower work_mem and max_connections";
     if (state.starts_with("58")) return "look into the server's log: it cannot use its files as it should";
     if (state == "53300") return "raise max_connections of the server, or lower `connections` of each musterd";
     if (state == "57014") return "look for what holds it up in pg_stat_activity and pg_locks";
@@ -45,7 +47,7 @@ std::string hint_of(std::string_view state) {
                "prepared";
     if (state.starts_with("XX"))
         return "look into the server's log; restore the database from a backup if it is damaged";
-    return {};
+    return advice;
 }
 
 bool says(std::string_view message, std::string_view what) {
@@ -106,12 +108,13 @@ PostgresFailure postgres_failure(PGconn* connection, const PGresult* result, std
     const std::string state = field != nullptr ? field : "";
     const auto* primary = result != nullptr ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : nullptr;
     const auto message = on_one_line(primary != nullptr ? primary : PQerrorMessage(connection));
+    const auto* advice = result != nullptr ? PQresultErrorField(result, PG_DIAG_MESSAGE_HINT) : nullptr;
     auto meaning = meaning_of(state);
     if (PQstatus(connection) == CONNECTION_BAD) meaning = Meaning::lost;
     Error error(code_of(state), fmt::format("cannot {} the database {}: {}{}", doing, database_name(connection),
                                             message, state.empty() ? "" : fmt::format(" (PostgreSQL {})", state)));
     return {.meaning = meaning,
-            .error = std::move(error).with_hint(hint_of(state)),
+            .error = std::move(error).with_hint(hint_of(state, on_one_line(advice))),
             .of_server = meaning == Meaning::refused && is_of_server(state)};
 }
 

@@ -128,8 +128,11 @@ void JournalSequencer::run(PostgresLink& link, const std::function<void()>& told
         if (connection == nullptr) return;
         const auto moved = move_in_transaction(*connection, context.tag);
         if (!moved) {
+            const auto& failure = connection->failure();
             if (connection->lost()) {
                 context.note_failure(moved.error());
+            } else if (failure && failure->of_server) {
+                context.note_refusal(failure->error);
             } else {
                 log::warn("entries of the journal wait for their ids", {{"error", moved.error().chain()}});
             }
