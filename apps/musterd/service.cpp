@@ -445,9 +445,15 @@ void Service::stop() {
     log::info("musterd stops");
     s.hubs->deliveries.stop();
     s.operating->events.stop();
-    s.server->drain(drain_patience);
-    s.mqtt_server->drain(drain_patience);
-    s.amqp_server->drain(drain_patience);
+    // All of them together: systemd does not wait for ever.
+    const auto until = std::chrono::steady_clock::now() + drain_patience;
+    const auto left = [&] {
+        const auto time = until - std::chrono::steady_clock::now();
+        return std::max(std::chrono::milliseconds(0), std::chrono::duration_cast<std::chrono::milliseconds>(time));
+    };
+    s.server->drain(left());
+    s.mqtt_server->drain(left());
+    s.amqp_server->drain(left());
     if (s.monitoring) s.monitoring->drain(std::chrono::milliseconds(0));
     s.reactors.stop();
     s.hubs->stop();

@@ -79,8 +79,10 @@ using Warnings = std::vector<JournalEntry>;
 
 // Each musterd looks at the certificate that it serves with, and all of them at what is in the store: so each such
 // certificate has a mark of its own, by its end.
+constexpr std::string_view server_marks = "certificates.looked-at/server/";
+
 std::string server_mark(TimePoint end) {
-    return fmt::format("{}/server/{}", last_look_mark, end.time_since_epoch().count());
+    return fmt::format("{}{}", server_marks, end.time_since_epoch().count());
 }
 
 Result<std::optional<TimePoint>> last_look(Tx& tx, std::string_view mark) {
@@ -192,6 +194,10 @@ Task<Result<>> Housekeeping::forget_old_entries() {
     }));
     MUSTER_CO_TRY(const auto events, co_await erase(bounds.events, false));
     MUSTER_CO_TRY(const auto changes, co_await erase(bounds.changes, true));
+    // Certificates come and go, and nobody is told of one any more when it has ended.
+    constexpr auto long_ago = days(365);
+    MUSTER_CO_CHECK(co_await store_.transact(
+        [&](Tx& tx) { return tx.marks().erase_below(server_marks, (now - long_ago).time_since_epoch().count()); }));
     if (events + changes > 0)
         log::info("old entries of the journal were removed", {{"events", events}, {"changes", changes}});
     co_return Result<>();

@@ -124,6 +124,23 @@ TEST_F(HousekeepingTest, CertificatesAreWarnedOfOnceAtEachStep) {
     EXPECT_EQ(look(server_end), Strings{"certificate.expiring musterd 1"});
 }
 
+TEST_F(HousekeepingTest, MarksOfServerCertificatesDoNotPileUp) {
+    const auto there = [&](TimePoint end) {
+        const auto name = fmt::format("certificates.looked-at/server/{}", end.time_since_epoch().count());
+        return run(store_->read([&](store::Tx& tx) { return tx.marks().find(name); })).value().has_value();
+    };
+    const auto first = clock_.now() + days(1);
+    EXPECT_EQ(look(first), Strings{"certificate.expiring musterd 1"});
+    ASSERT_TRUE(there(first));
+    clock_.advance(days(200));
+    const auto second = clock_.now() + days(1);
+    EXPECT_EQ(look(second), Strings{"certificate.expiring musterd 1"});
+    clock_.advance(days(200));
+    keep_house({});
+    EXPECT_FALSE(there(first));
+    EXPECT_TRUE(there(second)) << "it may be served with yet";
+}
+
 TEST_F(HousekeepingTest, OfSeveralMusterdsOneTellsOfWhatIsStored) {
     const auto ca = pki_.root();
     const json::object body{{"properties", {{"certificate", ca.certificate.pem()}, {"isVerified", true}}}};
