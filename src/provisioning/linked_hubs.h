@@ -51,7 +51,8 @@ public:
     Task<Result<json::object>> put(std::string name, json::object body, std::optional<std::string> if_match,
                                    bool untried, store::Origin by = {});
     // Devices stay where they are; those that were on their way there end as failed (400208). Where other musterds send
-    // devices to hubs, too, changes take Lookout::settling: none of them goes by what was before when they are answered.
+    // devices to hubs, too, changes take Lookout::settling: none of them goes by what was before when they are
+    // answered.
     Task<Result<>> remove(std::string name, std::optional<std::string> if_match, store::Origin by = {});
 
     // {"allocationPolicy": "hashed"}: for enrollments that name none. Custom needs a webhook, so it is an enrollment's.
