@@ -84,10 +84,10 @@ Result<> apply_certificates(const EnrollmentOptions& options, EnrollmentKind kin
     const bool given = !options.certificate_path.empty() || !options.secondary_certificate_path.empty();
     if (!given && !options.remove_certificate && !options.remove_secondary_certificate) return {};
     auto& x509 = x509_of(body);
+    x509.erase("caReferences");  // first: it moves the other members
     auto& slots = child(x509, kind == EnrollmentKind::group ? "signingCertificates" : "clientCertificates");
     if (options.remove_certificate) MUSTER_CHECK(remove_certificate(slots, "primary", options.id));
     if (options.remove_secondary_certificate) MUSTER_CHECK(remove_certificate(slots, "secondary", options.id));
-    x509.erase("caReferences");
     MUSTER_CHECK(set_certificate(slots, "primary", options.certificate_path, kind, options.id));
     return set_certificate(slots, "secondary", options.secondary_certificate_path, kind, options.id);
 }

@@ -82,9 +82,9 @@ TEST_F(PostgresFailures, ATransactionThatLostItsConnectionAtTheCommitIsNotRunAga
         "'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(1); RETURN NULL; END'");
     sql("CREATE CONSTRAINT TRIGGER dies AFTER UPDATE ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION "
         "die()");
-    const auto driver = open(settings());
     std::atomic<int> groups_told = 0;
     std::atomic<int> all_told = 0;
+    const auto driver = open(settings());
     driver->on_announcement([&](Topic topic) {
         ++all_told;
         if (topic == Topic::groups) ++groups_told;
