@@ -76,15 +76,15 @@ Task<Result<std::unique_ptr<Keys>>> Authority::open_keys() {
 }
 
 Result<> Authority::load() {
-    Stored stored;
+    std::optional<Stored> stored;
     MUSTER_CHECK(store_.transact_now([&](Tx& tx) -> Result<> {
         MUSTER_CHECK(tx.issued_certificates().erase_ended(clock_.now() - kept_after_end));
-        MUSTER_TRY(auto read, read_newer(tx, {}));
-        if (read) stored = std::move(*read);
+        MUSTER_TRY(stored, read_newer(tx, {}));
         return {};
     }));
-    MUSTER_TRY(const auto known, with_keys(stored));
-    show_all(known, stored, 0);
+    if (!stored) return {};  // there is no CA yet
+    MUSTER_TRY(const auto known, with_keys(*stored));
+    show_all(known, *stored, 0);
     return {};
 }
 

@@ -59,15 +59,17 @@ Task<> DeliveryClaims::release(const OutboxRecord& task) {
 
 Task<> DeliveryClaims::leave_to_others() {
     if (!needed()) co_return;
+    // A call for what is still held may be on its way: that stays claimed until the claim's end. What is held changes
+    // on this thread, and the transaction runs on another.
+    const auto calls = held_.size();
     const auto left = co_await store_.transact([&](Tx& tx) -> Result<> {
-        // A call for what is still held may be on its way: that stays claimed until the claim's end.
-        if (held_.empty()) MUSTER_CHECK(tx.outbox_claims().release_all(owner_));
+        if (calls == 0) MUSTER_CHECK(tx.outbox_claims().release_all(owner_));
         return tx.outbox().leave_to_others();
     });
     if (!left) log::warn("other musterds take up later what devices wait for", {{"error", left.error().chain()}});
-    if (!held_.empty())
+    if (calls > 0)
         log::warn("calls to other hubs were still under way: other musterds take them up once their claims have ended",
-                  {{"calls", held_.size()}});
+                  {{"calls", calls}});
 }
 
 Task<> DeliveryClaims::forget_ended() {

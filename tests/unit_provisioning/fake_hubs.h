@@ -23,6 +23,7 @@ public:
         std::optional<Error> refuses;       // to create
         std::optional<Error> forbids;       // to remove
         std::function<Result<>()> answers;  // how a creation that was done ends; not under the lock
+        std::function<Task<>()> waits;      // before it ends; not under the lock
         std::function<void()> removes;      // when it is asked to remove a device; not under the lock
         int creations = 0;
         int calls = 0;
@@ -62,6 +63,7 @@ private:
 
         Task<Result<>> put_device(const RemoteDevice& device) override {
             std::function<Result<>()> answer;
+            std::function<Task<>()> wait;
             auto done = all_.with(name_, [&](Hub& hub) -> Result<> {
                 MUSTER_CHECK(check(hub));
                 if (hub.refuses) return fail(*hub.refuses);
@@ -73,8 +75,10 @@ private:
                 held.edge = device.edge;
                 hub.creations += is_there ? 0 : 1;
                 answer = hub.answers;
+                wait = hub.waits;
                 return {};
             });
+            if (wait) co_await wait();
             co_return done&& answer ? answer() : std::move(done);
         }
         Task<Result<std::optional<TwinCopy>>> read_twin(const std::string& id) override {

@@ -1,4 +1,9 @@
 // Two musterds on one database: what one has acknowledged holds at the other, and they share the outbox.
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 #include <latch>
 
 #include "hubs_fixture.h"
@@ -259,19 +264,18 @@ TEST_F(SeveralMusterds, WhatIsStillOnItsWayToAHubStaysClaimed) {
     link("b.example");
     ASSERT_TRUE(group(at("b.example")));
     std::latch begun(1);
-    std::latch may_end(1);
     outside_.with("b.example", [&](auto& hub) {
-        hub.answers = [&]() -> Result<> {
+        hub.waits = [&]() -> Task<> {
             begun.count_down();
-            may_end.wait();
-            return {};
+            boost::asio::steady_timer never(co_await boost::asio::this_coro::executor,
+                                            boost::asio::steady_timer::time_point::max());
+            co_await never.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
         };
     });
     ASSERT_TRUE(run(registrations_.register_device(request("dev1", chain("dev1")), {})));
     begun.wait();
-    deliveries_->finish(std::chrono::milliseconds(50));
+    deliveries_->finish(std::chrono::milliseconds(100));
     EXPECT_EQ(count_claims(*store_), 2) << "the entry and its device";
-    may_end.count_down();
     thread_->stop();
 }
 
