@@ -10,6 +10,8 @@ namespace {
 constexpr std::chrono::milliseconds shortest_pause{100};
 constexpr std::chrono::milliseconds longest_pause{5'000};
 constexpr std::chrono::seconds between_words{30};
+// A server without room takes what needs no more of it, in between: that is no news.
+constexpr std::chrono::seconds without_refusal{5};
 
 // Threads that lost their connections together do not come back together.
 std::chrono::milliseconds scattered(std::chrono::milliseconds pause) {
@@ -22,6 +24,7 @@ std::chrono::milliseconds scattered(std::chrono::milliseconds pause) {
 
 bool PostgresContext::Trouble::is_to_be_said() {
     const auto now = std::chrono::steady_clock::now();
+    seen = now;
     if (on && now - said < between_words) return false;
     on = true;
     said = now;
@@ -51,6 +54,7 @@ void PostgresContext::note_refusal(const Error& error) {
 void PostgresContext::note_change() {
     if (!refusing_.on) return;
     const std::lock_guard lock(mutex_);
+    if (std::chrono::steady_clock::now() - refusing_.seen < without_refusal) return;
     if (refusing_.on.exchange(false)) log::info("the database takes changes again");
 }
 

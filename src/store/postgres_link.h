@@ -34,6 +34,7 @@ private:
     struct Trouble {
         std::atomic<bool> on{false};
         std::chrono::steady_clock::time_point said{};
+        std::chrono::steady_clock::time_point seen{};  // last
 
         bool is_to_be_said();
     };

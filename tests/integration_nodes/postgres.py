@@ -88,6 +88,13 @@ class Postgres:
         return subprocess.run(self.command("pg_isready", "-q", "-h", self.directory, "-p", str(self.port)), cwd=self.directory,
                               check=False).returncode == 0
 
+    def comes_back(self):
+        """Whether it answers again, by itself or started anew: after a crash it may be at either."""
+        if not self.answers() and subprocess.run(self.command("pg_ctl", "status", "-D", self.data), cwd=self.directory, check=False,
+                                                 stdout=subprocess.DEVNULL).returncode != 0:
+            self.start()
+        return self.answers()
+
     def pid(self):
         with open(os.path.join(self.data, "postmaster.pid"), encoding="utf-8") as file:
             return int(file.readline())
