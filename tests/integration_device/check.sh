@@ -241,10 +241,12 @@ for _ in range(3):
     one.setblocking(False)
     one.connect_ex(("127.0.0.1", int(sys.argv[1])))
     held.append(one)
+open("full", "w").close()
 time.sleep(1000)
 PY
 python3 silent.py 8447 &
 pid[silent]=$!
+ok "a queue is full" within 10 [ -e full ]
 look --iothub-hostname localhost:1
 ok "a port that nobody listens at" finds host-connect-iothub-https error "Connection refused"
 ok "what mends it" finds host-connect-iothub-https error "to mend it: start what should listen at localhost:1"
