@@ -153,7 +153,7 @@ Answer Device::call(Service service, const std::string& method, const std::strin
         request.body = json::serialize(body);
     }
     const auto response = client->send_blocking(std::move(request));
-    if (!response) return {};
+    if (!response) return {0, {{"message", fmt::format("no answer: {}\n{}", response.error().chain(), log(service))}}};
     return {response->status, parse_json_object(response->body).value_or(json::object{})};
 }
 
