@@ -32,6 +32,16 @@ std::string_view without_odd_quotes(std::string_view value) {
     return value;
 }
 
+// What may be a secret is not said again: errors stand in logs, and in what `systemctl status` shows to everybody. A
+// value with '=' or '@' may be a connection string, or an address with a password.
+bool may_be_secret(std::string_view key, std::string_view value) {
+    constexpr std::array<std::string_view, 8> secrets{"key",   "pass",   "pin",  "secret",
+                                                      "token", "string", "auth", "value"};
+    const auto name = to_lower(key);
+    return value.find_first_of("=@") != std::string_view::npos ||
+           std::ranges::any_of(secrets, [&](const auto part) { return name.contains(part); });
+}
+
 // "key = Word" is the commonest slip of all, and the published how-to makes it: the value lacks its quotes.
 std::string parse_hint(std::string_view line) {
     const auto equals = line.find('=');
@@ -41,8 +51,9 @@ std::string parse_hint(std::string_view line) {
     value = trim(value.substr(0, value.find('#')));
     if (!is_plain(key) || value.empty() || value.find_first_of("\"'{}[]") != std::string_view::npos) return {};
     const auto bare = without_odd_quotes(value);
-    if (bare.size() < value.size()) return fmt::format("use plain quotes: {} = {}", key, toml_string(bare));
-    return fmt::format("put the value in quotes: {} = {}", key, toml_string(value));
+    const auto* advice = bare.size() < value.size() ? "use plain quotes" : "put the value in quotes";
+    const auto shown = may_be_secret(key, value) ? std::string("\"...\"") : toml_string(bare);
+    return fmt::format("{}: {} = {}", advice, key, shown);
 }
 
 std::unexpected<Error> parse_failure(const toml::parse_error& error, std::string_view text, const std::string& source) {

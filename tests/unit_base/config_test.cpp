@@ -134,6 +134,18 @@ TEST(Config, AnUnquotedWordIsToldToTakeQuotes) {
     EXPECT_EQ(config.error().hint(), "put the value in quotes: auto_reprovisioning_mode = \"Dynamic\"");
 }
 
+TEST(Config, WhatMayBeASecretIsNotSaidAgain) {
+    for (const std::string line :
+         {"postgresql = host=db password=geheim-4711\n", "primary_key = geheim-4711\n", "Password = geheim-4711\n",
+          "pin = \u201cgeheim-4711\u201d\n", "uri = https://me:geheim-4711@proxy\n"}) {
+        const auto config = Config::parse(line, "c.toml");
+        ASSERT_FALSE(config) << line;
+        EXPECT_FALSE(config.error().chain().contains("geheim")) << config.error().chain();
+        EXPECT_TRUE(config.error().hint().ends_with(line.substr(0, line.find('=')) + "= \"...\""))
+            << config.error().hint();
+    }
+}
+
 TEST(Config, QuotesOfAWordProcessorAreToldToBePlain) {
     for (const auto* line : {"a = \u201cx\u201d\n", "a = `x`\n", "a = \u2018x\u2019 # why\n"}) {
         const auto config = Config::parse(line, "c.toml");
