@@ -51,8 +51,7 @@ nothing_is_half_written() { # no staged file, and no empty one
 }
 
 echo "== a device that registers while its disk is full"
-openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=full-1 -keyout full-1.key -out full-1.csr 2>/dev/null
-openssl x509 -req -in full-1.csr -CA ca.pem -CAkey ca.key -days 2 -out full-1.pem 2>/dev/null
+make_plant_device full-1
 device full-1
 printf 'registration_id = "full-1"\nidentity_cert = "file://%s/full-1.pem"\nidentity_pk = "file://%s/full-1.key"\n' "$work" "$work" >full-1.toml
 within 5 test -d "$root/var/lib/aziot/identityd"

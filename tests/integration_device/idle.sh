@@ -18,8 +18,7 @@ cd "$work" || exit 1
 
 begin_service "$https_alone"
 make_plant_ca
-openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=idle-1 -keyout idle-1.key -out idle-1.csr 2>/dev/null
-openssl x509 -req -in idle-1.csr -CA ca.pem -CAkey ca.key -days 2 -out idle-1.pem 2>/dev/null
+make_plant_device idle-1
 service enrollment-group create plant --certificate-path ca.pem >/dev/null
 
 device idle-1

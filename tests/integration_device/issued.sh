@@ -122,8 +122,7 @@ ok "key and certificate are a pair" within 5 is_whole
 ok "and serve for another registration" iotedge system reprovision
 
 echo "== musterd's EST server, a bootstrap certificate"
-openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=press-3 -keyout press-3.key -out press-3.csr 2>/dev/null
-openssl x509 -req -in press-3.csr -CA ca.pem -CAkey ca.key -days 2 -out press-3.pem 2>/dev/null
+make_plant_device press-3
 device press-3
 {
     printf 'registration_id = "press-3"\n[provisioning.attestation.identity_cert]\nmethod = "est"\n'

@@ -56,12 +56,17 @@ TEST(FindTarget, NeverShowsTheKeyOfABrokenString) {
     }
 }
 
-TEST(FindTarget, ReadsADataDirectory) {
-    const TemporaryDirectory directory;
+// But for its CA.
+void write_what_musterd_writes(const TemporaryDirectory& directory) {
     directory.write("access-policies.json",
                     R"({"policies":[{"keyName":"owner","primaryKey":"c2VjcmV0","secondaryKey":"eA==","rights":[]}]})");
     directory.write("endpoints.json",
                     R"({"pid":1,"hostName":"muster.plant","idScope":"0ne00000001","https":"127.0.0.1:8443"})");
+}
+
+TEST(FindTarget, ReadsADataDirectory) {
+    const TemporaryDirectory directory;
+    write_what_musterd_writes(directory);
     directory.write("server-ca.cert.pem", "the CA");
     const auto target = find_target({.data_dir = directory.path()}, io_with({{"MUSTER_CONNECTION_STRING", remote}}));
     ASSERT_TRUE(target) << target.error().chain();
@@ -95,10 +100,7 @@ TEST(FindTarget, AGivenCaIsTheOnlyOneTrusted) {
 
 TEST(FindTarget, ADataDirectoryThatIsGivenHasItsOwnCa) {
     const TemporaryDirectory directory;
-    directory.write("access-policies.json",
-                    R"({"policies":[{"keyName":"owner","primaryKey":"c2VjcmV0","secondaryKey":"eA==","rights":[]}]})");
-    directory.write("endpoints.json",
-                    R"({"pid":1,"hostName":"muster.plant","idScope":"0ne00000001","https":"127.0.0.1:8443"})");
+    write_what_musterd_writes(directory);
     const auto& other = TestCertificates::get().ca_pem;
     const auto io = io_with({{"MUSTER_CA", directory.write("other.pem", other)}});
     // One that was given its certificate has no CA of its own.
